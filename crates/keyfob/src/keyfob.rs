@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keyfob_proto::jose::{AwsLc, Crypto, Sign};
 use keyfob_proto::oauth1::ClockOffset;
+use keyfob_proto::oauth1::rsa::RsaSign;
 use keyfob_proto::oidc::SeenLogouts;
 use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
@@ -20,7 +21,7 @@ use crate::history::{Actor, Entry, Event};
 use crate::keys::IssuerKeys;
 use crate::limit::Limit;
 use crate::open::Open;
-use crate::own_keys::Signers;
+use crate::own_keys::{RsaSigners, Signers};
 use crate::policy::Policy;
 use crate::session::{Session, Shared};
 use crate::store::{Expected, Generation, Hold, Store, StoreError, Versioned};
@@ -42,6 +43,7 @@ struct Chosen {
     policy: Policy,
     crypto: Arc<dyn Crypto>,
     signers: Signers,
+    rsa_signers: RsaSigners,
 }
 
 struct Inner {
@@ -76,8 +78,9 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
     ) -> Self {
-        let (policy, crypto, signers) = (Policy::default(), Arc::new(AwsLc), Signers::default());
-        Self::made(Chosen { store, transport, clock, entropy, policy, crypto, signers })
+        let (policy, crypto) = (Policy::default(), Arc::new(AwsLc));
+        let (signers, rsa_signers) = (Signers::default(), RsaSigners::default());
+        Self::made(Chosen { store, transport, clock, entropy, policy, crypto, signers, rsa_signers })
     }
 
     fn made(chosen: Chosen) -> Self {
@@ -130,6 +133,37 @@ impl Keyfob {
     pub fn with_signer(self, provider: &str, client_id: &str, signer: Arc<dyn Sign>) -> Self {
         let mut chosen = self.inner.chosen.clone();
         chosen.signers.insert((provider.to_owned(), client_id.to_owned()), signer);
+        Self::made(chosen)
+    }
+
+    /// The same at a provider of OAuth 1, whose signature method is one of RSA (RFC 5849 §3.4.3): the key signs logins and calls, in place of the app's own
+    /// [`private_key`](App::private_key). What it is asked for, and when, is as with [`with_signer`](Self::with_signer); it signs every call, so it should
+    /// be quick.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use keyfob::{HyperTransport, Keyfob, MemoryStore};
+    /// use keyfob::proto::oauth1::{Hash, rsa::RsaSign};
+    /// use keyfob::proto::{Entropy, Misuse};
+    ///
+    /// /// A key that never leaves its device.
+    /// struct Hsm;
+    ///
+    /// impl RsaSign for Hsm {
+    ///     fn sign(&self, hash: Hash, message: &[u8], _entropy: &dyn Entropy) -> Result<Vec<u8>, Misuse> {
+    ///         # let ask = |_: Hash, _: &[u8]| Some(vec![0; 256]);
+    ///         ask(hash, message).ok_or_else(|| Misuse::new("a signature by the device", "none").with_hint("is it plugged in?"))
+    ///     }
+    /// }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new()?));
+    /// let keyfob = keyfob.with_rsa_signer("example", "example-consumer-key", Arc::new(Hsm));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_rsa_signer(self, provider: &str, client_id: &str, signer: Arc<dyn RsaSign>) -> Self {
+        let mut chosen = self.inner.chosen.clone();
+        chosen.rsa_signers.insert((provider.to_owned(), client_id.to_owned()), signer);
         Self::made(chosen)
     }
 
@@ -263,6 +297,10 @@ impl Keyfob {
 
     pub(crate) fn signers(&self) -> &Signers {
         &self.inner.chosen.signers
+    }
+
+    pub(crate) fn rsa_signers(&self) -> &RsaSigners {
+        &self.inner.chosen.rsa_signers
     }
 
     pub(crate) fn seen_logouts(&self) -> std::sync::MutexGuard<'_, SeenLogouts> {

@@ -1,18 +1,21 @@
-//! Keys of our own: what signs for an app (RFC 7523, RFC 9101), and what tokens are bound to (RFC 9449).
+//! Keys of our own: what signs for an app (RFC 7523, RFC 9101; RFC 5849 §3.4.3), and what tokens are bound to (RFC 9449).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyfob_proto::jose::{Algorithm, PrivateKey, Sign};
+use keyfob_proto::oauth1::rsa::RsaSign;
 use keyfob_proto::oauth2::dpop::ProofKey;
 use keyfob_proto::oauth2::{self, Dpop};
-use keyfob_proto::{App, Misuse, Secret, Settings};
+use keyfob_proto::{App, Misuse, Secret, Settings, oauth1};
 
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
 /// Keys that live elsewhere, by provider and client id.
 pub(crate) type Signers = BTreeMap<(String, String), Arc<dyn Sign>>;
+/// The same for signatures of OAuth 1.
+pub(crate) type RsaSigners = BTreeMap<(String, String), Arc<dyn RsaSign>>;
 
 /// What proofs are signed with, the best first: small keys, and quick to make. RSA keys are never made here.
 const PROOFS: [Algorithm; 5] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::Ed25519, Algorithm::ES384, Algorithm::ES512];
@@ -32,7 +35,17 @@ impl Keyfob {
         })
     }
 
-    /// The same for a login: with a new key to bind its tokens to, where the settings want that. A key that is missing is missed now, and not after
+    /// The same at a provider of OAuth 1: every client of it is made here, so that a key that lives elsewhere signs whatever is signed.
+    pub(crate) fn oauth1_client(&self, settings: &Settings, app: &App) -> Result<oauth1::Client, Misuse> {
+        let client = oauth1::Client::new(settings, app.clone())?;
+        let elsewhere = self.rsa_signers().get(&(settings.provider.clone(), app.client_id.clone())).cloned();
+        Ok(match elsewhere {
+            Some(key) => client.with_rsa_key(key),
+            None => client,
+        })
+    }
+
+    /// The same as [`client`](Self::client) for a login: with a new key to bind its tokens to, where the settings want that. A key that is missing is missed now, and not after
     /// somebody has approved.
     pub(crate) fn login_client(&self, settings: &Settings, app: &App) -> Result<oauth2::Client, Error> {
         let client = self.client(settings, app)?;

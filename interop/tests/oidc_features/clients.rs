@@ -6,7 +6,7 @@ use keyfob::HyperTransport;
 use keyfob::login::client_credentials;
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, Keys, PrivateKey};
 use keyfob::proto::oauth2::metadata::Preferences;
-use keyfob::proto::oauth2::registration::{ClientMetadata, Registered, Registering};
+use keyfob::proto::oauth2::registration::{ClientMetadata, Registered, Registration};
 use keyfob::proto::oauth2::{AccessRequest, ClientAuth, jwt_access_token};
 use keyfob::proto::{App, Code, Flow, Secret};
 use keyfob_interop::peers;
@@ -29,7 +29,6 @@ pub(crate) fn with_new_key(mut app: App) -> (App, Value) {
 
 /// Registers an app with a key of its own (RFC 7591); it has the key.
 pub(crate) async fn register(rp: &Rp, method: &str, change: impl FnOnce(&mut ClientMetadata)) -> Registered {
-    let endpoint = rp.metadata().await.registration_endpoint.expect("it registers");
     let (own, jwk) = with_new_key(App::default());
     let mut client = ClientMetadata {
         token_endpoint_auth_method: Some(method.to_owned()),
@@ -38,9 +37,7 @@ pub(crate) async fn register(rp: &Rp, method: &str, change: impl FnOnce(&mut Cli
         ..ClientMetadata::native("Keyfob", [CALLBACK])
     };
     change(&mut client);
-    let registering = Registering::new(&endpoint, &client, None).expect("a request");
-    let answer = rp.send(registering.request()).await;
-    let mut registered = registering.receive(&answer).expect("a client");
+    let mut registered = rp.keyfob.register_client(&rp.metadata().await, &client, None).await.expect("a client");
     let app = &mut registered.registration.app;
     (app.private_key, app.private_key_id) = (own.private_key, own.private_key_id);
     registered
@@ -63,24 +60,17 @@ async fn registration_private_key_jwt_and_management() {
     assert_eq!(refusal(&error), Some(&Code::InvalidClient), "{error}");
 
     // RFC 7592: at this server a change brings another registration access token, and the one before is spent (F8).
-    let reading = registration.read().expect("a request");
-    let answer = rp.send(reading.request()).await;
-    let read = reading.receive(&answer).expect("what is registered").registration;
-    let secrets =
-        |of: &keyfob::proto::oauth2::registration::Registration| -> Vec<String> { of.secrets().map(|s| s.expose().to_owned()).collect() };
+    let server = rp.metadata().await;
+    let read = rp.keyfob.read_client(&server, &registration).await.expect("what is registered").registration;
+    let secrets = |of: &Registration| -> Vec<String> { of.secrets().map(|s| s.expose().to_owned()).collect() };
     assert!(secrets(&registration) == secrets(&read), "reading changes nothing");
     let mut metadata = read.metadata.clone();
     metadata.client_name = Some("Keyfob, renamed".to_owned());
-    let updating = read.update(&metadata).expect("a request");
-    let answer = rp.send(updating.request()).await;
-    let updated = updating.receive(&answer).expect("what is registered now").registration;
+    let updated = rp.keyfob.update_client(&server, &read, &metadata).await.expect("what is registered now").registration;
     assert!(secrets(&read) != secrets(&updated), "changing does");
-    let deleting = read.delete().expect("a request");
-    let answer = rp.send(deleting.request()).await;
-    assert!(deleting.receive(&answer).is_err(), "with a token that is spent");
-    let deleting = updated.delete().expect("a request");
-    let answer = rp.send(deleting.request()).await;
-    deleting.receive(&answer).expect("the client is gone");
+    assert_eq!(updated.metadata.client_name, metadata.client_name);
+    assert!(rp.keyfob.delete_client(&server, &read).await.is_err(), "with a token that is spent");
+    rp.keyfob.delete_client(&server, &updated).await.expect("the client is gone");
     let error = client_credentials(&rp.keyfob, &settings, &app, "peer/gone", &request).await.expect_err("nobody");
     assert_eq!(refusal(&error), Some(&Code::InvalidClient), "{error}");
 }

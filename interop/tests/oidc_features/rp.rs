@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyfob::proto::jose::{AwsLc, KeySet};
 use keyfob::proto::oauth2::ClientAuth;
 use keyfob::proto::oauth2::metadata::{Metadata, Order, Preferences};
-use keyfob::proto::{Answer, App, Code, Endpoint, Error as ProtoError, Flow, OAuth2Tokens, Outgoing, Settings, TokenSet, oauth2};
+use keyfob::proto::{Answer, App, Code, Endpoint, Error as ProtoError, Flow, OAuth2Tokens, Settings, TokenSet, oauth2};
 use keyfob::{Account, Error, HyperTransport, Keyfob, LoggedIn, Login, LoginOptions, MemoryStore, Redirect, Session};
 use keyfob_interop::peers::{self, Peer};
 use keyfob_interop::{http, person};
@@ -30,11 +30,6 @@ impl Rp {
 
     pub(crate) fn at(peer: Peer, transport: HyperTransport) -> Self {
         Self { peer, keyfob: Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport)) }
-    }
-
-    /// Sends what no session sends: a resource server's questions, a registration.
-    pub(crate) async fn send(&self, request: &Outgoing) -> ::http::Response<Vec<u8>> {
-        self.keyfob.exchange(request).await.expect("an answer")
     }
 
     /// What the server says about itself.

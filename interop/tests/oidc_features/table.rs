@@ -27,6 +27,16 @@ fn the_readme_names_every_feature_and_every_test() {
     assert_eq!(named, tests);
 }
 
+/// What a session can do is not done past it: no test sends a request that it made of the core's steps.
+#[test]
+fn the_readme_is_right_that_sessions_drive_all_of_it() {
+    let folder = tools::here().join("tests/oidc_features");
+    for file in ["clients.rs", "code.rs", "grants.rs", "logout.rs", "requests.rs", "rp.rs", "tokens.rs"] {
+        let text = fs::read_to_string(folder.join(file)).expect("the tests");
+        assert!(!text.contains(".exchange(") && !text.contains(".request()"), "{file} sends what a session should");
+    }
+}
+
 fn tests_in(text: &str) -> Vec<String> {
     let mut lines = text.lines();
     let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use keyfob::proto::jose::{Algorithm, Algorithms, Jws, Keys};
 use keyfob::proto::oauth2::introspection::Introspection;
-use keyfob::proto::oauth2::{AccessRequest, Client, Dpop, jwt_access_token};
+use keyfob::proto::oauth2::{AccessRequest, Dpop, jwt_access_token};
 use keyfob::proto::{App, Flow, Secret, Settings};
 use keyfob::{Error, login, logout};
 use keyfob_interop::{http, person};
@@ -12,12 +12,12 @@ use crate::rp::{ACCOUNT, Rp, access, finish, web};
 /// What the server says about a token, asked as a resource server asks.
 async fn introspect(rp: &Rp, settings: &Settings, app: &App, token: &Secret, signed: bool) -> Introspection {
     let endpoint = rp.metadata().await.introspection_endpoint.expect("it has one");
-    let client = Client::new(settings, app.clone()).expect("a client");
-    let asking = client.introspect(&endpoint, token, None).expect("a question");
-    let asking = if signed { asking.signed() } else { asking };
-    let (answer, keys) = (rp.send(asking.request()).await, rp.keys().await);
-    let algorithms = Algorithms::of([Algorithm::ES256]);
-    asking.receive(&answer, signed.then_some((&Keys::Set(&keys), &algorithms))).expect("an answer")
+    let worth = if signed {
+        rp.keyfob.introspect_signed(settings, app, &endpoint, token, &Algorithms::of([Algorithm::ES256])).await
+    } else {
+        rp.keyfob.introspect(settings, app, &endpoint, token, None).await
+    };
+    worth.expect("an answer")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,8 @@ cases, by the names that the suite gives them: each drives a session against the
 twin, nearly the same, that succeeds. (The suite itself was not run, and this is no certification.)
 
 A test that cannot fail shows nothing. So for each the *guard* is named, the lines that make it green, and `cargo xtask conformance` takes them out of a copy
-of the source: the test must be red then, and its twin must stay green. *Red without it* says that this was seen, for the guard as it is now.
+of the source: the test must be red then, and its twin must stay green. *Red without it* is the day on which that was seen, for this test, twin and guard, or
+just *yes*, where the day was not noted yet. `cargo xtask conformance` tries those again, and the ones around which the text has changed since.
 
 This page is written by `cargo xtask conformance`, from `rows.toml` and `red.toml` in `crates/keyfob/tests/conformance/`.
 

@@ -1,6 +1,5 @@
 //! Who the app is: by its secret, its key, its certificate, a page; and how it becomes a client.
 
-use keyfob::proto::App;
 use keyfob::proto::jose::{Algorithm, PrivateKey};
 use keyfob::proto::oauth2::ClientAuth;
 use keyfob::proto::oauth2::challenge::Challenges;
@@ -8,6 +7,7 @@ use keyfob::proto::oauth2::client_id_document::ClientIdUrl;
 use keyfob::proto::oauth2::mcp::Clients;
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oauth2::registration::ClientMetadata;
+use keyfob::proto::{App, Deviation};
 use keyfob::{Body, LoginOptions};
 use keyfob_sandbox::{Certificate, Metadata};
 use keyfob_testbed::ClientCertificate;
@@ -24,6 +24,14 @@ pub(crate) async fn secret() -> Outcome {
         house.log_in(LoginOptions::default()).await?;
         assert_eq!(house.was_sent("/token", "client_secret"), client_auth == ClientAuth::Post);
     }
+    Ok(())
+}
+
+/// For servers that take id and secret as they are, without the encoding that the RFC asks for first: allowed by name, and told where it was needed.
+pub(crate) async fn raw_secret() -> Outcome {
+    let preferences = Preferences { client_auth: Some(ClientAuth::BasicRaw), ..Preferences::default() };
+    let house = House::new(confidential(), Metadata::default(), preferences).await?;
+    assert!(house.log_in(LoginOptions::default()).await?.tolerated.contains(&Deviation::BasicRaw));
     Ok(())
 }
 

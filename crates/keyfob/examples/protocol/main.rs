@@ -53,7 +53,10 @@ macro_rules! items {
 items! {
     "OAuth 1.0a" {
         "A login and signed calls (three legs)", "RFC 5849 §2": oauth1::three_legs
-        "An app that signs with an RSA key of its own", "RFC 5849 §3.4.3": oauth1::rsa_key
+        "An app that signs with an RSA key of its own: RSA-SHA256, RSA-SHA512, and RSA-SHA1 with the feature `rsa-sha1`", "RFC 5849 §3.4.3": oauth1::rsa_key
+        "By a key that lives in an HSM or a key service", "RFC 5849 §3.4.3": oauth1::rsa_key_elsewhere
+        "The same call again and again, prepared once", "RFC 5849 §3.4.1": oauth1::prepared
+        "Why a server refuses a signature", "OAuth Problem Reporting": oauth1::refused
         "Calls for the app itself (two legs)", "RFC 5849 §3.1": oauth1::two_legs
         "The secrets in place of a signature (PLAINTEXT), over TLS", "RFC 5849 §3.4.4": oauth1::plaintext
         "A server whose clock is another", "RFC 5849 §3.3": oauth1::other_clock
@@ -77,6 +80,7 @@ items! {
     }
     "Who the app is" {
         "By its secret", "RFC 6749 §2.3.1": clients::secret
+        "By its secret, unencoded (the deviation `basic-raw`)", "RFC 6749 §2.3.1": clients::raw_secret
         "By an assertion that its secret signs", "OpenID Connect Core §9, RFC 7523 §2.2": clients::secret_jwt
         "By an assertion that its key signs", "RFC 7523 §2.2": clients::private_key_jwt
         "By a key that lives in an HSM or a key service", "RFC 7523 §2.2": clients::key_elsewhere
@@ -100,17 +104,20 @@ items! {
         "What one is worth, plain and signed", "RFC 7662, RFC 9701": tokens::introspection
         "Read by the resource that receives it", "RFC 9068": tokens::read_by_a_resource
         "An API that wants a stronger sign-in", "RFC 9470": tokens::step_up
+        "An API that wants more scopes", "RFC 6750 §3.1": tokens::more_scopes
         "Given back", "RFC 7009": tokens::revocation
     }
     "What servers say about themselves" {
         "Metadata: a login by the issuer alone", "RFC 8414, OpenID Connect Discovery": servers::metadata
         "Metadata that are signed", "RFC 8414 §2.1": servers::signed_metadata
+        "Keys that are changed", "OpenID Connect Core §10.1.1": servers::changed_keys
         "An API's metadata, by its challenge", "RFC 9728, RFC 6750 §3": servers::resource_metadata
         "The issuer, by what a person typed", "RFC 7033, OpenID Connect Discovery §2": servers::web_finger
     }
     "People" {
         "Who it is", "OpenID Connect Core §3.1.3.7": people::id_token
         "More about them", "OpenID Connect Core §5.3": people::userinfo
+        "The same, signed", "OpenID Connect Core §5.3.2": people::signed_userinfo
         "What others have signed about them", "OpenID Connect Core §5.6.2": people::others_claims
         "Whether they are still signed in there", "OpenID Connect Session Management": people::still_signed_in
         "Logging out there, by the browser", "OpenID Connect RP-Initiated Logout": people::end_session

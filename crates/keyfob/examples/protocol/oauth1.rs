@@ -1,15 +1,18 @@
 //! OAuth 1.0a.
 
-use keyfob::LoginOptions;
+use std::sync::Arc;
+
 use keyfob::login::{one_legged, xauth_legacy};
-use keyfob::proto::jose::Algorithm;
-use keyfob::proto::oauth1::{self, BodyHash, SignatureMethod};
-use keyfob::proto::{Endpoint, Flow, Secret, Settings};
+use keyfob::proto::jose::{Algorithm, PrivateKey, Sign};
+use keyfob::proto::oauth1::rsa::RsaSign;
+use keyfob::proto::oauth1::{self, BodyHash, Buffer, Call, Client, Hash, Nonce, Once, Reason, SignatureMethod};
+use keyfob::proto::{Endpoint, Entropy, Error as ProtoError, Flow, Misuse, Secret, Settings, TokenSet};
+use keyfob::{Body, Error, LoginOptions, OsEntropy};
 use keyfob_sandbox::Metadata;
 use serde_json::json;
 
 use crate::Outcome;
-use crate::house::{ACCOUNT, House, confidential, keyed};
+use crate::house::{ACCOUNT, House, confidential, keyed, signer};
 
 pub(crate) async fn three_legs() -> Outcome {
     let house = House::oauth1(confidential(), Metadata::default(), |_| {}).await?;
@@ -20,10 +23,63 @@ pub(crate) async fn three_legs() -> Outcome {
 
 /// An app without a secret: the server has the public half of its key.
 pub(crate) async fn rsa_key() -> Outcome {
-    let (app, metadata) = keyed(Algorithm::RS256)?;
-    let house = House::oauth1(app, metadata, |flow| flow.signature = SignatureMethod::RsaSha256).await?;
+    let sha1 = cfg!(feature = "rsa-sha1").then_some(SignatureMethod::RsaSha1);
+    for method in [SignatureMethod::RsaSha256, SignatureMethod::RsaSha512].into_iter().chain(sha1) {
+        let (app, metadata) = keyed(Algorithm::RS256)?;
+        let house = House::oauth1(app, metadata, |flow| flow.signature = method).await?;
+        house.log_in(LoginOptions::default()).await?;
+        house.calls(ACCOUNT, "/me").await?;
+    }
+    Ok(())
+}
+
+/// A device that signs, and never tells its key.
+struct Hsm(Arc<dyn Sign>);
+
+impl RsaSign for Hsm {
+    fn sign(&self, hash: Hash, message: &[u8], _entropy: &dyn Entropy) -> Result<Vec<u8>, Misuse> {
+        let signature = self.0.sign(message).ok().filter(|_| hash == Hash::Sha256);
+        signature.ok_or_else(|| Misuse::new("a signature by the device", "none").with_hint("is it plugged in?"))
+    }
+}
+
+/// The key never leaves its HSM or key service: it is asked to sign.
+pub(crate) async fn rsa_key_elsewhere() -> Outcome {
+    let (mut app, metadata) = keyed(Algorithm::RS256)?;
+    let held = app.private_key.take().ok_or("a key")?;
+    let mut house = House::oauth1(app, metadata, |flow| flow.signature = SignatureMethod::RsaSha256).await?;
+    let hsm = Hsm(signer(Algorithm::RS256, PrivateKey::read(&held)?)?);
+    house.keyfob = house.keyfob.with_rsa_signer("acme", "mine", Arc::new(hsm));
     house.log_in(LoginOptions::default()).await?;
     house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// A call that is made again and again (a sensor, every minute) by a program of one's own: what of the signature is the same every time is computed once. A
+/// session does so by itself with what it can, the keys.
+pub(crate) async fn prepared() -> Outcome {
+    let house = House::oauth1(confidential(), Metadata::default(), |_| {}).await?;
+    let account = house.log_in(LoginOptions::default()).await?.account;
+    let TokenSet::OAuth1(tokens) = &account.tokens else { return Err("tokens of OAuth 1".into()) };
+    let signer = Client::new(&house.settings, house.app.clone())?.signer(Some(tokens))?;
+    let url = format!("{}/oauth1/api/me?sensor=7", house.sandbox.origin("acme"));
+    let (repeated, mut buffer) = (signer.repeat(&Call::new("GET", &url))?, Buffer::new());
+    for _ in 0..2 {
+        let nonce = Nonce::new(&OsEntropy);
+        let once = Once { nonce: nonce.as_str(), timestamp: house.keyfob.now(), entropy: &OsEntropy };
+        let request = http::Request::get(&url).header("authorization", repeated.authorization(&once, &mut buffer)?);
+        assert_eq!(house.keyfob.transport().send(request.body(Body::empty())?).await?.status(), 200);
+    }
+    Ok(())
+}
+
+/// The server says why it refuses a signature, and the error has that as a value.
+pub(crate) async fn refused() -> Outcome {
+    let mut house = House::oauth1(confidential(), Metadata::default(), |_| {}).await?;
+    house.app.client_secret = Some(Secret::new("another secret"));
+    let Err(error) = house.begin(LoginOptions::default()).await else { return Err("it is refused".into()) };
+    let Some(Error::Protocol(ProtoError::Refused(refused))) = error.downcast_ref() else { return Err(error) };
+    assert_eq!(refused.reason, Some(Reason::SignatureInvalid));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use http::Request;
 use keyfob::proto::Endpoint;
+use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob::proto::oauth2::metadata::Preferences;
 use keyfob::proto::oidc::SessionStatus;
 use keyfob::{Body, LoginOptions, backchannel_logout, sourced_claims};
@@ -26,6 +27,16 @@ pub(crate) async fn userinfo() -> Outcome {
     house.log_in(LoginOptions::default()).await?;
     let told = house.session(ACCOUNT).await?.userinfo().await?;
     assert_eq!(told.claims.text("name"), Some("Robin Demo"));
+    Ok(())
+}
+
+/// The claims as the issuer signed them, where that was agreed on at registration: plain ones are refused then.
+pub(crate) async fn signed_userinfo() -> Outcome {
+    let metadata = Metadata { userinfo_signed_response_alg: Some("ES256".to_owned()), ..Metadata::default() };
+    let mut house = House::new(confidential(), metadata, Preferences::default()).await?;
+    house.flow().userinfo_algorithms = Some(Algorithms::of([Algorithm::ES256]));
+    house.log_in(LoginOptions::default()).await?;
+    assert!(house.session(ACCOUNT).await?.userinfo().await?.signed);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use keyfob::proto::Endpoint;
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, KeySet, Keys};
 use keyfob::proto::oauth2::challenge::Challenges;
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
-use keyfob::{Body, find_issuer};
+use keyfob::{Body, LoginOptions, find_issuer};
 use keyfob_sandbox::{Metadata, Quirk};
 
 use crate::Outcome;
@@ -36,6 +36,21 @@ pub(crate) async fn signed_metadata() -> Outcome {
     let plain = elsewhere.metadata(&issuer, Order::OAuthFirst).await?;
     let signed = plain.signed(&Keys::Set(&known), &Algorithms::of([Algorithm::RS256]), elsewhere.now())?;
     assert_eq!(signed.token_endpoint, plain.token_endpoint);
+    Ok(())
+}
+
+/// The issuer signs with new keys: an ID token that names one we do not know has its keys fetched again. (At most once a minute: whoever makes up names makes
+/// us ask nobody.)
+pub(crate) async fn changed_keys() -> Outcome {
+    let house = house().await?;
+    let fetched = || house.sandbox.seen("acme").iter().filter(|seen| seen.path == "/jwks").count();
+    for _ in 0..2 {
+        house.log_in(LoginOptions::default()).await?;
+    }
+    assert_eq!(fetched(), 1, "and kept");
+    house.sandbox.rotate_keys("acme");
+    assert!(house.log_in(LoginOptions::default()).await?.id_token.is_some());
+    assert_eq!(fetched(), 2);
     Ok(())
 }
 

@@ -64,6 +64,19 @@ pub(crate) async fn step_up() -> Outcome {
     Ok(())
 }
 
+/// An API that wants more scopes names them, and the next login asks for what there was and for those.
+pub(crate) async fn more_scopes() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    let account = house.log_in(LoginOptions::scopes(["openid"])).await?.account;
+    let refused = house.session(ACCOUNT).await?.get("/me").send().await?.read().await;
+    let Err(Error::Api(error)) = refused else { return Err("it asks for more".into()) };
+    let options = LoginOptions::stepping_up(&account, error.login_with.as_ref().ok_or("another login helps")?);
+    assert_eq!(options.scopes, ["openid", "profile"]);
+    house.log_in(options).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
 pub(crate) async fn revocation() -> Outcome {
     let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
     house.log_in(LoginOptions::default()).await?;

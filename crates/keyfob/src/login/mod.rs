@@ -144,7 +144,7 @@ impl Login {
                     Redirect::Uri(uri) => oauth1::Callback::Url(uri),
                     Redirect::OutOfBand => oauth1::Callback::OutOfBand,
                 };
-                let client = oauth1::Client::new(settings, app.clone())?;
+                let client = keyfob.oauth1_client(settings, app)?;
                 let origin = flow.request_token.origin();
                 let offset = keyfob.clock_offset(&origin);
                 let mut request = client.request_token(callback, offset.apply(now), keyfob.entropy())?;
@@ -276,7 +276,7 @@ impl Login {
         let now = self.keyfob.now();
         Ok(match verified {
             VerifiedKind::OAuth1(verified) => {
-                let client = oauth1::Client::new(&self.settings, self.app.clone())?;
+                let client = self.keyfob.oauth1_client(&self.settings, &self.app)?;
                 let keyfob = &self.keyfob;
                 let origin = match &self.settings.flow {
                     Flow::OAuth1(flow) => flow.access_token.origin(),

@@ -1,6 +1,6 @@
 //! OAuth 1 without tokens ("one-legged"): an account that is the app's keys and nothing else.
 
-use keyfob_proto::{App, Settings, oauth1};
+use keyfob_proto::{App, Settings};
 
 use super::LoggedIn;
 use super::keep::Place;
@@ -20,8 +20,8 @@ use crate::keyfob::Keyfob;
 ///
 /// # Errors
 ///
-/// `Misuse` for a provider that gives tokens ([`oauth1::Settings::one_legged`]); `TakenName`; and the store's.
+/// `Misuse` for a provider that gives tokens ([`oauth1::Settings::one_legged`](keyfob_proto::oauth1::Settings::one_legged)); `TakenName`; and the store's.
 pub async fn one_legged(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str) -> Result<LoggedIn, Error> {
-    let received = oauth1::Client::new(settings, app.clone())?.without_tokens()?;
+    let received = keyfob.oauth1_client(settings, app)?.without_tokens()?;
     Place { keyfob, settings, client_id: &app.client_id, name: account }.of_keys_alone(received).await
 }

@@ -1,6 +1,6 @@
 //! Legacy: a person's name and password for OAuth 1 tokens ("xAuth").
 
-use keyfob_proto::{App, Flow, Misuse, Secret, Settings, oauth1};
+use keyfob_proto::{App, Flow, Misuse, Secret, Settings};
 
 use super::LoggedIn;
 use super::keep::Place;
@@ -27,7 +27,7 @@ pub async fn xauth_legacy(
     };
     let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
     place.before().await?;
-    let client = oauth1::Client::new(settings, app.clone())?;
+    let client = keyfob.oauth1_client(settings, app)?;
     let origin = flow.access_token.origin();
     let offset = keyfob.clock_offset(&origin);
     let mut exchange = client.exchange_password_legacy(username, password, offset.apply(keyfob.now()), keyfob.entropy())?;

@@ -42,7 +42,7 @@ impl Shared {
             Misuse::new(unknown.expected, unknown.found).with_hint(hint)
         })?;
         let client = match &settings.flow {
-            Flow::OAuth1(_) => Client::OAuth1(Box::new(oauth1::Client::new(&settings, app.clone())?)),
+            Flow::OAuth1(_) => Client::OAuth1(Box::new(keyfob.oauth1_client(&settings, &app)?)),
             Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
             _ => {
                 return Err(Misuse::new("a provider of a kind this version speaks", "another kind")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Request, Response, StatusCode};
-use keyfob_proto::oauth1::{self, ClockOffset};
+use keyfob_proto::oauth1::ClockOffset;
 use keyfob_proto::{App, Body as SignedBody, Incoming, Misuse, Origin, Settings};
 
 use super::call::REFUSAL;
@@ -30,7 +30,7 @@ impl Keyfob {
     /// `Misuse` for a provider that speaks OAuth 2 (there the app has an account of its own:
     /// [`client_credentials`](crate::login::client_credentials())), and for a URL that is not the API's; `Transport`.
     pub async fn call_without_token(&self, settings: &Settings, app: &App, request: Request<Vec<u8>>) -> Result<Response<Body>, Error> {
-        let client = oauth1::Client::new(settings, app.clone())?;
+        let client = self.oauth1_client(settings, app)?;
         let (mut parts, bytes) = request.into_parts();
         parts.uri = target::resolve(&settings.api.base, &parts.uri.to_string())?;
         // The signature tells nobody the secret; but what it signs was meant for the API.

@@ -1,11 +1,15 @@
 //! OAuth 1.0a at a server that reads signatures by RFC 5849 alone: every method in every place, and what has to be refused.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use keyfob::login::{one_legged, xauth_legacy};
-use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
-use keyfob::proto::oauth1::{BodyHash, Client, Placement, SignatureMethod};
-use keyfob::proto::{Answer, App, Body as Signed, Error as ProtoError, Flow, Secret, TokenSet};
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, Sign};
+use keyfob::proto::oauth1::rsa::RsaSign;
+use keyfob::proto::oauth1::{BodyHash, Client, Hash, Placement, SignatureMethod};
+use keyfob::proto::{Answer, App, Body as Signed, Entropy, Error as ProtoError, Flow, Misuse, Secret, TokenSet};
 use keyfob::{Body, Error, LoginOptions, OsEntropy, Store};
 use keyfob_sandbox::{Consent, Metadata};
 use serde_json::json;
@@ -66,6 +70,45 @@ async fn rfc5849_3_4_3_an_app_without_a_secret_signs_with_its_own_key() {
     house.refuses(LoginOptions::default(), "signature_invalid").await;
     let house = House::of_oauth1(App::confidential("mine", ""), metadata, |_| {}).await;
     house.refuses(LoginOptions::default(), "signature_method_rejected").await;
+}
+
+/// An HSM: nobody else has the key, and it counts what it signs.
+struct Hsm {
+    key: Arc<dyn Sign>,
+    signed: AtomicUsize,
+}
+
+impl RsaSign for Hsm {
+    fn sign(&self, hash: Hash, message: &[u8], _: &dyn Entropy) -> Result<Vec<u8>, Misuse> {
+        assert_eq!(hash, Hash::Sha256);
+        self.signed.fetch_add(1, Ordering::Relaxed);
+        self.key.sign(message).map_err(|_| Misuse::new("a signature by the device", "none"))
+    }
+}
+
+#[tokio::test]
+async fn rfc5849_3_4_3_the_key_may_live_elsewhere() {
+    let key = AwsLc.signer(Algorithm::RS256, &AwsLc.generate(Algorithm::RS256).unwrap()).unwrap();
+    let jwks = Some(json!({ "keys": [key.public_key().unwrap().to_jwk()] }));
+    let metadata = Metadata { jwks, grant_types: vec!["password".to_owned()], ..Metadata::default() };
+    let mut house = House::of_oauth1(App::public("mine"), metadata, |flow| flow.signature = SignatureMethod::RsaSha256).await;
+    let hsm = Arc::new(Hsm { key, signed: AtomicUsize::new(0) });
+    let without = house.keyfob.clone();
+    let of_another = without.clone().with_rsa_signer("acme", "another-app", hsm.clone());
+    house.keyfob = without.clone().with_rsa_signer("acme", "mine", hsm.clone());
+    // Two steps of the login, three calls; one for the app itself; a password's exchange.
+    lives_a_life(&house).await;
+    assert_eq!(hsm.signed.load(Ordering::Relaxed), 5);
+    let request = http::Request::get("/echo").body(Vec::new()).unwrap();
+    assert_eq!(house.keyfob.call_without_token(&house.settings, &house.app, request).await.unwrap().status(), 200);
+    let password = Secret::new("robin-sandbox-password-not-real");
+    xauth_legacy(&house.keyfob, &house.settings, &house.app, "second", "robin", &password).await.unwrap();
+    assert_eq!(hsm.signed.load(Ordering::Relaxed), 7);
+    for keyfob in [without, of_another] {
+        house.keyfob = keyfob;
+        assert!(house.begin(LoginOptions::default()).await.is_err(), "a key is one app's");
+    }
+    assert_eq!(hsm.signed.load(Ordering::Relaxed), 7);
 }
 
 #[tokio::test]

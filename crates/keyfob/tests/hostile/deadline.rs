@@ -114,7 +114,7 @@ impl Clock for Turned {
 async fn c5_one_deadline_covers_connection_head_and_body_everywhere() {
     let case = CASES.iter().find(|case| case.name == CASE).unwrap();
     // An API has its own time: there is a lock that is asked over its bridge, and whoever reads says how long that may take.
-    for endpoint in Endpoint::ALL.into_iter().filter(|endpoint| *endpoint != Endpoint::Api) {
+    for endpoint in Endpoint::ALL.iter().copied().filter(|endpoint| *endpoint != Endpoint::Api) {
         for pace in PACES {
             let took = Arc::new(Mutex::new(Vec::new()));
             let transport = Arc::new(Slow { pace, took: took.clone() });

@@ -1,4 +1,4 @@
-//! The endpoints, and what a good answer is at each.
+//! The endpoints, each with its name and the test that asks it for every case; and what a good answer is at each.
 
 use std::sync::LazyLock;
 
@@ -6,131 +6,96 @@ use keyfob::proto::jose::{Algorithm, AwsLc, Crypto, PrivateKey, sign_compact};
 use keyfob_testbed::hostile::{Good, Hostile};
 use serde_json::{Map, Value};
 
-/// Where answers come from that nobody has to trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// RFC 6749 §4.1.3.
-    Token,
-    /// RFC 6749 §6.
-    Refresh,
-    /// RFC 7009.
-    Revocation,
-    /// RFC 9126.
-    Pushed,
-    /// RFC 8628 §3.1.
-    Device,
-    /// RFC 8628 §3.4.
-    Polling,
-    /// RFC 7662.
-    Introspection,
-    /// OpenID Connect Core §5.3.
-    UserInfo,
-    /// RFC 7591.
-    Registration,
-    /// RFC 8414.
-    Metadata,
-    /// RFC 7517 §5.
-    Keys,
-    /// OpenID CIBA Core §7.
-    Backchannel,
-    /// OpenID CIBA Core §10.1.
-    BackchannelPolling,
-    /// RFC 6749 §4.4.
-    ClientCredentials,
-    /// RFC 8693 §2.
-    TokenExchange,
-    /// RFC 7523 §2.1.
-    JwtBearer,
-    /// RFC 7522 §2.1.
-    SamlBearer,
-    /// RFC 6749 §4.3.
-    Password,
-    /// A GET for a token that lives longer, in place of the login's.
-    LongLived,
-    /// RFC 9701.
-    SignedIntrospection,
-    /// OpenID Connect Core §5.3.2.
-    SignedUserInfo,
-    /// RFC 7592 §2.2.
-    Management,
-    /// RFC 7592 §2.3.
-    Deletion,
-    /// RFC 9728 §3.
-    Resource,
-    /// RFC 7033.
-    WebFinger,
-    /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
-    Claims,
-    /// RFC 5849 §2.1.
-    RequestToken,
-    /// RFC 5849 §2.3.
-    AccessToken,
-    /// What all this is for.
-    Api,
+use super::every_case;
+
+/// All of an endpoint in one line: nothing that walks them can leave one out.
+macro_rules! endpoints {
+    ($($(#[$about:meta])* $test:ident => $endpoint:ident, $name:literal;)*) => {
+        /// Where answers come from that nobody has to trust.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Endpoint {
+            $($(#[$about])* $endpoint,)*
+        }
+
+        impl Endpoint {
+            pub const ALL: &[Self] = &[$(Self::$endpoint),*];
+
+            /// What its path ends with.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$endpoint => $name,)*
+                }
+            }
+        }
+
+        $(
+            #[tokio::test]
+            async fn $test() {
+                every_case(Endpoint::$endpoint).await;
+            }
+        )*
+    };
 }
 
-impl Endpoint {
-    pub const ALL: [Self; 24] = [
-        Self::Token,
-        Self::Refresh,
-        Self::Revocation,
-        Self::Pushed,
-        Self::Device,
-        Self::Polling,
-        Self::Introspection,
-        Self::UserInfo,
-        Self::Registration,
-        Self::Metadata,
-        Self::Keys,
-        Self::Backchannel,
-        Self::BackchannelPolling,
-        Self::ClientCredentials,
-        Self::TokenExchange,
-        Self::JwtBearer,
-        Self::Management,
-        Self::Deletion,
-        Self::Resource,
-        Self::WebFinger,
-        Self::Claims,
-        Self::RequestToken,
-        Self::AccessToken,
-        Self::Api,
-    ];
-
-    /// What its path ends with.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Refresh => "refresh",
-            Self::Revocation => "revoke",
-            Self::Pushed => "push",
-            Self::Device => "device",
-            Self::Polling => "poll",
-            Self::Introspection => "introspect",
-            Self::UserInfo => "userinfo",
-            Self::Registration => "register",
-            Self::Metadata => "metadata",
-            Self::Keys => "keys",
-            Self::Backchannel => "backchannel",
-            Self::BackchannelPolling => "backchannel-poll",
-            Self::ClientCredentials => "client-credentials",
-            Self::TokenExchange => "exchange",
-            Self::JwtBearer => "jwt-bearer",
-            Self::SamlBearer => "saml-bearer",
-            Self::Password => "password",
-            Self::LongLived => "long-lived",
-            Self::SignedIntrospection => "introspect-signed",
-            Self::SignedUserInfo => "userinfo-signed",
-            Self::Management => "client",
-            Self::Deletion => "client-to-delete",
-            Self::Resource => "resource",
-            Self::WebFinger => "webfinger",
-            Self::Claims => "claims",
-            Self::RequestToken => "request-token",
-            Self::AccessToken => "access-token",
-            Self::Api => "api",
-        }
-    }
+endpoints! {
+    /// RFC 6749 §4.1.3.
+    c6_the_exchange_of_a_code => Token, "token";
+    /// RFC 6749 §6.
+    c6_a_refresh => Refresh, "refresh";
+    /// RFC 7009.
+    c3_a_revocation => Revocation, "revoke";
+    /// RFC 9126.
+    c6_a_pushed_authorization_request => Pushed, "push";
+    /// RFC 8628 §3.1.
+    c6_a_device_authorization => Device, "device";
+    /// RFC 8628 §3.4.
+    c6_the_polling_of_a_device => Polling, "poll";
+    /// RFC 7662.
+    c6_an_introspection => Introspection, "introspect";
+    /// OpenID Connect Core §5.3.
+    c6_userinfo => UserInfo, "userinfo";
+    /// RFC 7591.
+    c6_a_registration => Registration, "register";
+    /// RFC 8414.
+    c6_an_issuers_metadata => Metadata, "metadata";
+    /// RFC 7517 §5.
+    c6_an_issuers_keys => Keys, "keys";
+    /// OpenID CIBA Core §7.
+    c6_a_backchannel_authentication => Backchannel, "backchannel";
+    /// OpenID CIBA Core §10.1.
+    c6_the_polling_of_a_backchannel_authentication => BackchannelPolling, "backchannel-poll";
+    /// RFC 6749 §4.4.
+    c6_client_credentials => ClientCredentials, "client-credentials";
+    /// RFC 8693 §2.
+    c6_a_token_exchange => TokenExchange, "exchange";
+    /// RFC 7523 §2.1.
+    c6_an_assertion_for_somebody => JwtBearer, "jwt-bearer";
+    /// RFC 7522 §2.1.
+    c6_a_saml_assertion => SamlBearer, "saml-bearer";
+    /// RFC 6749 §4.3.
+    c6_a_password => Password, "password";
+    /// A GET for a token that lives longer, in place of the login's.
+    c6_a_token_that_lives_longer => LongLived, "long-lived";
+    /// RFC 9701.
+    c6_a_signed_introspection => SignedIntrospection, "introspect-signed";
+    /// OpenID Connect Core §5.3.2.
+    c6_signed_userinfo => SignedUserInfo, "userinfo-signed";
+    /// RFC 7592 §2.2.
+    c6_a_registration_that_is_changed => Management, "client";
+    /// RFC 7592 §2.3.
+    c6_a_registration_that_is_ended => Deletion, "client-to-delete";
+    /// RFC 9728 §3.
+    c6_a_resources_metadata => Resource, "resource";
+    /// RFC 7033.
+    c6_who_signs_a_person_in => WebFinger, "webfinger";
+    /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
+    c6_claims_that_are_fetched => Claims, "claims";
+    /// RFC 5849 §2.1.
+    c6_temporary_credentials => RequestToken, "request-token";
+    /// RFC 5849 §2.3.
+    c6_token_credentials => AccessToken, "access-token";
+    /// What all this is for.
+    c17_a_call => Api, "api";
 }
 
 impl Endpoint {

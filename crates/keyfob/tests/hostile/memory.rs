@@ -42,7 +42,7 @@ async fn in_a_process_of_its_own() {
 }
 
 async fn ask_all(origin: &str, case: &str, transports: &Transports) {
-    for endpoint in Endpoint::ALL {
+    for &endpoint in Endpoint::ALL {
         let house = House::new(origin, case, transports.usual());
         let outcome = if endpoint == Endpoint::Api { house.stream().await } else { house.ask(endpoint).await };
         assert!(case != "ok" || outcome.is_ok(), "{}: {outcome:?}", endpoint.name());
