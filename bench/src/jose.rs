@@ -19,6 +19,8 @@ use crate::table::{Goal, Row, Table};
 const NOW: i64 = 1_800_000_000;
 const TURNS: usize = 400;
 const JOSE: Package = Package::Npm("jose", "6.2.17");
+const OPENIDCONNECT: Package = Package::Crate("openidconnect", "4.0.1");
+const JOSEKIT: Package = Package::Crate("josekit", "0.10.3");
 
 pub(crate) fn run() -> Table {
     let mut table = Table::default();
@@ -75,7 +77,7 @@ fn verify(table: &mut Table, algorithm: Algorithm) {
     let public = pair.signer.public_key().expect("it has a public half");
     let mut jwk = public.to_jwk();
     jwk.insert("kid".to_owned(), "key-1".into());
-    let keys = KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set");
+    let keys = KeySet::read(json!({ "keys": [&jwk] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set");
     let algorithms = Algorithms::of([algorithm]);
     let nonce = Secret::new("n-0S6_WzA2Mj-and-more-of-it");
     let expected = Expected {
@@ -95,8 +97,8 @@ fn verify(table: &mut Table, algorithm: Algorithm) {
     let limit = || per(times, || black_box(parsed.verify_sig(signed.as_bytes(), &signature)).expect("it holds"));
     let (limited, raw) = beside(TURNS, ours, limit);
 
-    let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(Value::Object(public.to_jwk())).expect("a key");
-    let theirs = DecodingKey::from_jwk(&jwk).expect("a key");
+    let their_jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(Value::Object(public.to_jwk())).expect("a key");
+    let theirs = DecodingKey::from_jwk(&their_jwk).expect("a key");
     let mut validation = Validation::new(name(algorithm));
     validation.set_audience(&["example-client-id"]);
     validation.set_issuer(&["https://login.example"]);
@@ -127,16 +129,18 @@ fn verify(table: &mut Table, algorithm: Algorithm) {
         goal: Goal::Ratio(1.05),
     });
     let case = json!({
-        "algorithm": algorithm.to_string(), "public_key": public.to_jwk(), "token": token, "issuer": "https://login.example",
-        "audience": "example-client-id", "now": NOW + 1
+        "algorithm": algorithm.to_string(), "public_key": jwk, "token": token, "issuer": "https://login.example",
+        "audience": "example-client-id", "now": NOW + 1, "nonce": nonce.expose()
     });
     let work = format!("an ID token judged, {algorithm}, its key known");
-    others::row(table, work, JOSE, beside_peer, asked(&case, "248289761001"), Goal::Told);
+    for package in [JOSE, OPENIDCONNECT] {
+        others::row(table, work.clone(), package, beside_peer, asked(package, &case, "248289761001"), Goal::Told);
+    }
 }
 
-/// How long jose takes.
-fn asked(case: &Value, right: &str) -> Result<f64, String> {
-    match JOSE.ask("jose/jose.mjs", std::slice::from_ref(case))?.pop() {
+/// How long the other takes.
+fn asked(package: Package, case: &Value, right: &str) -> Result<f64, String> {
+    match package.ask("jose/jose.mjs", std::slice::from_ref(case))?.pop() {
         Some((result, micros)) if result == right => Ok(micros),
         other => Err(format!("another result: {other:?}")),
     }
@@ -196,7 +200,10 @@ fn prove(table: &mut Table, algorithm: Algorithm) {
         "algorithm": algorithm.to_string(), "public_key": pair.signer.public_key().expect("public").to_jwk(), "private_key": pair.pem.expose(),
         "htu": "https://resource.example/protected/things", "now": NOW
     });
-    others::row(table, format!("a DPoP proof, {algorithm}"), JOSE, beside_peer, asked(&case, "proof"), Goal::Ratio(1.0));
+    for package in [JOSE, JOSEKIT] {
+        let theirs = asked(package, &case, "proof");
+        others::row(table, format!("a DPoP proof, {algorithm}"), package, beside_peer, theirs, Goal::Ratio(1.0));
+    }
 }
 
 fn per(times: u32, mut work: impl FnMut()) -> f64 {

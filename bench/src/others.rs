@@ -1,4 +1,5 @@
-//! What others wrote in other languages: packages of PyPI and npm, put into `target/bench` once, and scripts of ours in `peers/` that drive them.
+//! What others wrote in other languages, or in ours on other libraries: packages of PyPI and npm, and crates, put into `target/bench` once, and scripts of
+//! ours in `peers/` that drive them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use crate::table::{Goal, Row, Table};
 pub(crate) enum Package {
     PyPi(&'static str, &'static str),
     Npm(&'static str, &'static str),
+    /// One of those that are built on their own, with `peers/crates`.
+    Crate(&'static str, &'static str),
 }
 
 impl Package {
@@ -20,10 +23,12 @@ impl Package {
         match self {
             Self::PyPi(name, version) => format!("{name} {version} (PyPI)"),
             Self::Npm(name, version) => format!("{name} {version} (npm)"),
+            Self::Crate(name, version) => format!("{name} {version}"),
         }
     }
 
     /// Has a script work on each case, one JSON object a line. It answers each with a line: what it came to, and the microseconds it took.
+    /// Crates need no script.
     pub(crate) fn ask(self, script: &str, cases: &[Value]) -> Result<Vec<(String, f64)>, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
         let mut command = match self {
@@ -36,6 +41,11 @@ impl Package {
                 let mut node = Command::new("node");
                 node.arg(script).env("PEERS", npm(name, version)?);
                 node
+            }
+            Self::Crate(name, _) => {
+                let mut program = Command::new(crates()?);
+                program.arg(name);
+                program
             }
         };
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(told)?;
@@ -85,6 +95,14 @@ fn npm(name: &str, version: &str) -> Result<PathBuf, String> {
         run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(format!("{name}@{version}")))?;
     }
     Ok(modules)
+}
+
+/// The program with the crates, built when they are first asked.
+fn crates() -> Result<PathBuf, String> {
+    let (manifest, target) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/crates/Cargo.toml"), folder().join("crates"));
+    let mut build = Command::new(env!("CARGO"));
+    run(build.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&target))?;
+    Ok(target.join("release/keyfob-bench-peers"))
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

@@ -42,6 +42,23 @@ pub(super) fn measure(table: &mut Table, requests: &[(&Fixture, &str, f64, f64)]
     }
 }
 
+/// The signature of a base string by a private key, in PEM: its name, ours, and how long it took.
+pub(super) fn measure_private_key(table: &mut Table, work: &str, base: &str, pem: &str, signature: &str, ours: f64) {
+    let fixture = Fixture::get();
+    let mut case = case(&fixture);
+    case["base"] = base.into();
+    case["pem"] = pem.into();
+    for (package, script) in
+        [(Package::PyPi("oauthlib[signedtoken]", "4.0.1"), "oauth1/sign.py"), (Package::Npm("oauth-1.0a", "2.2.6"), "oauth1/sign.mjs")]
+    {
+        let theirs = package.ask(script, std::slice::from_ref(&case)).and_then(|answers| match answers.into_iter().next() {
+            Some((theirs, micros)) if theirs == signature => Ok(micros),
+            other => Err(format!("another signature: {other:?}")),
+        });
+        others::row(table, work.to_owned(), package, ours, theirs, Goal::Told);
+    }
+}
+
 /// A request, for a script.
 fn case(fixture: &Fixture) -> serde_json::Value {
     let [key, secret, token, token_secret] = fixture.credentials();

@@ -66,6 +66,7 @@ impl Keyfob {
                 format!("one that takes {}", flow.dpop_algorithms),
             )
             .of("RFC 9449 §5.1")
+            .with_hint("use tokens that are bound to no key: oauth2.dpop in the provider's file")
         })?;
         let key = self.crypto().generate(algorithm)?;
         let stored = key.to_pem().ok_or_else(|| {

@@ -34,7 +34,11 @@ pub(super) async fn decided(
                 let seconds = u64::try_from(then.since(keyfob.now())).unwrap_or(0).max(1);
                 pause(Duration::from_secs(seconds)).await;
             }
-            Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
+            Step::Send(_) => {
+                return Err(Misuse::new("a question, then an answer", "two questions")
+                    .with_hint("this is a fault of ours: please report it")
+                    .into());
+            }
         }
     }
 }

@@ -133,7 +133,9 @@ impl DeviceLogin {
         let PendingDeviceLogin { provider, account, requested_scopes, login } = login;
         if provider != settings.provider {
             let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
-            return Err(Misuse::new(expected, format!("one with \"{provider}\"")).into());
+            return Err(Misuse::new(expected, format!("one with \"{provider}\""))
+                .with_hint("go on with the settings of the provider that it was begun with")
+                .into());
         }
         // The tokens are bound to the key of the question that brings them, so each program that asks may have its own.
         let client = keyfob.login_client(settings, app)?;
@@ -161,7 +163,9 @@ impl DeviceLogin {
                 Ok(Asked::Approved(Box::new(Approved { keyfob, settings, app, account, requested_scopes, client, received, id_token })))
             }
             Step::WaitUntil(then) => Ok(Asked::Waits(then)),
-            Step::Send(_) => Err(Misuse::new("a question, then an answer", "two questions").into()),
+            Step::Send(_) => Err(Misuse::new("a question, then an answer", "two questions")
+                .with_hint("this is a fault of ours: please report it")
+                .into()),
         }
     }
 

@@ -212,7 +212,8 @@ impl Login {
         let PendingLogin { provider, account, requested_scopes, pending, crowd: _, is_new: _ } = login;
         if provider != settings.provider {
             let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
-            return Err(Misuse::new(expected, format!("one with \"{provider}\"")));
+            return Err(Misuse::new(expected, format!("one with \"{provider}\""))
+                .with_hint("go on with the settings of the provider that it was begun with"));
         }
         let (settings, app) = (settings.clone(), app.clone());
         Ok(Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() })

@@ -183,7 +183,8 @@ impl Metadata {
                     format!("an app that can say who it is by one of: {methods}"),
                     "one with a client secret, which the server does not take as it is",
                 )
-                .of("RFC 8414 §2"))
+                .of("RFC 8414 §2")
+                .with_hint("register the app for one of these, or give it a key of its own (private_key)"))
             }
         }
     }

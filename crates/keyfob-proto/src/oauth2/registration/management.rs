@@ -79,6 +79,7 @@ impl Registration {
         let management = self.management.as_ref().ok_or_else(|| {
             Misuse::new("a registration that its client may manage", "one whose server gave no registration_client_uri and token")
                 .of("RFC 7592")
+                .with_hint("change or end the client at the provider's own page")
         })?;
         let endpoint = Endpoint::parse(&management.registration_client_uri)?;
         let request = with_bearer(Outgoing::new(method, &endpoint).accept_json(), &management.registration_access_token)?;
