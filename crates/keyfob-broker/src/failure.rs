@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     pub(crate) answered: Option<u16>,
     /// What programs know it by, where its status does not say.
     pub(crate) code: Option<&'static str>,
+    /// Whether the provider said no to what it was asked in its protocol, as it does to a PIN that was mistyped.
+    pub(crate) is_refusal: bool,
     /// Where to go from here: label and address.
     pub(crate) onward: Box<(String, String)>,
 }
@@ -42,7 +44,7 @@ impl Failure {
     /// With nothing special about it.
     pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
         let onward = Box::new(("To the start page".to_owned(), "/".to_owned()));
-        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, code: None, onward }
+        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, code: None, is_refusal: false, onward }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -272,6 +274,7 @@ impl Failure {
         };
         let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
         failure.hint = error.hint();
+        failure.is_refusal = matches!(error, proto::Error::Refused(_)) && !error.is_transient();
         failure
     }
 }

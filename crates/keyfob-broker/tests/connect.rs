@@ -374,3 +374,27 @@ async fn an_account_of_the_app_of_before_wants_a_new_login() {
     enter(&mut owner, &sandbox.client_id).await;
     assert!(member.get("/accounts/netatmo").await.has("Living room"));
 }
+
+#[tokio::test]
+async fn what_exists_in_the_sandbox_only_is_not_offered_where_nothing_is_pretended() {
+    let world = world().await;
+    let all = world.owner().await.get("/connect").await;
+    assert!(all.has("/connect/august") && !all.has("/connect/acme"), "{}", all.text);
+}
+
+#[tokio::test]
+async fn a_field_for_a_day_holds_the_day_that_is_meant() {
+    let world = World::known(&["fitbit"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("fitbit").await;
+    let page = owner.get("/accounts/fitbit/do/sleep").await;
+    assert!(page.has("type=\"date\"") && !page.has("days ago\""), "{}", page.text);
+    assert!(page.text.split("type=\"date\"").skip(1).all(|field| field.split('>').next().is_some_and(|rest| rest.contains("value=\"20"))));
+}
+
+#[test]
+fn a_token_that_fitbit_forgot_is_refreshed_and_so_the_refusal_told() {
+    let settings = support::provider("fitbit").settings(&|_| None).expect("settings");
+    let forgot = br#"{"errors":[{"errorType":"invalid_token","message":"Access token invalid"}],"success":false}"#;
+    assert!(settings.api.expired.iter().any(|signal| signal.given(http::StatusCode::UNAUTHORIZED, forgot)));
+}

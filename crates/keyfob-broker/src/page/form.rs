@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keyfob::proto::Timestamp;
 use keyfob_providers::{Action, Parameter, ParameterKind};
 
 use super::words;
@@ -37,11 +38,15 @@ pub(crate) enum Ask {
 
 impl FormField {
     /// The fields for an action's parameters, filled with what was said or what is usual.
-    pub(crate) fn all(action: &Action, said: &BTreeMap<String, String>) -> Vec<Self> {
-        action.parameters.iter().map(|parameter| Self::new(parameter, said.get(&parameter.name))).collect()
+    pub(crate) fn all(action: &Action, said: &BTreeMap<String, String>, now: Timestamp) -> Vec<Self> {
+        let meant = action.at(said, now);
+        action.parameters.iter().map(|parameter| Self::new(parameter, said.get(&parameter.name), meant.get(&parameter.name))).collect()
     }
 
-    fn new(parameter: &Parameter, said: Option<&String>) -> Self {
+    fn new(parameter: &Parameter, said: Option<&String>, meant: Option<&String>) -> Self {
+        // A browser's field for a day takes a day, and shows nothing for `7 days ago`.
+        let is_day = matches!(&parameter.kind, ParameterKind::Date { words } if words.is_empty());
+        let said = if is_day { meant } else { said };
         let value = said.or(parameter.default.as_ref()).cloned().unwrap_or_default();
         Self {
             name: parameter.name.clone(),

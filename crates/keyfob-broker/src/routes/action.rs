@@ -9,7 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Scrubber, TokenSet, encode};
+use keyfob::proto::{Scrubber, Timestamp, TokenSet, encode};
 use keyfob::{Error, Session};
 use keyfob_providers::{Action, Table};
 
@@ -87,10 +87,10 @@ pub(crate) async fn show(
     if action.acts {
         // A person who is asked "Lock now?" takes it that there is a lock.
         return Ok(match action.check(&said) {
-            Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK),
+            Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK, site.keyfob.now()),
             Err(misuse) => {
                 let problem = told(&misuse);
-                ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST)
+                ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now())
             }
         });
     }
@@ -127,7 +127,7 @@ pub(crate) async fn show(
         account_title: &desk.provider.title,
         account_path: page::account_path(&seat),
         path: page::action_path(&seat, &action.name, []),
-        fields: if has_choice { FormField::all(action, &said) } else { Vec::new() },
+        fields: if has_choice { FormField::all(action, &said, site.keyfob.now()) } else { Vec::new() },
         has_charts: section.as_ref().is_some_and(Section::has_charts),
         section,
         ranges,
@@ -157,7 +157,7 @@ pub(crate) async fn act(
     let session = open(&site, &seat).await?;
     if let Err(misuse) = session.look(|account| action.request(&said, &account.kept)) {
         let problem = told(&misuse);
-        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
+        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now()));
     }
     let subject = holder.subject(&action.name, &said);
     let concerned = concerned(&site, &seat, action, &said, subject.as_deref()).await?;
@@ -312,6 +312,7 @@ fn ask(
     said: &BTreeMap<String, String>,
     problem: Option<String>,
     status: StatusCode,
+    now: Timestamp,
 ) -> Response {
     let page = Confirm {
         frame: Frame::of(visit, None),
@@ -322,7 +323,7 @@ fn ask(
         path: page::action_path(seat, &action.name, []),
         subject: holder.subject(&action.name, said),
         fixed: fixed.iter().map(|(name, value)| (name.clone(), words(name), value.clone())).collect(),
-        fields: FormField::all(action, said).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
+        fields: FormField::all(action, said, now).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
         // What is wrong leads nowhere.
         back: if problem.is_none() { place(seat, said) } else { page::account_path(seat) },
         problem,

@@ -25,10 +25,14 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
         .map_err(|error| Card::io("cannot start the pretend providers", &error, "check that ports of 127.0.0.1 can be opened"))?;
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let keyfob = Keyfob::new(store.clone(), Arc::new(context::kept_here(true)?));
+    let place = settings.external_url.as_deref().and_then(Origin::parse);
     let (mut services, mut unplayed) = (Vec::new(), Vec::new());
     for provider in context.catalogue().iter() {
         match played(provider, &sandbox) {
             Some((provider, app)) => {
+                if let Some(place) = &place {
+                    register(&sandbox, &provider.name, place);
+                }
                 services.push(Service { account: provider.name.clone(), provider, app, redirect_uri: None, scopes: Vec::new() });
             }
             None => unplayed.push(provider.clone()),
@@ -44,6 +48,17 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })
 }
 
+/// Tells the sandbox where this web app takes the provider's answers, as somebody who runs it would tell the provider: the demo apps are registered for
+/// the usual address alone.
+fn register(sandbox: &Sandbox, name: &str, place: &Origin) {
+    let Some((_, mut demo)) = sandbox.apps().into_iter().find(|(known, _)| known == name) else { return };
+    let uri = format!("{place}/callback/{name}");
+    if !demo.redirect_uris.contains(&uri) {
+        demo.redirect_uris.push(uri);
+        sandbox.register(name, demo);
+    }
+}
+
 /// A provider as the sandbox plays it, with its demo app, if it does.
 fn played(provider: &Provider, sandbox: &Sandbox) -> Option<(Provider, App)> {
     let (_, demo) = sandbox.apps().into_iter().find(|(name, _)| *name == provider.name)?;
@@ -52,4 +67,17 @@ fn played(provider: &Provider, sandbox: &Sandbox) -> Option<(Provider, App)> {
     let mut app = App { client_id: demo.client_id, client_secret, ..App::default() };
     demo.fields.into_iter().for_each(|(name, value)| app.set(&name, Secret::new(value)));
     Some((provider.at_origin(&origin), app))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_sandbox_knows_the_address_that_the_web_app_is_at() {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        register(&sandbox, "august", &Origin::parse("http://localhost:5776").unwrap());
+        let uris = sandbox.app("august").redirect_uris;
+        assert!(uris.len() > 1 && uris.iter().any(|uri| uri == "http://localhost:5776/callback/august"), "{uris:?}");
+    }
 }
