@@ -68,16 +68,3 @@ fn played(provider: &Provider, sandbox: &Sandbox) -> Option<(Provider, App)> {
     demo.fields.into_iter().for_each(|(name, value)| app.set(&name, Secret::new(value)));
     Some((provider.at_origin(&origin), app))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_sandbox_knows_the_address_that_the_web_app_is_at() {
-        let sandbox = Sandbox::builder().start().await.unwrap();
-        register(&sandbox, "august", &Origin::parse("http://localhost:5776").unwrap());
-        let uris = sandbox.app("august").redirect_uris;
-        assert!(uris.len() > 1 && uris.iter().any(|uri| uri == "http://localhost:5776/callback/august"), "{uris:?}");
-    }
-}
