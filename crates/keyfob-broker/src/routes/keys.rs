@@ -11,6 +11,7 @@ use keyfob::proto::{Misuse, Timestamp};
 use keyfob::{Error, proto};
 
 use super::once::{self, Came, Makes};
+use super::revoke;
 use crate::audit;
 use crate::browser::Visit;
 use crate::failure::{Failure, told};
@@ -141,7 +142,8 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
 const MAKES: Makes = Makes { what: "The key", list: "/keys", to_list: "To the keys" };
 
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
-    once::once(&site, &posted, "key", &MAKES, make(&site, &posted)).await
+    let take_back = async |id: String| revoke::take_back(&site, posted.visit.person(), &id).await.map(drop);
+    once::once(&site, &posted, "/keys", &MAKES, take_back, make(&site, &posted)).await
 }
 
 async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
