@@ -148,7 +148,7 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
 
 async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
     let (people, visit, now) = (site.people()?, &posted.visit, site.keyfob.now());
-    let mine = site.accounts_of(people, visit.person()).await?;
+    let mine = site.accounts_of(people, visit.person()).await?.items;
     let said = Said::of(posted);
     let by = audit::Who::person(visit.person());
     let made = match said.key(&mine, visit.person(), now) {
@@ -192,7 +192,7 @@ fn example(site: &Site, key: &ValetKey) -> String {
 async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
     let people = site.people()?;
     let keys = keys::list(&*people.shelf, Some(visit.person()), site.keyfob.now()).await?;
-    let mine = site.accounts_of(people, visit.person()).await?;
+    let mine = site.accounts_of(people, visit.person()).await?.items;
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
         frame: Frame::of(visit, site.take_notice(visit).await),

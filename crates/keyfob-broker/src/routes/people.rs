@@ -89,7 +89,7 @@ impl Row {
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<Response, Failure> {
     let known = site.people()?;
-    let people = known.everybody(site.keyfob.now()).await?;
+    let people = known.everybody(site.keyfob.now()).await?.items;
     let has_linked = people.iter().any(|person| person.id == visit.person() && person.subject.is_some());
     let sign_in = known.sign_in.as_ref().filter(|_| !has_linked);
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
@@ -116,7 +116,7 @@ async fn open_invitations(people: &People, visit: &Visit, now: Timestamp) -> Res
             None => "a program".to_owned(),
         },
     };
-    let open = people.open_invitations(now).await?.into_iter().map(|OpenInvite { id, invite, expires_at }| Open {
+    let open = people.open_invitations(now).await?.items.into_iter().map(|OpenInvite { id, invite, expires_at }| Open {
         id,
         name: invite.name,
         is_again: invite.person.is_some(),
@@ -173,7 +173,7 @@ async fn take_back(site: &Site, visit: &Visit, id: &str) -> Result<Option<String
 /// Asks before somebody is removed.
 pub(crate) async fn ask_remove(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
     let people = site.people()?;
-    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = people.everybody(site.keyfob.now()).await?.items.into_iter().find(|known| known.id == person);
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
     let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
     let farewell = Farewell {
@@ -204,7 +204,7 @@ pub(crate) async fn remove(
 /// Asks before somebody's accounts are taken away; they stay.
 pub(crate) async fn ask_revoke(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
     let people = site.people()?;
-    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = people.everybody(site.keyfob.now()).await?.items.into_iter().find(|known| known.id == person);
     let person = person.ok_or_else(Failure::nowhere)?;
     let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
     let farewell = Farewell {
@@ -222,7 +222,7 @@ pub(crate) async fn revoke(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     let people = site.people()?;
-    if !people.everybody(site.keyfob.now()).await?.iter().any(|known| known.id == person) {
+    if !people.everybody(site.keyfob.now()).await?.items.iter().any(|known| known.id == person) {
         return Err(Failure::nowhere());
     }
     taken_away(&site, &posted.visit, Whose::Person(&person), "/people").await

@@ -94,7 +94,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
     let page = Page {
         frame: Frame::of(&visit, site.take_notice(&visit).await),
         tokens: tokens.into_iter().map(Row::of).collect(),
-        webhooks: webhooks.into_iter().map(Told::of).collect(),
+        webhooks: webhooks.items.into_iter().map(Told::of).collect(),
         form_token: visit.csrf.expose(),
         once: once::number(),
     };
