@@ -78,6 +78,7 @@ pub(crate) fn arguments(action: &Action, fields: &[(String, String)]) -> BTreeMa
 
 fn ask(parameter: &Parameter, value: &str) -> Ask {
     let shown = |number: Option<String>| number.unwrap_or_default();
+    let title = |value: &str| parameter.titles.get(value).map_or_else(|| value.to_owned(), |title| words(title));
     let none = |chosen: bool| (String::new(), "–".to_owned(), chosen);
     match &parameter.kind {
         ParameterKind::Integer { min, max } => {
@@ -94,7 +95,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
             Ask::One(options)
         }
         ParameterKind::Choice { choices } => {
-            let mut options: Vec<_> = choices.iter().map(|c| (c.clone(), c.clone(), c.eq_ignore_ascii_case(value))).collect();
+            let mut options: Vec<_> = choices.iter().map(|c| (c.clone(), title(c), c.eq_ignore_ascii_case(value))).collect();
             if !parameter.required && parameter.default.is_none() {
                 options.insert(0, none(value.is_empty()));
             }
@@ -102,7 +103,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
         }
         ParameterKind::List { choices } if !choices.is_empty() => {
             let ticked = |choice: &str| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(choice));
-            Ask::Some(choices.iter().map(|choice| (choice.clone(), choice.clone(), ticked(choice))).collect())
+            Ask::Some(choices.iter().map(|choice| (choice.clone(), title(choice), ticked(choice))).collect())
         }
         ParameterKind::Flags { bits } => {
             let number: Option<u64> = value.parse().ok();
@@ -110,7 +111,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
                 Some(number) => number & bit != 0,
                 None => value.split(['|', ',', '+']).any(|item| item.trim().eq_ignore_ascii_case(name)),
             };
-            Ask::Some(bits.iter().map(|(name, bit)| (name.clone(), name.clone(), ticked(name, *bit))).collect())
+            Ask::Some(bits.iter().map(|(name, bit)| (name.clone(), title(name), ticked(name, *bit))).collect())
         }
         ParameterKind::Date { words } if words.is_empty() => Ask::Date,
         ParameterKind::Text { pattern } => Ask::Text { pattern: pattern.clone(), placeholder: String::new() },

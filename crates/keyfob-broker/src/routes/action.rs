@@ -40,6 +40,8 @@ struct Show<'a> {
     fields: Vec<FormField>,
     /// `None`: something has to be said first.
     section: Option<Section>,
+    /// What is wrong with what was said.
+    problem: Option<String>,
     ranges: Vec<Range>,
     has_charts: bool,
 }
@@ -100,8 +102,12 @@ pub(crate) async fn show(
     // A chart is there before anybody has said of which days.
     let said = Range::usual(action, &said, site.keyfob.now()).filter(is_enough).unwrap_or(said);
     let is_complete = is_enough(&said);
+    // Nobody is asked for what cannot be: what was said stays in the form, to be put right.
+    let problem = action.check(&action.at(&said, site.keyfob.now())).err().map(|misuse| told(&misuse)).filter(|_| is_complete);
     let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
-    if is_complete {
+    if problem.is_some() {
+        status = StatusCode::BAD_REQUEST;
+    } else if is_complete {
         let content = match ask_for(&site, &seat, action, &said).await {
             Ok(called) => {
                 ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
@@ -130,6 +136,7 @@ pub(crate) async fn show(
         fields: if has_choice { FormField::all(action, &said, site.keyfob.now()) } else { Vec::new() },
         has_charts: section.as_ref().is_some_and(Section::has_charts),
         section,
+        problem,
         ranges,
     };
     Ok(page::respond(status, &page, &Forms::Here))
@@ -155,7 +162,7 @@ pub(crate) async fn act(
     let said = arguments(action, &posted.fields);
     // One account from here on: whoever else logs in under its name meanwhile does not act.
     let session = open(&site, &seat).await?;
-    if let Err(misuse) = session.look(|account| action.request(&said, &account.kept)) {
+    if let Err(misuse) = session.look(|account| action.check(&said).and_then(|()| action.request(&said, &account.kept))) {
         let problem = told(&misuse);
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now()));
     }
@@ -295,10 +302,9 @@ fn wanting(failure: Failure, seat: &Seat, session: &Session, action: &Action) ->
         return failure;
     }
     let (what, them, ticked) = if lacking.len() == 1 { ("scope", "which", "that") } else { ("scopes", "all of which", "those") };
-    // A name beside the provider's keeps what it was connected with.
-    let how = if seat.shown == seat.desk.account { "connect it again" } else { "connect it under another name" };
-    let hint = format!("it needs the {what} {}, {them} this account is not known to have: {how}, with {ticked} ticked", lacking.join(" "));
-    failure.hint(hint).onward(format!("Connect {}", seat.desk.provider.title), page::provider_path(&seat.desk.account))
+    let hint =
+        format!("it needs the {what} {}, {them} this account is not known to have: log in again, with {ticked} ticked", lacking.join(" "));
+    failure.hint(hint).onward("Choose what to ask for", format!("{}#f-scopes", page::account_path(seat)))
 }
 
 /// The question. What is `fixed` was said by the link that led here; the rest is a form.
