@@ -21,8 +21,12 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// The status of the provider's answer.
     pub(crate) answered: Option<u16>,
+    /// When the provider takes calls again, as an element.
+    pub(crate) until: Option<Box<str>>,
     /// What programs know it by, where its status does not say.
     pub(crate) code: Option<&'static str>,
+    /// Whether the provider said no to what it was asked in its protocol, as it does to a PIN that was mistyped.
+    pub(crate) is_refusal: bool,
     /// Where to go from here: label and address.
     pub(crate) onward: Box<(String, String)>,
 }
@@ -42,7 +46,17 @@ impl Failure {
     /// With nothing special about it.
     pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
         let onward = Box::new(("To the start page".to_owned(), "/".to_owned()));
-        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, code: None, onward }
+        Self {
+            status,
+            title: title.into(),
+            text: text.into(),
+            hint: None,
+            answered: None,
+            until: None,
+            code: None,
+            is_refusal: false,
+            onward,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -235,6 +249,12 @@ impl Failure {
                 let mut failure = Self::plain(StatusCode::BAD_GATEWAY, format!("{title} answered with an error"), sentence(&text));
                 failure.answered = Some(api.status.as_u16());
                 failure.hint = api.hint.clone();
+                failure.until = api.again_at.map(|at| page::moment_element(at.as_unix()).into_boxed_str());
+                if api.status == StatusCode::TOO_MANY_REQUESTS {
+                    let pause = if api.again_at.is_some() { "wait until then" } else { "wait a while" };
+                    failure.title = format!("{title} takes no more calls for now");
+                    failure.hint = Some(format!("{pause}: each view of this page asks {title} once more, and counts against its limit"));
+                }
                 failure
             }
             Error::NeedsLogin { reason, .. } => {
@@ -271,7 +291,8 @@ impl Failure {
             _ => (StatusCode::BAD_REQUEST, "That cannot be done".to_owned()),
         };
         let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
-        failure.hint = Some(error.hint());
+        failure.hint = Some(without_command(error.hint()));
+        failure.is_refusal = matches!(error, proto::Error::Refused(_)) && !error.is_transient();
         failure
     }
 }
@@ -307,9 +328,18 @@ pub(crate) fn not_just_now(error: &Error) -> Option<(String, &'static str)> {
     })
 }
 
+/// Advice, without the command that would do it (`log in again: keyfob login telldus`): whoever asks over HTTP has a page, or a program, and not this machine's
+/// terminal; and the account's name in it is the vault's.
+pub(crate) fn without_command(hint: String) -> String {
+    match hint.split_once(": keyfob ") {
+        Some((what, _)) => what.to_owned(),
+        None => hint,
+    }
+}
+
 /// What was wrong with what somebody said in a form, and what to do about it.
 pub(crate) fn told(misuse: &Misuse) -> String {
-    let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
+    let hint = misuse.hint.clone().map(|hint| format!(" {}", sentence(&without_command(hint)))).unwrap_or_default();
     format!("{}{hint}", sentence(&misuse.to_string()))
 }
 
@@ -319,4 +349,21 @@ pub(crate) fn sentence(text: &str) -> String {
     let Some(first) = letters.next() else { return String::new() };
     let end = if text.trim_end().ends_with(['.', '!', '?', '…']) { "" } else { "." };
     format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_names_no_command() {
+        let misuse = Misuse::new("an account", "none").with_hint("log in again: keyfob login ~7f3a/telldus");
+        let text = told(&misuse);
+        assert!(text.ends_with("Log in again.") && !text.contains("keyfob") && !text.contains("7f3a"), "{text}");
+        let failure = Failure::from_protocol(&misuse.into(), "Telldus Live!");
+        assert_eq!(failure.hint.as_deref(), Some("log in again"));
+        let problem = crate::problem::Problem::from_error(&Misuse::new("x", "y").with_hint("log in again: keyfob login telldus").into());
+        assert!(!format!("{problem:?}").contains("keyfob login"), "{problem:?}");
+        assert_eq!(without_command("see the page: it says more".to_owned()), "see the page: it says more");
+    }
 }

@@ -52,6 +52,7 @@ pub use debug_log::DebugLog;
 pub use env_file::{EnvFileError, ReadError, Variables};
 pub use health::check as health_check;
 pub use limits::Limits;
+pub use listing::Readable;
 pub use peer::{ForwardedBy, Proxies};
 pub use people::{Allow, SignIn, follow};
 pub use rate::Rate;

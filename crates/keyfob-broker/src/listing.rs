@@ -10,7 +10,7 @@ use keyfob_store::shelf::{Item, Kind};
 /// So many are read at once.
 const PAGE: usize = 200;
 
-/// Items of a kind, in the order of their ids.
+/// Items of a kind, in the order of their ids. One that is damaged is left out, and the log says so: it is of no use to anybody, and the others are.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     shelf: &'a dyn Shelf,
@@ -18,23 +18,88 @@ pub(crate) struct Listing<'a> {
     owner: Option<&'a str>,
     after: Option<String>,
     is_over: bool,
+    /// How many were left out.
+    unreadable: usize,
+}
+
+/// What can be read of a list.
+#[derive(Debug)]
+pub struct Readable<T> {
+    /// That.
+    pub items: Vec<T>,
+    /// How many cannot be read, and were left out. The log names them.
+    pub unreadable: usize,
+}
+
+/// What does not come from the shelf can be read.
+impl<T> From<Vec<T>> for Readable<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items, unreadable: 0 }
+    }
 }
 
 impl<'a> Listing<'a> {
     /// All, or those of an owner.
     pub(crate) fn of(shelf: &'a dyn Shelf, kind: Kind, owner: Option<&'a str>) -> Self {
-        Self { shelf, kind, owner, after: None, is_over: false }
+        Self { shelf, kind, owner, after: None, is_over: false, unreadable: 0 }
     }
 
     /// The next ones; `None` after the last. What is removed in between takes no other one's place.
     pub(crate) async fn page(&mut self, now: Timestamp) -> Result<Option<Vec<Versioned<Item>>>, StoreError> {
-        if self.is_over {
-            return Ok(None);
+        while !self.is_over {
+            let page = match self.shelf.items(self.kind, self.owner, self.after.as_deref(), PAGE, now).await {
+                Err(StoreError::Corrupt(_)) => self.one_by_one(now).await?,
+                page => {
+                    let page = page?;
+                    self.is_over = page.len() < PAGE;
+                    self.after = page.last().map(|last| last.value.id.clone());
+                    page
+                }
+            };
+            if !page.is_empty() {
+                return Ok(Some(page));
+            }
         }
-        let page = self.shelf.items(self.kind, self.owner, self.after.as_deref(), PAGE, now).await?;
-        self.is_over = page.len() < PAGE;
-        self.after = page.last().map(|last| last.value.id.clone());
-        Ok((!page.is_empty()).then_some(page))
+        Ok(None)
+    }
+
+    /// The same where one of them is damaged.
+    async fn one_by_one(&mut self, now: Timestamp) -> Result<Vec<Versioned<Item>>, StoreError> {
+        let ids = self.shelf.ids(self.kind, self.owner, self.after.as_deref(), PAGE, now).await?;
+        self.is_over = ids.len() < PAGE;
+        self.after = ids.last().cloned();
+        let mut page = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.shelf.item(self.kind, &id, now).await {
+                Ok(found) => page.extend(found),
+                Err(error @ StoreError::Corrupt(_)) => self.leave_out(&id, &error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
+    }
+
+    fn leave_out(&mut self, id: &str, error: &StoreError) {
+        self.unreadable += 1;
+        tracing::warn!(kind = self.kind.0, id, %error, "left out of a list: it cannot be read");
+    }
+
+    /// All that are left and say what `read` understands.
+    pub(crate) async fn read<T>(
+        mut self,
+        read: impl Fn(&Versioned<Item>) -> Result<T, StoreError>,
+        now: Timestamp,
+    ) -> Result<Readable<T>, StoreError> {
+        let mut items = Vec::new();
+        while let Some(page) = self.page(now).await? {
+            for found in page {
+                match read(&found) {
+                    Ok(item) => items.push(item),
+                    Err(error) => self.leave_out(&found.value.id, &error),
+                }
+            }
+        }
+        Ok(Readable { items, unreadable: self.unreadable })
     }
 
     /// All that are left.

@@ -7,7 +7,7 @@ use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
 use serde_json::json;
 
-use crate::failure::{Failure, not_just_now, sentence};
+use crate::failure::{Failure, not_just_now, sentence, without_command};
 
 /// What to do where only a person can.
 const LOG_IN: &str = "its owner logs in again, on its page";
@@ -134,7 +134,7 @@ impl Problem {
             _ => Self::new(StatusCode::BAD_GATEWAY, "provider", said),
         };
         match error.hint() {
-            Some(hint) => problem.hint(hint),
+            Some(hint) => problem.hint(without_command(hint)),
             None => problem,
         }
     }

@@ -78,6 +78,33 @@ async fn there_may_be_several_accounts_of_one_provider() {
 }
 
 /// Two tabs of one person, each with a login for a new account under this name: both have said yes at the provider.
+#[tokio::test]
+async fn an_account_with_a_name_of_its_own_asks_for_more_on_its_page() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("netatmo").await;
+    let url = begin_another(&mut owner, "netatmo", "cabin").await.location().to_owned();
+    let back = owner.approve(&url).await;
+    owner.get(&back).await;
+    for name in ["netatmo", "netatmo%2Fcabin"] {
+        let page = owner.get(&format!("/accounts/{name}")).await;
+        let form = page.text.split_once("id=\"f-scopes\"").unwrap_or_else(|| panic!("no form: {}", page.text)).1;
+        let form = form.split_once("</form>").expect("its end").0;
+        assert!(form.contains("value=\"read_station\" checked") && form.contains("value=\"read_thermostat\"><"), "{form}");
+        let path = format!("/connect/{name}");
+        assert!(page.has(&format!("action=\"{path}\"")), "{}", page.text);
+        let token = page.form_token();
+        let nothing = owner.post(&path, &[("form_token", &token), ("scopes", "chosen")]).await;
+        assert_eq!(nothing.status, 400, "{}", nothing.text);
+        let fields = [("form_token", token.as_str()), ("scopes", "chosen"), ("scope", "read_station"), ("scope", "read_thermostat")];
+        let url = owner.post(&path, &fields).await.location().to_owned();
+        let back = owner.approve(&url).await;
+        owner.get(&back).await;
+        let page = owner.get(&format!("/accounts/{name}")).await;
+        assert!(page.has("value=\"read_thermostat\" checked"), "what was asked for is asked for again: {}", page.text);
+    }
+}
+
 async fn two_tabs(owner: &mut Browser, service: &str, label: &str) -> (String, String) {
     let first = begin_another(owner, service, label).await.location().to_owned();
     let second = begin_another(owner, service, label).await.location().to_owned();

@@ -7,7 +7,7 @@ use keyfob::Store as _;
 use keyfob::proto::Origin;
 use keyfob_broker::Config;
 use keyfob_providers::Catalogue;
-use keyfob_sandbox::Sandbox;
+use keyfob_sandbox::{At, Sandbox};
 use support::gate::until;
 use support::{Page, Setup, World};
 
@@ -197,8 +197,9 @@ async fn an_action_that_wants_a_scope_says_which_and_where_it_is_asked_for() {
     assert!(wrong.has("Invalid type min_temp") && !wrong.text.to_lowercase().contains("it needs the scope"), "{}", wrong.text);
     world.sandbox.faults("netatmo").update(|faults| faults.missing_scope = true);
     let refused = owner.get(path).await;
-    let said = "it needs the scope read_thermostat, which this account is not known to have: connect it again, with that ticked";
+    let said = "it needs the scope read_thermostat, which this account is not known to have: log in again, with that ticked";
     assert!(refused.text.to_lowercase().contains(said), "{}", refused.text);
+    assert!(!refused.has("connect it under another name"), "{}", refused.text);
 }
 
 /// Whose tokens were made elsewhere did not log in here.
@@ -373,4 +374,91 @@ async fn an_account_of_the_app_of_before_wants_a_new_login() {
     // And with the app of before, all is as it was.
     enter(&mut owner, &sandbox.client_id).await;
     assert!(member.get("/accounts/netatmo").await.has("Living room"));
+}
+
+#[tokio::test]
+async fn what_exists_in_the_sandbox_only_is_not_offered_where_nothing_is_pretended() {
+    let world = world().await;
+    let all = found(&world.owner().await.get("/connect?all=1").await);
+    assert!(all.contains(&"august".to_owned()) && !all.iter().any(|name| name.starts_with("acme")), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_field_for_a_day_holds_the_day_that_is_meant() {
+    let world = World::known(&["fitbit"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("fitbit").await;
+    let page = owner.get("/accounts/fitbit/do/sleep").await;
+    assert!(page.has("type=\"date\"") && !page.has("days ago\""), "{}", page.text);
+    assert!(page.text.split("type=\"date\"").skip(1).all(|field| field.split('>').next().is_some_and(|rest| rest.contains("value=\"20"))));
+}
+
+/// The command's redirect URI is another one: at the web app's somebody answers.
+#[tokio::test]
+async fn nothing_is_said_of_the_commands_redirect_uri_beside_our_own() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    for provider in Catalogue::embedded().iter() {
+        let page = owner.get(&format!("/providers/{}", provider.name)).await;
+        for said in ["nobody answers", "its address bar", "url to paste", "--device"] {
+            assert!(!page.text.to_lowercase().contains(said), "{}: {said}: {}", provider.name, page.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_span_that_ends_before_it_begins_is_asked_for_again() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("netatmo").await;
+    world.sandbox.clear_seen();
+    let path = "/accounts/netatmo/do/measure?device=70:ee:50:5a:9d:b0&scale=1day&from=2026-02-01&to=2026-01-02";
+    let page = owner.get(path).await;
+    assert!(page.status == 400 && page.has("role=\"alert\"") && page.has("from is earlier than to"), "{} {}", page.status, page.text);
+    for kept in ["value=\"2026-02-01\"", "value=\"2026-01-02\"", "value=\"70:ee:50:5a:9d:b0\"", "value=\"1day\" selected"] {
+        assert!(page.has(kept), "{kept}: {}", page.text);
+    }
+    assert!(world.sandbox.seen("netatmo").is_empty(), "nobody is asked");
+    // A value that is none stands in the form, too, and nothing is said of how a command is used.
+    let wrong = owner.get("/accounts/netatmo/do/measure?device=70:ee:50:5a:9d:b0&scale=1day&from=never").await;
+    assert!(wrong.status == 400 && wrong.has("value=\"never\"") && wrong.has("role=\"alert\""), "{}", wrong.text);
+    // The last moment is a word that the provider knows.
+    let last = owner.get("/accounts/netatmo/do/measure?device=70:ee:50:5a:9d:b0&scale=1day&from=2026-02-01&to=last").await;
+    assert_eq!(last.status, 200, "{}", last.text);
+}
+
+#[tokio::test]
+async fn a_page_says_nothing_of_how_a_command_is_used() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let token = owner.get("/").await.form_token();
+    let none = owner.post("/accounts/august/do/unlock-now", &[("form_token", &token)]).await;
+    assert!(none.status == 400 && none.has("role=\"alert\"") && !none.has("usage") && !none.has("Usage"), "{}", none.text);
+}
+
+#[tokio::test]
+async fn what_can_be_chosen_is_called_what_people_call_it() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("netatmo").await;
+    let form = owner.get("/accounts/netatmo/do/measure").await;
+    for (value, title) in [("min_temp", "Lowest temperature"), ("WindAngle", "Wind direction"), ("30min", "Half an hour"), ("CO2", "CO2")] {
+        let field = form.text.split_once(&format!("value=\"{value}\"")).unwrap_or_else(|| panic!("no {value}: {}", form.text)).1;
+        let label = field.split_once('>').expect("its end").1.split('<').next().unwrap_or_default().trim();
+        assert_eq!(label, title);
+    }
+}
+
+#[tokio::test]
+async fn until_when_a_provider_takes_no_calls_is_said() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("netatmo").await;
+    world.sandbox.faults("netatmo").update(|faults| (faults.at, faults.retry_after, faults.too_many_requests) = (At::Api, 7200, 1_000_000));
+    for path in ["/accounts/netatmo/do/stations", "/accounts/netatmo"] {
+        let page = owner.get(path).await;
+        assert!(page.has("takes no more calls for now") && page.has("Calls are taken again from <time datetime="), "{}", page.text);
+        assert!(page.has("each view of this page asks Netatmo once more") && page.has("wait until then"), "{}", page.text);
+    }
 }

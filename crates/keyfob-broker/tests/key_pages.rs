@@ -320,3 +320,71 @@ async fn a_page_that_shows_a_secret_makes_no_second_one_when_it_is_loaded_again(
     })
     .await;
 }
+
+/// A browser shows the answer to the second click of a double click; the secret was in the first.
+#[tokio::test]
+async fn a_double_click_loses_no_secret_and_leaves_nothing_unseen_behind() {
+    World::on_each_shelf(&["august"], async |world| {
+        let mut owner = world.owner().await;
+        owner.connect("august").await;
+        let kept = async |kind| -> Vec<String> {
+            let shelf = world.shelf.as_ref().expect("a shelf");
+            let now = keyfob::Clock::now(&*world.clock);
+            let items = shelf.items(keyfob_store::shelf::Kind(kind), None, None, 100, now).await.expect("items");
+            items.into_iter().map(|item| item.value.id).collect()
+        };
+        type Case<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: [Case<'_>; 3] = [
+            ("key", "/keys", "/keys", &[("account", "august"), ("allow", "GET /a/**\r\nGET /b/**"), ("name", "<i>cron</i>")], "kfk_"),
+            ("token", "/settings/programs", "/settings/programs/tokens", &[("name", "cron"), ("days", "30")], "kft_"),
+            ("invite", "/people", "/people/invite", &[("name", "cron")], "/invite?token="),
+        ];
+        for (kind, page, address, fields, secret) in cases {
+            let before = kept(kind).await;
+            let form = owner.get(page).await;
+            let (form_token, number) = (form.form_token(), once(&form));
+            let own = [("form_token", form_token.as_str()), ("once", number.as_str())];
+            let all: Vec<(&str, &str)> = own.into_iter().chain(fields.iter().copied()).collect();
+            // Both at once: the second is told what came of the first.
+            let mut other = owner.tab();
+            let (one, two) = tokio::join!(owner.post(address, &all), other.post(address, &all));
+            let (first, second) = if one.status == 200 { (one, two) } else { (two, one) };
+            assert!(first.status == 200 && first.has(secret), "{}", first.text);
+            assert!(second.status == 409 && second.has("was made already") && !second.has(secret), "{}", second.text);
+            let unseen = kept(kind).await.into_iter().find(|id| !before.contains(id)).expect("it was made");
+            // The form of that page, as it stands there.
+            let hidden = hidden(&second);
+            assert!(hidden.iter().any(|(name, value)| name == "instead" && *value == unseen), "{hidden:?}");
+            let hidden: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let mut again = owner.tab();
+            let (one, two) = tokio::join!(owner.post(address, &hidden), again.post(address, &hidden));
+            let (third, fourth) = if one.status == 200 { (one, two) } else { (two, one) };
+            assert!(third.status == 200 && third.has(secret), "{}", third.text);
+            assert_eq!(fourth.status, 409, "another double click");
+            let after = kept(kind).await;
+            assert!(after.len() == before.len() + 1 && !after.contains(&unseen), "{kind}: the one that nobody saw is taken back");
+            for (_, value) in fields {
+                assert!(hidden.iter().any(|(_, said)| said == value), "{value} in {hidden:?}");
+            }
+            assert!(owner.get("/activity").await.text.contains(if kind == "invite" { "took" } else { "revoked" }), "{kind}");
+        }
+        // What somebody else has is not taken back by it.
+        let theirs = kept("key").await.remove(0);
+        let mut member = world.member(&mut owner, "Robin").await;
+        let token = member.get("/keys").await.form_token();
+        let fields = [("form_token", token.as_str()), ("instead", &theirs), ("account", "august"), ("allow", "GET /**")];
+        assert_eq!(member.post("/keys", &fields).await.status, 400);
+        assert!(kept("key").await.contains(&theirs));
+    })
+    .await;
+}
+
+/// What the hidden fields of the page's form say.
+fn hidden(page: &Page) -> Vec<(String, String)> {
+    let form = page.text.split_once("<form class=\"ask\"").expect("a form").1.split_once("</form>").expect("its end").0;
+    let fields = form.split("<input type=\"hidden\" name=\"").skip(1).map(|field| {
+        let (name, rest) = field.split_once("\" value=\"").expect("a value");
+        (name.to_owned(), support::unescape(rest.split_once('"').expect("its end").0))
+    });
+    fields.collect()
+}

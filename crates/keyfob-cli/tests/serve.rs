@@ -96,6 +96,43 @@ async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
     assert!(status == 502 && page.contains(&format!("Not allowed to connect to {issuer}")), "{status} {page}");
 }
 
+/// The demo apps are registered for the usual address, and for the one that this web app says it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_sandbox_of_its_own_people_come_back_to_the_external_url() {
+    let house = House::new().await;
+    let port = keyfob_testbed::port::reserve();
+    let (listen, origin) = (format!("127.0.0.1:{port}"), format!("http://localhost:{port}"));
+    let mut serve = house.start(&["serve", "--sandbox", "--listen", &listen, "--external-url", &origin]);
+    let line = serve.line(|line| line.contains("/first-run?token=")).await;
+    let link = line.split_whitespace().find(|word| word.contains("/first-run?token=")).expect("a link").to_owned();
+    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+    let send = async |request: http::request::Builder, body: String| {
+        let answer = transport.send(request.body(Body::from(body.into_bytes())).expect("a request")).await.expect("an answer");
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let (status, cookie, location) = (answer.status().as_u16(), header("set-cookie"), header("location"));
+        let page = String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await.expect("a body")).into_owned();
+        (status, cookie.split(';').next().unwrap_or_default().to_owned(), location, page)
+    };
+    let form_token =
+        |page: &str| page.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.get(..64)).expect("a form").to_owned();
+    let post = |url: &str, cookie: &str| {
+        let request = http::Request::post(url).header("origin", &origin).header("cookie", cookie);
+        request.header("content-type", "application/x-www-form-urlencoded")
+    };
+    let (_, cookie, _, page) = send(http::Request::get(&link), String::new()).await;
+    let (url, token) = link.split_once("?token=").expect("a token");
+    let (status, cookie, ..) = send(post(url, &cookie), format!("form_token={}&token={token}", form_token(&page))).await;
+    assert_eq!(status, 303, "the owner comes in");
+    let (_, _, _, page) = send(http::Request::get(format!("{origin}/")).header("cookie", &cookie), String::new()).await;
+    for service in ["august", "telldus"] {
+        let began = send(post(&format!("{origin}/connect/{service}"), &cookie), format!("form_token={}", form_token(&page))).await;
+        let (status, _, there, _) = &began;
+        assert_eq!(*status, 303, "{service}: {began:?}");
+        let (status, _, _, page) = send(http::Request::get(there), String::new()).await;
+        assert!(status == 200 && page.contains("<form"), "{service} asks its question: {status} {page}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_everything_that_is_wrong() {
     let house = House::new().await;

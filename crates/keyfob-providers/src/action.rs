@@ -150,10 +150,15 @@ impl Action {
         self.call.render(&read)
     }
 
-    /// Whether what was said so far is what its parameters take; the rest may still be said.
+    /// Whether what was said so far is what its parameters take, and a span of time ends after it begins; the rest may still be said.
     pub fn check(&self, said: &BTreeMap<String, String>) -> Result<(), Misuse> {
-        let mut given = self.parameters.iter().filter_map(|parameter| said.get(&parameter.name).map(|value| (parameter, value)));
-        given.try_for_each(|(parameter, value)| parameter.read(value).map(drop))
+        let mut read = BTreeMap::new();
+        for parameter in &self.parameters {
+            if let Some(said) = said.get(&parameter.name) {
+                read.insert(parameter.name.clone(), parameter.read(said)?);
+            }
+        }
+        self.in_order(&read)
     }
 
     /// What an answer looks like to a person. The arguments are those of the request: columns may depend on them.
@@ -220,7 +225,7 @@ impl Action {
                 let misuse = Misuse::new(format!("a parameter of {}", self.name), format!("\"{}\"", printable(name)));
                 return Err(match nearest::nearest(name, names) {
                     Some(near) => misuse.with_hint(format!("did you mean \"{near}\"?")),
-                    None => misuse.with_hint(format!("usage: {}", self.usage())),
+                    None => misuse,
                 });
             }
         }
@@ -232,8 +237,7 @@ impl Action {
                 }
                 // What stands in the path, and has a default only as long as nothing else is said, cannot be left away.
                 None if parameter.required || self.call.path.names().any(|name| name == parameter.name) => {
-                    return Err(Misuse::new(format!("{} for {}", parameter.kind.expects(), parameter.name), "nothing")
-                        .with_hint(format!("usage: {}", self.usage())));
+                    return Err(Misuse::new(format!("{} for {}", parameter.kind.expects(), parameter.name), "nothing"));
                 }
                 None => {}
             }

@@ -1,5 +1,7 @@
 //! The parameters of actions: what a person may say, and what is sent for it.
 
+use std::collections::BTreeMap;
+
 use keyfob_proto::Misuse;
 use keyfob_proto::scrub::printable;
 use serde::Serialize;
@@ -23,6 +25,9 @@ pub struct Parameter {
     pub default: Option<String>,
     /// Whether it may be said by its place (`dim 12 50`) and not only by its name.
     pub positional: bool,
+    /// What people call those of its values that say little to them, where something is chosen: `min_temp`, the lowest temperature.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub titles: BTreeMap<String, String>,
 }
 
 /// What a parameter takes.
@@ -251,7 +256,15 @@ mod tests {
     use super::*;
 
     fn read(kind: ParameterKind, said: &str) -> Result<String, String> {
-        let parameter = Parameter { name: "level".into(), about: String::new(), kind, required: true, default: None, positional: false };
+        let parameter = Parameter {
+            name: "level".into(),
+            about: String::new(),
+            kind,
+            required: true,
+            default: None,
+            positional: false,
+            titles: BTreeMap::new(),
+        };
         parameter.read(said).map(|argument| argument.sent).map_err(|error| match &error.hint {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),

@@ -403,6 +403,23 @@ impl Redirect {
             _ => None,
         }
     }
+
+    /// What happens at those of the suggested ones where no listener of ours can be, for whoever logs in by the command. (The web app has a redirect URI of
+    /// its own, and answers there.)
+    pub fn pasted(&self) -> Option<String> {
+        let unheard = self.suggested.iter().filter(|uri| self.listener(uri).is_none());
+        let told: Vec<String> = unheard
+            .map(|uri| {
+                let is_ours = uri.parse::<http::Uri>().ok().and_then(|uri| Origin::of(&uri)).is_some_and(|origin| origin.is_loopback());
+                if is_ours {
+                    format!("Nobody answers at {uri}: the browser shows an error, and its address bar the URL to paste.")
+                } else {
+                    format!("Where nobody answers at {uri}, the browser's address bar has the URL to paste.")
+                }
+            })
+            .collect();
+        (!told.is_empty() && !self.device_only).then(|| told.join(" "))
+    }
 }
 
 /// Origins that are replaced by others.
@@ -437,6 +454,10 @@ mod tests {
         let any = Redirect { any_port: true, ..Redirect::default() };
         assert_eq!(any.listener("http://127.0.0.1/callback"), Some(("127.0.0.1".into(), 0)));
         assert_eq!(any.listener("http://localhost/callback"), None, "only addresses get any port");
+        let told = |uri: &str| Redirect { suggested: vec![uri.to_owned()], ..Redirect::default() }.pasted();
+        assert_eq!(told("http://localhost:5000/callback"), None);
+        assert!(told("https://localhost/callback").is_some_and(|told| told.starts_with("Nobody answers at https://localhost/callback:")));
+        assert!(told("https://app.example/callback").is_some_and(|told| told.starts_with("Where nobody answers at https://app.example/")));
     }
 
     #[test]

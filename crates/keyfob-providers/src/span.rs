@@ -2,12 +2,13 @@
 //! and `period` are what they are called.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
-use keyfob_proto::Timestamp;
+use keyfob_proto::{Misuse, Timestamp};
 
 use crate::action::Action;
 use crate::moment;
-use crate::parameter::{Parameter, ParameterKind};
+use crate::parameter::{Argument, Parameter, ParameterKind};
 
 impl Action {
     /// The parameter that says where a span of time begins, of an action that has one.
@@ -31,6 +32,26 @@ impl Action {
             None => {}
         }
         Some(arguments)
+    }
+
+    /// Whether a span of time ends after it begins. What words mean (`last`, `today`) is the provider's to know, and when a day begins beside a moment, too.
+    pub(crate) fn in_order(&self, read: &BTreeMap<String, Argument>) -> Result<(), Misuse> {
+        let (Some(from), Some(to)) = (self.begins(), self.named("to")) else { return Ok(()) };
+        if discriminant(&from.kind) != discriminant(&to.kind) {
+            return Ok(());
+        }
+        let at = |parameter: &Parameter| read.get(&parameter.name).and_then(|argument| moment::parse(&argument.sent));
+        match (at(from), at(to)) {
+            (Some(begins), Some(ends)) if begins > ends => {
+                let said = |parameter: &Parameter, seconds: i64| match parameter.kind {
+                    ParameterKind::Date { .. } => parameter.written(Timestamp::from_unix(seconds)),
+                    _ => moment::utc(seconds),
+                };
+                let found = format!("one that begins at {} and ends at {}", said(from, begins), said(to, ends));
+                Err(Misuse::new("a span of time in which from is earlier than to", found).with_hint("exchange them, or leave one away"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn named(&self, name: &str) -> Option<&Parameter> {

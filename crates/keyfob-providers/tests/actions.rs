@@ -477,6 +477,26 @@ fn words_are_bound_to_their_places() {
     assert_eq!(dim.bind(&words(&["50"]), named).expect("bound"), arguments(&[("id", "12"), ("level", "50")]));
     let error = dim.bind(&words(&["12", "50", "x"]), BTreeMap::new()).expect_err("too many");
     assert_eq!(error.hint.as_deref(), Some("usage: dim ID LEVEL"));
+    // How something that is missing is said is the command's business, or the form's.
+    let missing = dim.request(&arguments(&[("id", "12")]), &BTreeMap::new()).expect_err("no level");
+    assert!(missing.to_string().contains("for level") && missing.hint.is_none(), "{missing:?}");
+}
+
+#[test]
+fn a_span_ends_after_it_begins() {
+    let measure = action("netatmo", "measure");
+    let check = |from: &str, to: &str| measure.check(&arguments(&[("from", from), ("to", to)]));
+    let wrong = check("2026-02-01", "2026-01-02").expect_err("the other way round");
+    assert!(wrong.to_string().contains("2026-02-01 00:00:00Z") && wrong.hint.is_some(), "{wrong:?}");
+    for (from, to) in [("2026-01-02", "2026-02-01"), ("2026-01-02", "1767312000"), ("2026-02-01", "last")] {
+        check(from, to).unwrap_or_else(|error| panic!("{from} to {to}: {error:?}"));
+    }
+    measure.check(&arguments(&[("to", "2020-01-01")])).expect("a beginning of one's own is none");
+    // Days, and what the provider calls a day.
+    let sleep = action("fitbit", "sleep");
+    let check = |from: &str, to: &str| sleep.check(&arguments(&[("from", from), ("to", to)]));
+    assert!(check("2026-02-01", "2026-01-02").is_err_and(|error| error.to_string().contains("begins at 2026-02-01 and")));
+    check("2026-01-02", "2026-01-02").expect("one day");
 }
 
 /// Answers that are not what the file expects: an error that names the action, never a panic.

@@ -133,7 +133,9 @@ fn register(provider: &Provider) -> String {
     } else if !help.redirect.suggested.is_empty() {
         let uris: Vec<String> = help.redirect.suggested.iter().map(|uri| format!("`{uri}`")).collect();
         let any = if help.redirect.any_port { " Any port of this machine will do, whichever is registered." } else { "" };
-        writeln!(text, "Redirect URI: {}.{any} {}\n", uris.join(", or "), help.redirect.help).expect("text");
+        let told: Vec<String> =
+            [help.redirect.help.clone()].into_iter().chain(help.redirect.pasted()).filter(|told| !told.is_empty()).collect();
+        writeln!(text, "{}\n", format!("Redirect URI: {}.{any} {}", uris.join(", or "), told.join(" ")).trim_end()).expect("text");
     }
     text.push_str("| what | where to find it | variables |\n|---|---|---|\n");
     for field in &help.fields {

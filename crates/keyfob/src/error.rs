@@ -117,6 +117,8 @@ pub struct ApiError {
     /// Whether it may be the account's scopes that were not enough: it was forbidden (403) and its token is not blamed, or the challenge (RFC 6750 §3.1) or the
     /// provider's own words speak of scopes.
     pub may_lack_scope: bool,
+    /// When calls are taken again, where the provider says so (429 and 503): by `Retry-After`, or by what its rate limit's headers say of the next period.
+    pub again_at: Option<Timestamp>,
 }
 
 impl Error {

@@ -84,7 +84,7 @@ pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let is_last = entries.len() <= window.most;
     entries.truncate(window.most);
     let next_cursor = entries.last().filter(|_| !is_last).map(|last| window.cursor(&last.number.0.to_string()));
-    Ok(Page { items: entries.iter().map(Shown::of).collect(), next_cursor })
+    Ok(Page { items: entries.iter().map(Shown::of).collect(), next_cursor, unreadable: 0 })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::listing::Readable;
 use crate::problem::Problem;
 
 /// How many entries a page has, where nobody says.
@@ -21,6 +22,8 @@ pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// Where the next page begins; none: this was the last one.
     pub(super) next_cursor: Option<String>,
+    /// How many entries of the whole list cannot be read, and are left out: they are damaged in the vault. The log of this program names them.
+    pub(super) unreadable: usize,
 }
 
 /// Which part of a list is asked for.
@@ -51,14 +54,15 @@ impl Window {
     }
 
     /// A page of a list that is whole, and in the order of its keys.
-    pub(super) fn of<T, U>(&self, all: Vec<T>, key: impl Fn(&T) -> String, shown: impl Fn(T) -> U) -> Page<U> {
+    pub(super) fn of<T, U>(&self, all: impl Into<Readable<T>>, key: impl Fn(&T) -> String, shown: impl Fn(T) -> U) -> Page<U> {
+        let Readable { items: all, unreadable } = all.into();
         let begun = all.into_iter().filter(|entry| self.after.as_ref().is_none_or(|after| key(entry) > *after));
         let mut items: Vec<T> = begun.take(self.most + 1).collect();
         let next_cursor = (items.len() > self.most).then(|| {
             items.truncate(self.most);
             items.last().map(|last| self.cursor(&key(last)))
         });
-        Page { items: items.into_iter().map(shown).collect(), next_cursor: next_cursor.flatten() }
+        Page { items: items.into_iter().map(shown).collect(), next_cursor: next_cursor.flatten(), unreadable }
     }
 
     /// The cursor after this entry.

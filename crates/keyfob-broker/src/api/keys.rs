@@ -90,9 +90,9 @@ impl Shown {
 
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let window = call.window()?;
-    let mut all = keys::list(call.shelf()?, Some(call.person()), call.now()).await?;
-    all.retain(|key| call.query("account").is_none_or(|account| key.account == account));
-    all.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut all = keys::readable(call.shelf()?, Some(call.person()), call.now()).await?;
+    all.items.retain(|key| call.query("account").is_none_or(|account| key.account == account));
+    all.items.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(window.of(all, |key| key.id.clone(), Shown::of))
 }
 

@@ -84,8 +84,8 @@ impl From<OpenInvite> for ShownInvitation {
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let window = call.window()?;
     let mut all = call.people()?.everybody(call.now()).await?;
-    all.retain(|person| !person.leaving);
-    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all.items.retain(|person| !person.leaving);
+    all.items.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(window.of(all, |person| person.id.clone(), Shown::from))
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn invite(call: Call, new: NewInvitation) -> Result<CreatedInvi
 pub(super) async fn invitations(call: Call) -> Result<Page<ShownInvitation>, Problem> {
     let window = call.window()?;
     let mut all = call.people()?.open_invitations(call.now()).await?;
-    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all.items.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(window.of(all, |open| open.id.clone(), ShownInvitation::from))
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn take_back(call: Call) -> Result<ShownInvitation, Problem> {
 
 pub(super) async fn remove(call: Call) -> Result<Shown, Problem> {
     let (people, id) = (call.people()?, call.named("person"));
-    let known = people.everybody(call.now()).await?.into_iter().find(|person| person.id == id).ok_or_else(Problem::not_here)?;
+    let known = people.everybody(call.now()).await?.items.into_iter().find(|person| person.id == id).ok_or_else(Problem::not_here)?;
     if known.role == Role::Owner {
         return Err(Problem::cannot("owner", "The owner is nobody's to remove."));
     }

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{self, What, Who};
 use crate::keys::text::{Digest, Shown, TOKEN_PREFIX, draw_as};
 use crate::keys::{self, is_number};
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 use crate::{links, people, webhook};
 
-const KIND: Kind = Kind("token");
+pub(crate) const KIND: Kind = Kind("token");
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
@@ -92,13 +92,20 @@ pub async fn create(
     Ok(MadeToken { token, text })
 }
 
-/// The tokens of a person, by number; without those that have ended.
+/// The tokens of a person that can be read, by number; without those that have ended.
 ///
 /// # Errors
 /// Those of the shelf.
 pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<ApiToken>, StoreError> {
-    let items = Listing::of(shelf, KIND, Some(owner)).all(now).await?;
-    items.iter().map(|item| read(item).map(|(token, _)| token)).collect()
+    Ok(readable(shelf, owner, now).await?.items)
+}
+
+/// The same, with how many cannot be read: a token of which the record is damaged opens nothing.
+///
+/// # Errors
+/// Those of the shelf.
+pub async fn readable(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Readable<ApiToken>, StoreError> {
+    Listing::of(shelf, KIND, Some(owner)).read(|item| Ok(read(item)?.0), now).await
 }
 
 /// Takes a token back, with all that was made with it for others to use, and writes that into the book; `None` if there is none of this number, or it is not

@@ -59,7 +59,7 @@ impl From<ApiToken> for Shown {
 
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let window = call.window()?;
-    let all = token::list(call.shelf()?, call.person(), call.now()).await?;
+    let all = token::readable(call.shelf()?, call.person(), call.now()).await?;
     Ok(window.of(all, |token| token.id.clone(), Shown::from))
 }
 

@@ -38,12 +38,12 @@ pub(crate) use shown::{of_headers, shown};
 use text::Digest;
 
 use crate::audit::{self, What, Who};
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 pub use crate::rate::Rate;
 use crate::seat::whose;
 
 /// What keys are on the shelf.
-const KIND: Kind = Kind("key");
+pub(crate) const KIND: Kind = Kind("key");
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
@@ -180,15 +180,22 @@ pub async fn create(shelf: &dyn Shelf, new: NewKey, by: Who, now: Timestamp) -> 
     Ok(Made { key, text })
 }
 
-/// The keys of a person, or all; without those that have ended.
+/// The keys of a person, or all, that can be read; without those that have ended.
 ///
 /// # Errors
 /// Those of the shelf.
 pub async fn list(shelf: &dyn Shelf, owner: Option<&str>, now: Timestamp) -> Result<Vec<ValetKey>, StoreError> {
-    let items = Listing::of(shelf, KIND, owner).all(now).await?;
-    let mut keys = items.iter().map(|item| Ok(Record::read(item)?.0)).collect::<Result<Vec<ValetKey>, StoreError>>()?;
+    Ok(readable(shelf, owner, now).await?.items)
+}
+
+/// The same, with how many cannot be read: a key of which the record is damaged opens nothing.
+///
+/// # Errors
+/// Those of the shelf.
+pub async fn readable(shelf: &dyn Shelf, owner: Option<&str>, now: Timestamp) -> Result<Readable<ValetKey>, StoreError> {
+    let mut keys = Listing::of(shelf, KIND, owner).read(|item| Ok(Record::read(item)?.0), now).await?;
     // Their numbers mean nothing to a person.
-    keys.sort_by(|a, b| (&a.account, a.created_at, &a.name).cmp(&(&b.account, b.created_at, &b.name)));
+    keys.items.sort_by(|a, b| (&a.account, a.created_at, &a.name).cmp(&(&b.account, b.created_at, &b.name)));
     Ok(keys)
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 use crate::overwrite;
 use crate::webhook::Maker;
 
@@ -60,7 +60,7 @@ struct Token {
 pub(crate) async fn add(shelf: &dyn Shelf, owner: &str, url: &str, by: Maker, now: Timestamp) -> Result<ReturnUrl, Error> {
     judge(url)?;
     let id = id(owner, url);
-    if list(shelf, owner, now).await?.iter().filter(|listed| listed.id != id).count() >= MOST {
+    if list(shelf, owner, now).await?.items.iter().filter(|listed| listed.id != id).count() >= MOST {
         return Err(Misuse::new(format!("at most {MOST} URLs"), "as many").into());
     }
     for _ in 0..TRIES {
@@ -86,8 +86,8 @@ pub(crate) async fn add(shelf: &dyn Shelf, owner: &str, url: &str, by: Maker, no
 }
 
 /// A person's list, by number.
-pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<ReturnUrl>, StoreError> {
-    Listing::of(shelf, KIND, Some(owner)).all(now).await?.iter().map(read).collect()
+pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Readable<ReturnUrl>, StoreError> {
+    Listing::of(shelf, KIND, Some(owner)).read(read, now).await
 }
 
 /// Takes a URL off the list.
@@ -106,7 +106,8 @@ pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str
         let mut tries = 0;
         // Read again each time: somebody else may put it there meanwhile.
         while let Some(found) = shelf.item(KIND, &listed.value.id, now).await? {
-            let mut record = record(&found)?;
+            // One that cannot be read leads nowhere.
+            let Ok(mut record) = record(&found) else { break };
             let many = record.made_with.len();
             record.made_with.retain(|other| other.id != token);
             if record.made_with.len() == many {

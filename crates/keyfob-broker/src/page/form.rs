@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keyfob::proto::Timestamp;
 use keyfob_providers::{Action, Parameter, ParameterKind};
 
 use super::words;
@@ -37,11 +38,15 @@ pub(crate) enum Ask {
 
 impl FormField {
     /// The fields for an action's parameters, filled with what was said or what is usual.
-    pub(crate) fn all(action: &Action, said: &BTreeMap<String, String>) -> Vec<Self> {
-        action.parameters.iter().map(|parameter| Self::new(parameter, said.get(&parameter.name))).collect()
+    pub(crate) fn all(action: &Action, said: &BTreeMap<String, String>, now: Timestamp) -> Vec<Self> {
+        let meant = action.at(said, now);
+        action.parameters.iter().map(|parameter| Self::new(parameter, said.get(&parameter.name), meant.get(&parameter.name))).collect()
     }
 
-    fn new(parameter: &Parameter, said: Option<&String>) -> Self {
+    fn new(parameter: &Parameter, said: Option<&String>, meant: Option<&String>) -> Self {
+        // A browser's field for a day takes a day, and shows nothing for `7 days ago`.
+        let is_day = matches!(&parameter.kind, ParameterKind::Date { words } if words.is_empty());
+        let said = if is_day { meant } else { said };
         let value = said.or(parameter.default.as_ref()).cloned().unwrap_or_default();
         Self {
             name: parameter.name.clone(),
@@ -73,6 +78,7 @@ pub(crate) fn arguments(action: &Action, fields: &[(String, String)]) -> BTreeMa
 
 fn ask(parameter: &Parameter, value: &str) -> Ask {
     let shown = |number: Option<String>| number.unwrap_or_default();
+    let title = |value: &str| parameter.titles.get(value).map_or_else(|| value.to_owned(), |title| words(title));
     let none = |chosen: bool| (String::new(), "–".to_owned(), chosen);
     match &parameter.kind {
         ParameterKind::Integer { min, max } => {
@@ -89,7 +95,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
             Ask::One(options)
         }
         ParameterKind::Choice { choices } => {
-            let mut options: Vec<_> = choices.iter().map(|c| (c.clone(), c.clone(), c.eq_ignore_ascii_case(value))).collect();
+            let mut options: Vec<_> = choices.iter().map(|c| (c.clone(), title(c), c.eq_ignore_ascii_case(value))).collect();
             if !parameter.required && parameter.default.is_none() {
                 options.insert(0, none(value.is_empty()));
             }
@@ -97,7 +103,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
         }
         ParameterKind::List { choices } if !choices.is_empty() => {
             let ticked = |choice: &str| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(choice));
-            Ask::Some(choices.iter().map(|choice| (choice.clone(), choice.clone(), ticked(choice))).collect())
+            Ask::Some(choices.iter().map(|choice| (choice.clone(), title(choice), ticked(choice))).collect())
         }
         ParameterKind::Flags { bits } => {
             let number: Option<u64> = value.parse().ok();
@@ -105,7 +111,7 @@ fn ask(parameter: &Parameter, value: &str) -> Ask {
                 Some(number) => number & bit != 0,
                 None => value.split(['|', ',', '+']).any(|item| item.trim().eq_ignore_ascii_case(name)),
             };
-            Ask::Some(bits.iter().map(|(name, bit)| (name.clone(), name.clone(), ticked(name, *bit))).collect())
+            Ask::Some(bits.iter().map(|(name, bit)| (name.clone(), title(name), ticked(name, *bit))).collect())
         }
         ParameterKind::Date { words } if words.is_empty() => Ask::Date,
         ParameterKind::Text { pattern } => Ask::Text { pattern: pattern.clone(), placeholder: String::new() },

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use keyfob::proto::Timestamp;
-use keyfob::store::Expected;
+use keyfob::store::{Expected, Versioned};
 use keyfob::{Account, Approved, StoreError};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::person::OWNER;
 use super::{People, hex};
 use crate::browser::random;
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 use crate::overwrite;
 use crate::seat::{Seat, whose};
 use crate::site::Site;
@@ -68,13 +68,14 @@ pub(crate) struct Mine {
 
 impl Site {
     /// The accounts of a person that are there, by name.
-    pub(crate) async fn accounts_of(&self, people: &People, person: &str) -> Result<Vec<Mine>, StoreError> {
+    pub(crate) async fn accounts_of(&self, people: &People, person: &str) -> Result<Readable<Mine>, StoreError> {
         let now = self.keyfob.now();
         if person == OWNER {
             self.find_accounts(people, now).await?;
         }
         let mut mine = Vec::new();
-        for Known { id, listed, account } in self.known_of(people, person, now).await? {
+        let Readable { items: known, unreadable } = self.known_of(people, person, now).await?;
+        for Known { id, listed, account } in known {
             // The command may have logged it out, or in again as another one.
             let Some(account) = account else {
                 people.shelf.remove_item(ACCOUNT, &id).await?;
@@ -84,13 +85,19 @@ impl Site {
             mine.extend(self.seat_in_vault(person, &account.name).map(|seat| Mine { seat, account, title: listed.title }));
         }
         mine.sort_by(|one, other| one.seat.shown.cmp(&other.seat.shown));
-        Ok(mine)
+        Ok(Readable { items: mine, unreadable })
     }
 
     /// All that a person has in the vault, also of providers that are not served any more.
     pub(super) async fn all_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Account>, StoreError> {
+        let Readable { items: known, unreadable } = self.known_of(people, person, now).await?;
+        // What stands nowhere any more is theirs all the same, and would stay: then the vault itself is asked, or says that it cannot.
+        if unreadable > 0 {
+            let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
+            return Ok(all.filter(|account| whose(&account.name).0 == person).collect());
+        }
         let mut accounts = Vec::new();
-        for Known { listed, account, .. } in self.known_of(people, person, now).await? {
+        for Known { listed, account, .. } in known {
             accounts.extend(match account {
                 Some(account) => Some(account),
                 // Its name may have become another account's by the command; that one is theirs just so.
@@ -103,16 +110,23 @@ impl Site {
     /// What is written down of a person's accounts, with each that the vault still has. The command gives an account another name there first, and says so
     /// here a moment later, or never, where it is cut off in between: so what is not there by its name is looked for by its id. What is dropped instead would
     /// be nobody's, and nobody could take it back.
-    async fn known_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Known>, StoreError> {
+    async fn known_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Readable<Known>, StoreError> {
+        let listed = |item: &Versioned<Item>| Ok((item.value.id.clone(), super::read::<Listed>(&item.value)?));
+        let Readable { items, mut unreadable } = Listing::of(&*people.shelf, ACCOUNT, Some(person)).read(listed, now).await?;
         let mut known = Vec::new();
-        for item in Listing::of(&*people.shelf, ACCOUNT, Some(person)).all(now).await? {
-            let listed: Listed = super::read(&item.value)?;
-            let found = self.keyfob.store().account(&listed.name).await?.map(|found| found.value);
-            let id = item.value.id;
+        for (id, listed) in items {
+            let found = match self.keyfob.store().account(&listed.name).await {
+                Err(error @ StoreError::Corrupt(_)) => {
+                    unreadable += 1;
+                    tracing::warn!(account = listed.name, %error, "left out of a list: it cannot be read");
+                    continue;
+                }
+                found => found?.map(|found| found.value),
+            };
             known.push(Known { account: found.filter(|account| account.id.as_str() == id), id, listed });
         }
         if known.iter().all(|one| one.account.is_some()) {
-            return Ok(known);
+            return Ok(Readable { items: known, unreadable });
         }
         // Every record of the vault is opened for this: once for all that are missed, and after the last of them was.
         let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
@@ -124,7 +138,7 @@ impl Site {
                 people.renamed(&one.listed.name, account, now).await?;
             }
         }
-        Ok(known)
+        Ok(Readable { items: known, unreadable })
     }
 
     /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.
@@ -140,8 +154,12 @@ impl Site {
             people.shelf.put_item(HOUSE, &Item::new(FOUND, *b"{}"), Expected::Anything).await?;
         }
         for desk in self.desks() {
-            if let Some(found) = self.keyfob.store().account(&desk.account).await? {
-                people.list(OWNER, &found.value, now).await?;
+            match self.keyfob.store().account(&desk.account).await {
+                Ok(Some(found)) => people.list(OWNER, &found.value, now).await?,
+                Ok(None) => {}
+                // One that is damaged is in nobody's list, and stands in nobody's way.
+                Err(error @ StoreError::Corrupt(_)) => tracing::warn!(account = desk.account, %error, "an account cannot be read"),
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -151,9 +169,10 @@ impl Site {
 impl People {
     /// Writes down that a person has this account. What they call it stays.
     pub(crate) async fn list(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
-        // Nearly always it is there, and reading is cheaper.
-        if self.shelf.item(ACCOUNT, account.id.as_str(), now).await?.is_some() {
-            return Ok(());
+        // Nearly always it is there, and reading is cheaper. One that is damaged is there, too.
+        match self.shelf.item(ACCOUNT, account.id.as_str(), now).await {
+            Ok(Some(_)) | Err(StoreError::Corrupt(_)) => return Ok(()),
+            found => drop(found?),
         }
         let listed = Listed { name: account.name.clone(), title: None };
         self.put_new(ACCOUNT, &item(person, account, &listed)).await?;

@@ -275,6 +275,10 @@ impl People {
         for token in token::list(&*self.shelf, person, now).await? {
             token::revoke(&*self.shelf, person, &token.id, by.clone(), now).await?;
         }
+        // What cannot be read opened nothing, and goes as well.
+        for kind in [keys::KIND, token::KIND] {
+            self.drop_all(kind, person, now).await?;
+        }
         Ok(())
     }
 
@@ -282,19 +286,19 @@ impl People {
     async fn drop_all(&self, kind: Kind, person: &str, now: Timestamp) -> Result<(), StoreError> {
         loop {
             // From the beginning each time: what was removed is not there any more.
-            let items = self.shelf.items(kind, Some(person), None, ROUND, now).await?;
-            if items.is_empty() {
+            let ids = self.shelf.ids(kind, Some(person), None, ROUND, now).await?;
+            if ids.is_empty() {
                 return Ok(());
             }
-            for item in items {
-                self.shelf.remove_item(kind, &item.value.id).await?;
+            for id in ids {
+                self.shelf.remove_item(kind, &id).await?;
             }
         }
     }
 
     /// How many revocations providers have not been told yet; more than fit in a round are not counted.
     pub(crate) async fn owed(&self, now: Timestamp) -> Result<usize, StoreError> {
-        Ok(self.shelf.items(OWED, None, None, ROUND, now).await?.len())
+        Ok(self.shelf.ids(OWED, None, None, ROUND, now).await?.len())
     }
 
     async fn owe(&self, account: &Account, now: Timestamp) -> Result<(), StoreError> {

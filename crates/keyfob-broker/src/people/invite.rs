@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{People, Person, id_of};
 use crate::audit::{self, What, Who};
 use crate::browser::random;
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 
 const KIND: Kind = Kind("invite");
 
@@ -52,9 +52,9 @@ pub(crate) struct OpenInvite {
 }
 
 impl OpenInvite {
-    /// `None`: one that cannot be read lets nobody in.
-    fn of(item: &Item) -> Option<Self> {
-        Some(Self { id: item.id.clone(), invite: super::read(item).ok()?, expires_at: item.expires_at? })
+    fn of(item: &Item) -> Result<Self, StoreError> {
+        let endless = || StoreError::Corrupt("an invitation has no end".to_owned());
+        Ok(Self { id: item.id.clone(), invite: super::read(item)?, expires_at: item.expires_at.ok_or_else(endless)? })
     }
 }
 
@@ -82,10 +82,9 @@ impl People {
     }
 
     /// Those that nobody has used, the one that ends first before the others.
-    pub(crate) async fn open_invitations(&self, now: Timestamp) -> Result<Vec<OpenInvite>, StoreError> {
-        let found = Listing::of(&*self.shelf, KIND, None).all(now).await?;
-        let mut open: Vec<OpenInvite> = found.iter().filter_map(|found| OpenInvite::of(&found.value)).collect();
-        open.sort_by(|one, other| (one.expires_at, &one.id).cmp(&(other.expires_at, &other.id)));
+    pub(crate) async fn open_invitations(&self, now: Timestamp) -> Result<Readable<OpenInvite>, StoreError> {
+        let mut open = Listing::of(&*self.shelf, KIND, None).read(|found| OpenInvite::of(&found.value), now).await?;
+        open.items.sort_by(|one, other| (one.expires_at, &one.id).cmp(&(other.expires_at, &other.id)));
         Ok(open)
     }
 
@@ -94,7 +93,7 @@ impl People {
         if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        Ok(self.shelf.item(KIND, id, now).await?.and_then(|found| OpenInvite::of(&found.value)))
+        Ok(self.shelf.item(KIND, id, now).await?.and_then(|found| OpenInvite::of(&found.value).ok()))
     }
 
     /// Takes one back: from now on it lets nobody in. `false`: somebody has used it, or taken it back.

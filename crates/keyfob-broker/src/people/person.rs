@@ -7,7 +7,7 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::People;
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 
 /// The id of the person whose vault this is: accounts that the command makes are theirs.
 pub(crate) const OWNER: &str = "owner";
@@ -112,9 +112,8 @@ impl People {
     }
 
     /// Everybody, also who is being removed.
-    pub(crate) async fn everybody(&self, now: Timestamp) -> Result<Vec<Person>, StoreError> {
-        let found = Listing::of(&*self.shelf, KIND, None).all(now).await?;
-        found.iter().map(|found| read(&found.value)).collect()
+    pub(crate) async fn everybody(&self, now: Timestamp) -> Result<Readable<Person>, StoreError> {
+        Listing::of(&*self.shelf, KIND, None).read(|found| read(&found.value), now).await
     }
 
     /// Keeps a person who is new. `false`: there is one of that id.

@@ -17,6 +17,7 @@ use crate::browser::Visit;
 use crate::failure::{Failure, sentence};
 use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
 use crate::routes::action::ask_for;
+use crate::routes::provider;
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
@@ -27,6 +28,8 @@ struct Page<'a> {
     card: Card,
     facts: Vec<Fact>,
     scopes: Vec<Scope>,
+    /// What can be asked for in another login.
+    asks: Vec<provider::Scope>,
     story: Vec<Told>,
     sections: Vec<Section>,
     has_charts: bool,
@@ -104,16 +107,17 @@ fn draw(
     past: (Vec<Fact>, Vec<Told>),
 ) -> Response {
     let (facts, story) = past;
-    let provider = &seat.desk.provider;
+    let served = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.
-    let mut shown: BTreeSet<String> = provider.overview().map(|action| action.name.clone()).collect();
+    let mut shown: BTreeSet<String> = served.overview().map(|action| action.name.clone()).collect();
     shown.extend(sections.iter().filter_map(|section| section.content.as_ref().ok()).flat_map(|table| table.leads_to.clone()));
-    let more = provider.actions.iter().filter(|action| !shown.contains(&action.name));
+    let more = served.actions.iter().filter(|action| !shown.contains(&action.name));
     let page = Page {
         frame,
         card,
         facts,
         scopes: scopes(account),
+        asks: if served.import.is_some() { Vec::new() } else { provider::scopes_again(served, &seat.desk, &account.requested_scopes) },
         story,
         has_charts: sections.iter().any(Section::has_charts),
         sections,

@@ -9,7 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Scrubber, TokenSet, encode};
+use keyfob::proto::{Scrubber, Timestamp, TokenSet, encode};
 use keyfob::{Error, Session};
 use keyfob_providers::{Action, Table};
 
@@ -40,6 +40,8 @@ struct Show<'a> {
     fields: Vec<FormField>,
     /// `None`: something has to be said first.
     section: Option<Section>,
+    /// What is wrong with what was said.
+    problem: Option<String>,
     ranges: Vec<Range>,
     has_charts: bool,
 }
@@ -87,10 +89,10 @@ pub(crate) async fn show(
     if action.acts {
         // A person who is asked "Lock now?" takes it that there is a lock.
         return Ok(match action.check(&said) {
-            Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK),
+            Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK, site.keyfob.now()),
             Err(misuse) => {
                 let problem = told(&misuse);
-                ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST)
+                ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now())
             }
         });
     }
@@ -100,8 +102,12 @@ pub(crate) async fn show(
     // A chart is there before anybody has said of which days.
     let said = Range::usual(action, &said, site.keyfob.now()).filter(is_enough).unwrap_or(said);
     let is_complete = is_enough(&said);
+    // Nobody is asked for what cannot be: what was said stays in the form, to be put right.
+    let problem = action.check(&action.at(&said, site.keyfob.now())).err().map(|misuse| told(&misuse)).filter(|_| is_complete);
     let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
-    if is_complete {
+    if problem.is_some() {
+        status = StatusCode::BAD_REQUEST;
+    } else if is_complete {
         let content = match ask_for(&site, &seat, action, &said).await {
             Ok(called) => {
                 ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
@@ -127,9 +133,10 @@ pub(crate) async fn show(
         account_title: &desk.provider.title,
         account_path: page::account_path(&seat),
         path: page::action_path(&seat, &action.name, []),
-        fields: if has_choice { FormField::all(action, &said) } else { Vec::new() },
+        fields: if has_choice { FormField::all(action, &said, site.keyfob.now()) } else { Vec::new() },
         has_charts: section.as_ref().is_some_and(Section::has_charts),
         section,
+        problem,
         ranges,
     };
     Ok(page::respond(status, &page, &Forms::Here))
@@ -155,9 +162,9 @@ pub(crate) async fn act(
     let said = arguments(action, &posted.fields);
     // One account from here on: whoever else logs in under its name meanwhile does not act.
     let session = open(&site, &seat).await?;
-    if let Err(misuse) = session.look(|account| action.request(&said, &account.kept)) {
+    if let Err(misuse) = session.look(|account| action.check(&said).and_then(|()| action.request(&said, &account.kept))) {
         let problem = told(&misuse);
-        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
+        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now()));
     }
     let subject = holder.subject(&action.name, &said);
     let concerned = concerned(&site, &seat, action, &said, subject.as_deref()).await?;
@@ -295,10 +302,9 @@ fn wanting(failure: Failure, seat: &Seat, session: &Session, action: &Action) ->
         return failure;
     }
     let (what, them, ticked) = if lacking.len() == 1 { ("scope", "which", "that") } else { ("scopes", "all of which", "those") };
-    // A name beside the provider's keeps what it was connected with.
-    let how = if seat.shown == seat.desk.account { "connect it again" } else { "connect it under another name" };
-    let hint = format!("it needs the {what} {}, {them} this account is not known to have: {how}, with {ticked} ticked", lacking.join(" "));
-    failure.hint(hint).onward(format!("Connect {}", seat.desk.provider.title), page::provider_path(&seat.desk.account))
+    let hint =
+        format!("it needs the {what} {}, {them} this account is not known to have: log in again, with {ticked} ticked", lacking.join(" "));
+    failure.hint(hint).onward("Choose what to ask for", format!("{}#f-scopes", page::account_path(seat)))
 }
 
 /// The question. What is `fixed` was said by the link that led here; the rest is a form.
@@ -312,6 +318,7 @@ fn ask(
     said: &BTreeMap<String, String>,
     problem: Option<String>,
     status: StatusCode,
+    now: Timestamp,
 ) -> Response {
     let page = Confirm {
         frame: Frame::of(visit, None),
@@ -322,7 +329,7 @@ fn ask(
         path: page::action_path(seat, &action.name, []),
         subject: holder.subject(&action.name, said),
         fixed: fixed.iter().map(|(name, value)| (name.clone(), words(name), value.clone())).collect(),
-        fields: FormField::all(action, said).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
+        fields: FormField::all(action, said, now).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
         // What is wrong leads nowhere.
         back: if problem.is_none() { place(seat, said) } else { page::account_path(seat) },
         problem,

@@ -12,7 +12,7 @@ use keyfob_providers::{Kind, Provider, Status};
 use crate::browser::Visit;
 use crate::failure::{Failure, sentence};
 use crate::page::{self, Forms, Frame};
-use crate::site::Site;
+use crate::site::{Pretended, Site};
 
 #[derive(Template)]
 #[template(path = "catalogue.html")]
@@ -58,7 +58,11 @@ pub(crate) async fn show(
     let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
     let said = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
     let (q, kind) = (said("q"), said("kind"));
-    let mut entries: Vec<Entry> = site.providers().iter().map(|provider| Entry::new(provider, &site, &q, &kind)).collect();
+    // What exists in the sandbox only has no place among real services, unless somebody serves it all the same.
+    let is_real =
+        |provider: &Provider| provider.status != Status::Sandbox || site.pretended != Pretended::No || site.desk(&provider.name).is_some();
+    let mut entries: Vec<Entry> =
+        site.providers().iter().filter(|provider| is_real(provider)).map(|provider| Entry::new(provider, &site, &q, &kind)).collect();
     entries.extend(site.unplayed.iter().map(|provider| Entry { is_unplayed: true, ..Entry::new(provider, &site, &q, &kind) }));
     // What can be connected at once comes first; what has ended, last.
     entries.sort_by_key(|entry| (!entry.is_ready, entry.is_unplayed, entry.is_retired));

@@ -168,7 +168,7 @@ fn nothing_ticked(seat: &Seat) -> Failure {
     let title = &seat.desk.provider.title;
     Failure::plain(StatusCode::BAD_REQUEST, "Nothing was ticked", format!("Without anything to ask for, nobody is sent to {title}."))
         .hint("tick at least one")
-        .onward("Back", page::provider_path(&seat.desk.provider.name))
+        .onward("Back", if seat.label().is_some() { page::account_path(seat) } else { page::provider_path(&seat.desk.provider.name) })
 }
 
 /// The seat beside this one. It is for a new account: what is there keeps its tokens.

@@ -40,7 +40,9 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
     let desks = site.desks();
     let (mut cards, mut connected) = (Vec::new(), BTreeSet::new());
     let (mine, used) = match &site.people {
-        Some(people) => (site.accounts_of(people, visit.person()).await?, last_uses(&*people.shelf, &visit, site.keyfob.now()).await?),
+        Some(people) => {
+            (site.accounts_of(people, visit.person()).await?.items, last_uses(&*people.shelf, &visit, site.keyfob.now()).await?)
+        }
         None => (Vec::new(), HashMap::new()),
     };
     for Mine { seat, account, title } in mine {

@@ -11,6 +11,7 @@ use keyfob::proto::{Misuse, Timestamp};
 use keyfob::{Error, proto};
 
 use super::once::{self, Came, Makes};
+use super::revoke;
 use crate::audit;
 use crate::browser::Visit;
 use crate::failure::{Failure, told};
@@ -141,12 +142,13 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
 const MAKES: Makes = Makes { what: "The key", list: "/keys", to_list: "To the keys" };
 
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
-    once::once(&site, &posted, "key", &MAKES, make(&site, &posted)).await
+    let take_back = async |id: String| revoke::take_back(&site, posted.visit.person(), &id).await.map(drop);
+    once::once(&site, &posted, "/keys", &MAKES, take_back, make(&site, &posted)).await
 }
 
 async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
     let (people, visit, now) = (site.people()?, &posted.visit, site.keyfob.now());
-    let mine = site.accounts_of(people, visit.person()).await?;
+    let mine = site.accounts_of(people, visit.person()).await?.items;
     let said = Said::of(posted);
     let by = audit::Who::person(visit.person());
     let made = match said.key(&mine, visit.person(), now) {
@@ -190,7 +192,7 @@ fn example(site: &Site, key: &ValetKey) -> String {
 async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
     let people = site.people()?;
     let keys = keys::list(&*people.shelf, Some(visit.person()), site.keyfob.now()).await?;
-    let mine = site.accounts_of(people, visit.person()).await?;
+    let mine = site.accounts_of(people, visit.person()).await?.items;
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
         frame: Frame::of(visit, site.take_notice(visit).await),

@@ -89,7 +89,7 @@ impl Row {
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<Response, Failure> {
     let known = site.people()?;
-    let people = known.everybody(site.keyfob.now()).await?;
+    let people = known.everybody(site.keyfob.now()).await?.items;
     let has_linked = people.iter().any(|person| person.id == visit.person() && person.subject.is_some());
     let sign_in = known.sign_in.as_ref().filter(|_| !has_linked);
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
@@ -116,7 +116,7 @@ async fn open_invitations(people: &People, visit: &Visit, now: Timestamp) -> Res
             None => "a program".to_owned(),
         },
     };
-    let open = people.open_invitations(now).await?.into_iter().map(|OpenInvite { id, invite, expires_at }| Open {
+    let open = people.open_invitations(now).await?.items.into_iter().map(|OpenInvite { id, invite, expires_at }| Open {
         id,
         name: invite.name,
         is_again: invite.person.is_some(),
@@ -131,7 +131,8 @@ const MAKES: Makes = Makes { what: "The link for", list: "/people", to_list: "To
 /// Somebody new.
 pub(crate) async fn invite(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let invite = Invite::of(&name(posted.field("name"))?);
-    once::once(&site, &posted, "invite", &MAKES, invited(&site, &posted.visit, &invite)).await
+    let take_back = async |id: String| take_back(&site, &posted.visit, &id).await.map(drop);
+    once::once(&site, &posted, "/people/invite", &MAKES, take_back, invited(&site, &posted.visit, &invite)).await
 }
 
 /// Somebody who is here, and has to sign in again.
@@ -143,9 +144,10 @@ pub(crate) async fn link(
     let person = site.people()?.person(&person, site.keyfob.now()).await?;
     // The owner's links are made where the program runs: a browser that is taken over for a moment makes none for later.
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
-    let form = format!("link {}", person.id);
+    let address = format!("/people/{}/link", person.id);
     let invite = Invite { person: Some(person.id), ..Invite::of(&person.name) };
-    once::once(&site, &posted, &form, &MAKES, invited(&site, &posted.visit, &invite)).await
+    let take_back = async |id: String| take_back(&site, &posted.visit, &id).await.map(drop);
+    once::once(&site, &posted, &address, &MAKES, take_back, invited(&site, &posted.visit, &invite)).await
 }
 
 /// Takes an invitation back.
@@ -154,21 +156,24 @@ pub(crate) async fn uninvite(
     Path(id): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let people = site.people()?;
-    let open = people.open_invitation(&id, site.keyfob.now()).await?.ok_or_else(Failure::nowhere)?;
-    let name = open.invite.name;
-    site.note(posted.visit.person(), What::Uninvited { name: name.clone() }).await?;
-    if !people.take_back(&id).await? {
-        return Err(Failure::nowhere());
-    }
+    let name = take_back(&site, &posted.visit, &id).await?.ok_or_else(Failure::nowhere)?;
     site.leave(&posted.visit, Notice::good(format!("The link for {name} lets nobody in any more."))).await;
     Ok(super::see_other("/people"))
+}
+
+/// Whom it was for. `None`: somebody has used it, or taken it back.
+async fn take_back(site: &Site, visit: &Visit, id: &str) -> Result<Option<String>, Failure> {
+    let people = site.people()?;
+    let Some(open) = people.open_invitation(id, site.keyfob.now()).await? else { return Ok(None) };
+    let name = open.invite.name;
+    site.note(visit.person(), What::Uninvited { name: name.clone() }).await?;
+    Ok(people.take_back(id).await?.then_some(name))
 }
 
 /// Asks before somebody is removed.
 pub(crate) async fn ask_remove(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
     let people = site.people()?;
-    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = people.everybody(site.keyfob.now()).await?.items.into_iter().find(|known| known.id == person);
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
     let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
     let farewell = Farewell {
@@ -199,7 +204,7 @@ pub(crate) async fn remove(
 /// Asks before somebody's accounts are taken away; they stay.
 pub(crate) async fn ask_revoke(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
     let people = site.people()?;
-    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = people.everybody(site.keyfob.now()).await?.items.into_iter().find(|known| known.id == person);
     let person = person.ok_or_else(Failure::nowhere)?;
     let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
     let farewell = Farewell {
@@ -217,7 +222,7 @@ pub(crate) async fn revoke(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     let people = site.people()?;
-    if !people.everybody(site.keyfob.now()).await?.iter().any(|known| known.id == person) {
+    if !people.everybody(site.keyfob.now()).await?.items.iter().any(|known| known.id == person) {
         return Err(Failure::nowhere());
     }
     taken_away(&site, &posted.visit, Whose::Person(&person), "/people").await

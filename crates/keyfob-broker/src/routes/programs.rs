@@ -94,7 +94,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
     let page = Page {
         frame: Frame::of(&visit, site.take_notice(&visit).await),
         tokens: tokens.into_iter().map(Row::of).collect(),
-        webhooks: webhooks.into_iter().map(Told::of).collect(),
+        webhooks: webhooks.items.into_iter().map(Told::of).collect(),
         form_token: visit.csrf.expose(),
         once: once::number(),
     };
@@ -104,7 +104,8 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
 const MAKES: Makes = Makes { what: "The token", list: "/settings/programs", to_list: "To the programs" };
 
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
-    once::once(&site, &posted, "token", &MAKES, make(&site, &posted)).await
+    let take_back = async |id: String| take_back(&site, posted.visit.person(), &id).await.map(drop);
+    once::once(&site, &posted, "/settings/programs/tokens", &MAKES, take_back, make(&site, &posted)).await
 }
 
 async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
@@ -134,11 +135,15 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let (visit, now) = (&posted.visit, site.keyfob.now());
-    let by = Who::person(visit.person());
-    let revoked = token::revoke(&*site.people()?.shelf, visit.person(), &id, by, now).await?.ok_or_else(Failure::nowhere)?;
+    let visit = &posted.visit;
+    let revoked = take_back(&site, visit.person(), &id).await?.ok_or_else(Failure::nowhere)?;
     site.leave(visit, Notice::good(format!("The token {} opens nothing any more.", revoked.name))).await;
     Ok(super::see_other("/settings/programs"))
+}
+
+/// `None`: there is none of this number, or it is somebody else's.
+async fn take_back(site: &Site, person: &str, id: &str) -> Result<Option<ApiToken>, Failure> {
+    Ok(token::revoke(&*site.people()?.shelf, person, id, Who::person(person), site.keyfob.now()).await?)
 }
 
 fn refused(text: String) -> Failure {

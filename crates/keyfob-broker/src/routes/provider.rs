@@ -65,10 +65,11 @@ struct Asked<'a> {
 }
 
 /// A scope to ask for.
-struct Scope {
-    name: String,
-    about: String,
-    is_usual: bool,
+pub(super) struct Scope {
+    pub(super) name: String,
+    pub(super) about: String,
+    /// Whether it is asked for unless somebody says otherwise.
+    pub(super) is_usual: bool,
 }
 
 pub(crate) async fn show(
@@ -152,6 +153,20 @@ fn shortened(client_id: &str) -> String {
 /// Whether there is something to tick.
 pub(super) fn has_scopes(desk: &Desk) -> bool {
     !scopes(&desk.provider, desk).is_empty()
+}
+
+/// The same for an account that is there: what it was asked for is what is asked for again.
+pub(super) fn scopes_again(provider: &Provider, desk: &Desk, asked: &[String]) -> Vec<Scope> {
+    let mut all = scopes(provider, desk);
+    if asked.is_empty() || all.is_empty() {
+        return all;
+    }
+    for scope in &mut all {
+        scope.is_usual = asked.contains(&scope.name);
+    }
+    let unknown: Vec<&String> = asked.iter().filter(|name| !all.iter().any(|scope| scope.name == **name)).collect();
+    all.extend(unknown.into_iter().map(|name| Scope { name: name.clone(), about: String::new(), is_usual: true }));
+    all
 }
 
 /// The scopes that are usual here, and those that the provider's file explains.

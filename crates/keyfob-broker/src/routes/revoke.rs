@@ -12,7 +12,7 @@ use crate::audit::Who;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
-use crate::keys;
+use crate::keys::{self, ValetKey};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::routes::keys::Row;
 use crate::site::Site;
@@ -42,12 +42,16 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let (shelf, visit) = (&*site.people()?.shelf, &posted.visit);
-    let by = Who::person(visit.person());
-    let revoked = keys::revoke(shelf, Some(visit.person()), &id, by, site.keyfob.now()).await;
-    // Here at once, and if only the book failed, too.
-    site.gate.iter().for_each(|gate| gate.ring.forget(&id));
-    let key = revoked?.ok_or_else(Failure::nowhere)?;
+    let visit = &posted.visit;
+    let key = take_back(&site, visit.person(), &id).await?.ok_or_else(Failure::nowhere)?;
     site.leave(visit, Notice::good(format!("The key {} is revoked: it opens nothing any more.", key.name))).await;
     Ok(super::see_other("/keys"))
+}
+
+/// `None`: there is none of this number, or it is somebody else's.
+pub(super) async fn take_back(site: &Site, person: &str, id: &str) -> Result<Option<ValetKey>, Failure> {
+    let revoked = keys::revoke(&*site.people()?.shelf, Some(person), id, Who::person(person), site.keyfob.now()).await;
+    // Here at once, and if only the book failed, too.
+    site.gate.iter().for_each(|gate| gate.ring.forget(id));
+    Ok(revoked?)
 }

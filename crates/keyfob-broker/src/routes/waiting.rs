@@ -170,7 +170,15 @@ async fn receive(site: Arc<Site>, number: String, at: At, pin: String, ends: boo
     }
     let path = page::waiting_path(&number, waiting.record.link.is_some());
     let came = waiting::enter(&site, &seat, &mut waiting, &pin, at.visit()).await;
-    let came = came.map_err(|failure| failure.onward("Try again", path))?;
+    let came = match came {
+        // Secret and clock were good when this login began: what is refused now is what was typed.
+        Err(failure) if failure.is_refusal && matches!(waiting.record.login, Login::Pin { .. }) => {
+            let title = &seat.desk.provider.title;
+            let problem = format!("{title} did not take this PIN. Look whether it is the one that {title} shows, and type it once more.");
+            return drawn(&site, &at, &waiting, Came::Nothing, false, Some(problem)).await;
+        }
+        came => came.map_err(|failure| failure.onward("Try again", path))?,
+    };
     let problem = match &came {
         Came::NoPin(error) => Some(sentence(&error.to_string())),
         _ => None,

@@ -121,7 +121,7 @@ async fn queue(site: &Site, shelf: &dyn Shelf, entry: &Entry) -> Result<(), Stor
     if now.since(entry.at) >= LIFE {
         return Ok(());
     }
-    for webhook in list(shelf, owner, now).await? {
+    for webhook in list(shelf, owner, now).await?.items {
         if webhook.record.events.contains(&name) && webhook.record.created_at <= entry.at {
             put(shelf, &webhook, name, entry, now).await?;
             site.bell.ring();

@@ -28,7 +28,7 @@ pub(crate) use event::Name;
 
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
-use crate::listing::Listing;
+use crate::listing::{Listing, Readable};
 use crate::site::Site;
 
 pub(crate) const KIND: Kind = Kind("webhook");
@@ -138,7 +138,7 @@ pub(crate) async fn draw(
     now: Timestamp,
 ) -> Result<(Webhook, Secret), Error> {
     target::judge(url, spared)?;
-    if list(shelf, owner, now).await?.len() >= MOST {
+    if list(shelf, owner, now).await?.items.len() >= MOST {
         return Err(Misuse::new(format!("at most {MOST} webhooks of one person"), "as many").into());
     }
     let secret = sign::new_secret();
@@ -153,8 +153,8 @@ pub(crate) async fn keep(shelf: &dyn Shelf, webhook: &Webhook) -> Result<(), Sto
 }
 
 /// The webhooks of a person, by number.
-pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<Webhook>, StoreError> {
-    Listing::of(shelf, KIND, Some(owner)).all(now).await?.iter().map(Webhook::read).collect()
+pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Readable<Webhook>, StoreError> {
+    Listing::of(shelf, KIND, Some(owner)).read(Webhook::read, now).await
 }
 
 /// A webhook of this person.
@@ -189,7 +189,7 @@ pub(crate) async fn remove(shelf: &dyn Shelf, owner: &str, id: &str, now: Timest
 
 /// Ends those webhooks of a person that were made with an API token.
 pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    for webhook in list(shelf, owner, now).await?.into_iter().filter(|webhook| webhook.record.made_with.as_deref() == Some(token)) {
+    for webhook in list(shelf, owner, now).await?.items.into_iter().filter(|webhook| webhook.record.made_with.as_deref() == Some(token)) {
         if shelf.remove_item(KIND, &webhook.id).await? {
             let what = What::WebhookRemoved { webhook: webhook.id.clone(), to: webhook.origin() };
             audit::record(shelf, Some(owner), by.clone(), what, now).await?;

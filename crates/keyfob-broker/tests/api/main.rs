@@ -6,6 +6,7 @@ mod support;
 
 mod callers;
 mod canary;
+mod damaged;
 mod document;
 mod links;
 mod nouns;

@@ -1,5 +1,6 @@
 //! A shelf that fails on demand, and where somebody else may be faster.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ pub struct Hand {
     behind: Arc<dyn Shelf>,
     full: AtomicBool,
     unread: Mutex<Option<Kind>>,
+    damaged: Mutex<BTreeSet<String>>,
     first: Mutex<Option<(Kind, First)>>,
 }
 
@@ -35,7 +37,7 @@ impl Default for Hand {
 
 impl Hand {
     pub fn over(behind: Arc<dyn Shelf>) -> Self {
-        Self { behind, full: AtomicBool::default(), unread: Mutex::default(), first: Mutex::default() }
+        Self { behind, full: AtomicBool::default(), unread: Mutex::default(), damaged: Mutex::default(), first: Mutex::default() }
     }
 
     pub fn is_full(&self, full: bool) {
@@ -45,6 +47,15 @@ impl Hand {
     /// Items of this kind cannot be read any more; `None`: all can.
     pub fn cannot_read(&self, kind: Option<Kind>) {
         *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = kind;
+    }
+
+    /// A bit of this item is not what it was: it opens no more, and a list with it neither.
+    pub fn damage(&self, id: &str) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    fn is_damaged(&self, id: &str) -> bool {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     /// Right before the next item of this kind is put, somebody else puts one in its place, with this content.
@@ -81,7 +92,25 @@ impl Hooks for Hand {
         if *self.unread.lock().unwrap_or_else(PoisonError::into_inner) == Some(kind) {
             return Box::pin(async { Err(StoreError::Io("the disk fails".to_owned(), std::io::ErrorKind::Other.into())) });
         }
+        if self.is_damaged(id) {
+            return Box::pin(async { Err(StoreError::Corrupt("a bit fell over".to_owned())) });
+        }
         self.behind.item(kind, id, now)
+    }
+
+    fn items<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<Versioned<Item>>> {
+        Box::pin(async move {
+            let items = self.behind.items(kind, owner, after, most, now).await?;
+            let is_whole = items.iter().all(|item| !self.is_damaged(&item.value.id));
+            if is_whole { Ok(items) } else { Err(StoreError::Corrupt("a bit fell over".to_owned())) }
+        })
     }
 
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {

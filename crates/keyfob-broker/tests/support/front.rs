@@ -17,6 +17,17 @@ pub trait Hooks: Send + Sync + std::fmt::Debug {
         self.behind().put_item(kind, item, expected)
     }
 
+    fn items<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<Versioned<Item>>> {
+        self.behind().items(kind, owner, after, most, now)
+    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         self.behind().record(acts)
     }
@@ -63,7 +74,18 @@ impl<H: Hooks> Shelf for Front<H> {
         most: usize,
         now: Timestamp,
     ) -> Stored<'a, Vec<Versioned<Item>>> {
-        self.0.behind().items(kind, owner, after, most, now)
+        self.0.items(kind, owner, after, most, now)
+    }
+
+    fn ids<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<String>> {
+        self.0.behind().ids(kind, owner, after, most, now)
     }
 
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {

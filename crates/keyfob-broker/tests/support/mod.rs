@@ -390,7 +390,12 @@ impl Page {
 }
 
 pub fn unescape(text: &str) -> String {
-    text.replace("&#38;", "&").replace("&amp;", "&").replace("&#34;", "\"").replace("&#39;", "'")
+    text.replace("&#60;", "<")
+        .replace("&#62;", ">")
+        .replace("&#38;", "&")
+        .replace("&amp;", "&")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
 }
 
 /// A browser.

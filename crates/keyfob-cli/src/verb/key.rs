@@ -5,9 +5,9 @@ use clap::{Args, Subcommand};
 use keyfob::proto::Timestamp;
 use keyfob::proto::scrub::printable;
 use keyfob::{Clock, SystemClock};
-use keyfob_broker::Who;
 use keyfob_broker::api::token::{self, ApiToken};
 use keyfob_broker::keys::{self, NewKey, Rate, Rule, ValetKey};
+use keyfob_broker::{Readable, Who};
 use serde_json::{Value, json};
 
 use crate::card::{Card, Doing};
@@ -179,7 +179,8 @@ async fn all(context: &Context) -> Result<Vec<ValetKey>, Card> {
     if context.keyfob_if_any().await?.is_none() {
         return Ok(Vec::new());
     }
-    keys::list(&**context.shelf().await?, None, SystemClock.now()).await.doing("cannot read the keys")
+    let keys = keys::readable(&**context.shelf().await?, None, SystemClock.now()).await.doing("cannot read the keys")?;
+    Ok(told_of_unreadable(keys, "keys", context))
 }
 
 /// The owner's API tokens: others make theirs on their own pages.
@@ -187,7 +188,17 @@ async fn tokens(context: &Context) -> Result<Vec<ApiToken>, Card> {
     if context.keyfob_if_any().await?.is_none() {
         return Ok(Vec::new());
     }
-    token::list(&**context.shelf().await?, OWNER, SystemClock.now()).await.doing("cannot read the tokens")
+    let tokens = token::readable(&**context.shelf().await?, OWNER, SystemClock.now()).await.doing("cannot read the tokens")?;
+    Ok(told_of_unreadable(tokens, "API tokens", context))
+}
+
+/// What is damaged opens nothing, and is no reason to show none of the others.
+fn told_of_unreadable<T>(list: Readable<T>, what: &str, context: &Context) -> Vec<T> {
+    if list.unreadable > 0 {
+        let text = format!("note: {} of the {what} cannot be read, and open nothing: keyfob vault check says more", list.unreadable);
+        context.out.note(&context.out.note_paint().warn(&text));
+    }
+    list.items
 }
 
 /// The account as the vault calls it.

@@ -162,6 +162,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let name = table.required("name");
         let about = table.text("about").map_or_else(String::new, |text| text.value);
         let kind = kind(&table);
+        let titles = titles(&table, &kind);
         let required = table.flag("required");
         let default = table.text("default");
         let positional = table.flag("positional").unwrap_or(false);
@@ -188,6 +189,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
             required: required.unwrap_or(positional && default.is_none()),
             default: default.as_ref().map(|text| text.value.clone()),
             positional,
+            titles,
         };
         if let Some(default) = &default
             && parameter.fixed_default().is_some()
@@ -218,7 +220,7 @@ fn kind(table: &Table<'_>) -> ParameterKind {
         None => 0,
         Some(_) => table.word("type", &known).unwrap_or_else(|| {
             // Without the type nobody knows which keys belong to it: they are not told as well.
-            for key in ["choices", "min", "max", "yes", "no", "words", "bits", "pattern"] {
+            for key in ["choices", "min", "max", "yes", "no", "words", "bits", "pattern", "titles"] {
                 table.get(key);
             }
             0
@@ -259,6 +261,24 @@ fn kind(table: &Table<'_>) -> ParameterKind {
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
         }
     }
+}
+
+/// What people call what can be chosen.
+fn titles(table: &Table<'_>, kind: &ParameterKind) -> BTreeMap<String, String> {
+    let values: Vec<&str> = match kind {
+        ParameterKind::Choice { choices } | ParameterKind::List { choices } => choices.iter().map(String::as_str).collect(),
+        ParameterKind::Flags { bits } => bits.iter().map(|(name, _)| name.as_str()).collect(),
+        _ => return BTreeMap::new(),
+    };
+    let mut titles = BTreeMap::new();
+    for (key, text) in table.pairs("titles") {
+        if !values.contains(&key.name.as_str()) {
+            let hint = nearest::suggest(&key.name, values.iter().copied());
+            table.reader.problem(key.place, format!("a title for {}, which cannot be chosen", key.name), hint);
+        }
+        titles.insert(key.name, text.value);
+    }
+    titles
 }
 
 fn bits(table: &Table<'_>) -> Vec<(String, u64)> {

@@ -149,17 +149,7 @@ pub(super) async fn all(
     most: usize,
     at: Timestamp,
 ) -> Result<Vec<Versioned<Item>>, StoreError> {
-    if !owner.is_none_or(is_name) {
-        return Ok(Vec::new());
-    }
-    // PostgreSQL knows no zero in a text. What comes before it in the order of bytes are the same ids.
-    let after = after.unwrap_or_default().split('\0').next().unwrap_or_default();
-    let (at, most) = (at.as_unix(), limit(most));
-    let rows = match &owner {
-        None => run(vault, ALL, &[&kind, &after, &at, &most], Again::Once).await,
-        Some(owner) => run(vault, ALL_OF, &[&kind, &after, &at, &most, owner], Again::Once).await,
-    };
-    let rows = rows.map_err(|failure| failure.error)?.rows;
+    let rows = rows(vault, kind, owner, after, most, at).await?;
     let mut now = vault.sealing.now();
     let mut items = Vec::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
@@ -174,6 +164,39 @@ pub(super) async fn all(
         items.push(opened?);
     }
     Ok(items)
+}
+
+/// Does not open the rows.
+pub(super) async fn ids(
+    vault: &PostgresVault,
+    kind: &str,
+    owner: Option<&str>,
+    after: Option<&str>,
+    most: usize,
+    at: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    rows(vault, kind, owner, after, most, at).await?.iter().map(|row| get(row, 1)).collect()
+}
+
+async fn rows(
+    vault: &PostgresVault,
+    kind: &str,
+    owner: Option<&str>,
+    after: Option<&str>,
+    most: usize,
+    at: Timestamp,
+) -> Result<Vec<Row>, StoreError> {
+    if !owner.is_none_or(is_name) {
+        return Ok(Vec::new());
+    }
+    // PostgreSQL knows no zero in a text. What comes before it in the order of bytes are the same ids.
+    let after = after.unwrap_or_default().split('\0').next().unwrap_or_default();
+    let (at, most) = (at.as_unix(), limit(most));
+    let rows = match &owner {
+        None => run(vault, ALL, &[&kind, &after, &at, &most], Again::Once).await,
+        Some(owner) => run(vault, ALL_OF, &[&kind, &after, &at, &most, owner], Again::Once).await,
+    };
+    Ok(rows.map_err(|failure| failure.error)?.rows)
 }
 
 pub(super) async fn sweep(vault: &PostgresVault, now: Timestamp, most: usize) -> Result<u64, StoreError> {

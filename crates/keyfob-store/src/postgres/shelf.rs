@@ -34,6 +34,17 @@ impl Shelf for PostgresVault {
         Box::pin(items::all(self, kind.0, owner, after, most, now))
     }
 
+    fn ids<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<String>> {
+        Box::pin(items::ids(self, kind.0, owner, after, most, now))
+    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         Box::pin(self.book.record(acts))
     }

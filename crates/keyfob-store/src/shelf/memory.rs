@@ -92,6 +92,17 @@ impl Shelf for MemoryShelf {
         Box::pin(async { Ok(found) })
     }
 
+    fn ids<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<String>> {
+        Box::pin(async move { Ok(self.items(kind, owner, after, most, now).await?.into_iter().map(|item| item.value.id).collect()) })
+    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         let checked = acts.iter().try_for_each(|act| check_owner(act.owner.as_deref()));
         if checked.is_ok() {

@@ -93,6 +93,9 @@ pub trait Shelf: Send + Sync + fmt::Debug {
 
     /// Items of a kind in the order of their ids, at most so many: all, or those of an owner; from the one after `after`. Without those that
     /// have expired.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if one of them is damaged.
     fn items<'a>(
         &'a self,
         kind: Kind,
@@ -101,6 +104,16 @@ pub trait Shelf: Send + Sync + fmt::Debug {
         most: usize,
         now: Timestamp,
     ) -> Stored<'a, Vec<Versioned<Item>>>;
+
+    /// The ids of what [`items`](Self::items) would list, without a look at what is in them: where one is damaged, the others are read one by one.
+    fn ids<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<String>>;
 
     /// Writes lines into the book, all or none; durable when it is acknowledged. Those who write at the same time share one wait for the disk.
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()>;

@@ -42,13 +42,17 @@ pub(super) struct Wanted<'a> {
 }
 
 pub(super) fn items(connection: &Connection, sealer: &Sealer, wanted: &Wanted<'_>) -> Result<Vec<Versioned<Item>>, StoreError> {
+    rows(connection, wanted)?.into_iter().map(|row| row.open(sealer)).collect()
+}
+
+/// The same, unopened.
+pub(super) fn rows(connection: &Connection, wanted: &Wanted<'_>) -> Result<Vec<ItemRow>, StoreError> {
     let Wanted { kind, owner, after, most, now } = *wanted;
     let (now, most) = (now.as_unix(), limit(most));
-    let rows = match owner {
+    match owner {
         None => all(connection, ITEMS, (kind, after, now, most), ItemRow::read),
         Some(owner) => all(connection, ITEMS_OF, (kind, after, now, most, owner), ItemRow::read),
-    }?;
-    rows.into_iter().map(|row| row.open(sealer)).collect()
+    }
 }
 
 /// How many items, and how many lines of the book.

@@ -63,6 +63,24 @@ impl Shelf for Vault {
         )
     }
 
+    fn ids<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<String>> {
+        let (owner, after) = (owner.map(str::to_owned), after.unwrap_or_default().to_owned());
+        self.readers.elsewhere(
+            |_| false,
+            move |connection, _| {
+                let wanted = Wanted { kind: kind.0, owner: owner.as_deref(), after: &after, most, now };
+                Ok(items::rows(connection, &wanted)?.into_iter().map(|row| row.id).collect())
+            },
+        )
+    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         if let Err(error) = acts.iter().try_for_each(|act| check_owner(act.owner.as_deref())) {
             return Box::pin(async { Err(error) });

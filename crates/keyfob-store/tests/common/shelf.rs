@@ -77,7 +77,9 @@ pub fn act(number: u32, owner: Option<&str>) -> Act {
 
 async fn ids(shelf: &dyn Shelf, owner: Option<&str>, after: Option<&str>, most: usize) -> Vec<String> {
     let found = shelf.items(KEY, owner, after, most, NOW).await.expect("lists");
-    found.into_iter().map(|found| found.value.id).collect()
+    let found: Vec<String> = found.into_iter().map(|found| found.value.id).collect();
+    assert_eq!(shelf.ids(KEY, owner, after, most, NOW).await.expect("lists"), found);
+    found
 }
 
 pub async fn kept(Shelves { shelf, other, .. }: &Shelves) {

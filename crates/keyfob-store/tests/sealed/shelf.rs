@@ -169,6 +169,13 @@ fn j8_a_check_finds_what_is_damaged_on_the_shelf() {
     edit(&sql, "UPDATE act SET done_at = 1 WHERE number = 2");
     let found = wait(vault.check()).expect("looks");
     assert_eq!((found.items, found.acts, found.damaged.len()), (2, 2, 2), "{found:?}");
+    // The others are found by their ids, and read one by one.
+    assert!(wait(vault.items(Kind("key"), None, None, 10, NOW)).is_err());
+    let ids = wait(vault.ids(Kind("key"), None, None, 10, NOW)).expect("unopened");
+    assert_eq!(ids, ["one", "two"]);
+    assert!(
+        wait(vault.item(Kind("key"), "one", NOW)).is_err() && wait(vault.item(Kind("key"), "two", NOW)).is_ok_and(|item| item.is_some())
+    );
     for table in ["item", "act"] {
         assert!(found.damaged.iter().any(|told| told.contains(&format!("\"{table}\""))), "{table}: {found:?}");
     }

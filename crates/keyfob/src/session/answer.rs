@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
-use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Transport, TransportKind};
+use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Timestamp, Transport, TransportKind, retry_after};
 use serde_json::Value;
 
 use super::mask::Mask;
@@ -15,6 +16,9 @@ use crate::transport::Body;
 
 /// The most that [`Answer::bytes`] reads: more belongs into a stream.
 const LARGEST: usize = 64 << 20;
+
+/// Whoever asks to be left alone for more than a year means something else.
+const LONGEST_TOLD: u64 = 366 * 24 * 3600;
 
 /// What an API answered: any status, and a body that may stream.
 pub struct Answer {
@@ -111,6 +115,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         return None;
     }
     let scrubber = used.tokens().secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
+    let again_at = again_at(session, answer);
     // OAuth 1 servers that name a reason do so in a challenge or a form.
     let report = matches!(flow, Flow::OAuth1(_)).then(|| Report::read(answer, &scrubber)).flatten();
     if let Some(report) = report {
@@ -121,6 +126,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
             hint: Some(hint),
             login_with: None,
             may_lack_scope: status == StatusCode::FORBIDDEN,
+            again_at,
         });
     }
     let json = serde_json::from_slice::<Value>(body).ok();
@@ -158,7 +164,23 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         words || challenges.lack_scope()
     };
     let may_lack_scope = (status == StatusCode::FORBIDDEN && !names_the_token()) || says_so();
-    Some(ApiError { status, message, hint, login_with, may_lack_scope })
+    Some(ApiError { status, message, hint, login_with, may_lack_scope, again_at })
+}
+
+/// When calls are taken again, where the answer says so.
+fn again_at(session: &Session, answer: Incoming<'_>) -> Option<Timestamp> {
+    if !matches!(answer.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let now = session.shared().keyfob.now();
+    if answer.headers.contains_key(RETRY_AFTER) {
+        let seconds = retry_after(answer.headers, now).filter(|seconds| *seconds <= LONGEST_TOLD)?;
+        return Some(now.plus(i64::try_from(seconds).ok()?));
+    }
+    // Who says when the next period begins, and no more, means the same.
+    let limited = answer.status == StatusCode::TOO_MANY_REQUESTS;
+    let limits = session.shared().settings.api.limits.as_ref().filter(|_| limited)?;
+    limits.read(answer.headers, now)?.resets_at.filter(|at| *at > now)
 }
 
 /// What another login would have to ask for, where the API says so (RFC 6750 §3.1, RFC 9470 §3). Scopes that are missing, and no word which, are no advice.

@@ -124,7 +124,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     let action = find(&opened.provider, action_name, name, &context.out)?;
     let arguments = said.arguments(action, name)?;
     // What is wrong with the arguments is said before anybody is asked anything.
-    action.request(&arguments, &opened.account.kept).map_err(|misuse| {
+    action.check(&arguments).and_then(|()| action.request(&arguments, &opened.account.kept)).map_err(|misuse| {
         let next = misuse.hint.clone().unwrap_or_else(|| usage(action, name));
         Card::usage(format!("cannot do {action_name} with {name}"), misuse.to_string(), next)
     })?;

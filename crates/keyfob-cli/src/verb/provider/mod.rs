@@ -181,6 +181,7 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
         register.push((String::new(), "any port of this machine will do, whichever is registered".to_owned()));
     }
     register.push((String::new(), help.redirect.help.clone()));
+    register.extend(help.redirect.pasted().map(|told| (String::new(), told)));
     register.retain(|(_, value)| !value.is_empty());
     section("Registering an app", register);
     let import = provider

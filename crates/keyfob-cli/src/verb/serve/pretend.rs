@@ -25,10 +25,14 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
         .map_err(|error| Card::io("cannot start the pretend providers", &error, "check that ports of 127.0.0.1 can be opened"))?;
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let keyfob = Keyfob::new(store.clone(), Arc::new(context::kept_here(true)?));
+    let place = settings.external_url.as_deref().and_then(Origin::parse);
     let (mut services, mut unplayed) = (Vec::new(), Vec::new());
     for provider in context.catalogue().iter() {
         match played(provider, &sandbox) {
             Some((provider, app)) => {
+                if let Some(place) = &place {
+                    register(&sandbox, &provider.name, place);
+                }
                 services.push(Service { account: provider.name.clone(), provider, app, redirect_uri: None, scopes: Vec::new() });
             }
             None => unplayed.push(provider.clone()),
@@ -42,6 +46,17 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
     config.pretended = Pretended::Everything;
     (config.catalogue, config.unplayed) = (catalogue, unplayed);
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })
+}
+
+/// Tells the sandbox where this web app takes the provider's answers, as somebody who runs it would tell the provider: the demo apps are registered for
+/// the usual address alone.
+fn register(sandbox: &Sandbox, name: &str, place: &Origin) {
+    let Some((_, mut demo)) = sandbox.apps().into_iter().find(|(known, _)| known == name) else { return };
+    let uri = format!("{place}/callback/{name}");
+    if !demo.redirect_uris.contains(&uri) {
+        demo.redirect_uris.push(uri);
+        sandbox.register(name, demo);
+    }
 }
 
 /// A provider as the sandbox plays it, with its demo app, if it does.

@@ -69,6 +69,12 @@ pub(super) const PARAMETER: Section = Section {
         key("choices", Texts, "`choice`, `list`: what can be chosen; `choice` needs it", "[\"on\", \"off\"]"),
         key("words", Texts, "`time`, `date`: words that are sent as they are", "[\"last\"]"),
         key("bits", Bits, "`flags`: names and their bits; needed there", "{ TURNON = 1 }"),
+        key(
+            "titles",
+            Pairs,
+            "`choice`, `list`, `flags`: what forms call those values that say little to people",
+            "{ min_temp = \"lowest temperature\" }",
+        ),
     ],
 };
 
