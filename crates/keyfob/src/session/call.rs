@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use keyfob_proto::Code;
 use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
 use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::{self, dpop};
@@ -325,6 +326,10 @@ impl Prepared<'_> {
             let expired = status == StatusCode::UNAUTHORIZED && may_blame_token(answer.headers());
             return Ok((answer, expired));
         }
+        // RFC 6750 §3.1: expired, revoked, malformed. The server's own word in the standard's way counts whatever the provider's file says.
+        if status == StatusCode::UNAUTHORIZED && blames_token(answer.headers()) {
+            return Ok((answer, true));
+        }
         // A status by itself is a guess, which the server's own word goes before: a refresh would spend a token and change nothing. What the provider's file
         // finds in the body is that word.
         let guesses = may_blame_token(answer.headers());
@@ -519,4 +524,12 @@ impl Prepared<'_> {
 /// Whether the answer leaves room for a token that is not good any more (RFC 6750 §3.1). A header that cannot be read says nothing.
 fn may_blame_token(headers: &HeaderMap) -> bool {
     Challenges::read(headers).map_or(true, |challenges| challenges.may_blame_token())
+}
+
+/// Whether the answer says in so many words that the token is not good any more.
+fn blames_token(headers: &HeaderMap) -> bool {
+    Challenges::read(headers).is_ok_and(|challenges| {
+        let mut blamed = [challenges.dpop(), challenges.bearer()].into_iter().flatten().filter_map(|challenge| challenge.error);
+        blamed.any(|code| code == Code::InvalidToken)
+    })
 }
