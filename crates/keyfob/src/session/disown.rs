@@ -48,7 +48,7 @@ impl Shared {
         let account = Account { health: Health::NeedsLogin { reason: reason.to_owned(), since }, ..now.account().clone() };
         let entry = self.keyfob.entry(&account, Event::NeedsLogin { refresh: None, reason: reason.to_owned() });
         let generation = self.keyfob.put(&account, Expected::Generation(now.record().generation), Some(&entry)).await?;
-        tracing::warn!(account = account.name, reason, "needs a new login");
+        tracing::info!(account = account.name, reason, "needs a new login");
         self.learn_written(Versioned { value: account, generation });
         Ok(())
     }
