@@ -469,6 +469,7 @@ impl Maker<'_> {
         self.limits();
         self.pages();
         self.signals("api.expired", "expired");
+        self.signals("api.revoked", "revoked");
         self.signals("api.failed", "failed");
         self.members("api.message", &["api", "message"], &[Change::Remove, Change::Alter]);
         self.members("api.method_override", &["api", "method_override"], &[Change::Remove, Change::Alter, Change::Add]);
@@ -605,6 +606,11 @@ impl Maker<'_> {
                 self.put(field, "any value", was.clone(), &values, None);
                 self.put_all(field, "the status alone", was.clone(), &[(&values, None), (&pointer, None)]);
             }
+            if signal.get("contains").is_some() {
+                let contains = below("contains");
+                let contains: Vec<&str> = contains.iter().map(String::as_str).collect();
+                self.members(field, &contains, &[Change::Alter]);
+            }
         }
         let status = if key == "expired" { 401 } else { 200 };
         let further: Table = [("status".to_owned(), Value::from(vec![status]))].into_iter().collect();
@@ -613,7 +619,8 @@ impl Maker<'_> {
         match self.get(&path) {
             // What is left away is 401.
             None if key == "expired" => self.put(field, "one less", "left away", &path, Some(Value::Array(Vec::new()))),
-            _ if signals.is_empty() => self.put(field, "one more", "none", &path, Some(more.into())),
+            // A status alone is nothing that a file may say of a token that was taken back.
+            _ if signals.is_empty() && key != "revoked" => self.put(field, "one more", "none", &path, Some(more.into())),
             _ => {}
         }
     }

@@ -197,6 +197,13 @@ impl Walk<'_> {
         for way in 0..self.habits.near_expiries {
             self.is_not_the_end(way).await?;
         }
+        for way in 0..self.habits.near_revoked {
+            self.is_not_taken_back(way).await?;
+        }
+        for way in 0..self.habits.revoked {
+            self.taken_back(way).await?;
+            self.log_in().await?;
+        }
         for way in 0..self.habits.expiries {
             if way > 0 {
                 // A refresh that was made a moment ago is not made again, so each end is another login's.
@@ -633,6 +640,27 @@ impl Walk<'_> {
             Ok(()) | Err(Error::Api(_)) if self.imitation.refreshes() == before => Ok(()),
             other => Err(format!("an error is taken for the end of a token: {other:?}")),
         }
+    }
+
+    /// An answer that looks as if the token had been taken back sends nobody to log in.
+    async fn is_not_taken_back(&self, way: usize) -> Result<(), String> {
+        self.imitation.say(Say::NearRevoked(way));
+        match self.probe().await {
+            Ok(()) | Err(Error::Api(_)) => Ok(()),
+            other => Err(format!("an error is taken for a token that was taken back: {other:?}")),
+        }
+    }
+
+    /// The person takes back what they allowed, and nobody finds out but by a call: one that renews itself does so, and the others need a login.
+    async fn taken_back(&self, way: usize) -> Result<(), String> {
+        let before = self.imitation.refreshes();
+        self.imitation.say(Say::Revoked(way));
+        let understood = match self.probe().await {
+            Ok(()) => self.habits.renews && self.imitation.refreshes() == before + 1,
+            Err(Error::NeedsLogin { .. }) => !self.habits.renews,
+            Err(_) => false,
+        };
+        if understood { Ok(()) } else { Err(format!("a token that was taken back in way {way} is not noticed")) }
     }
 
     async fn renewed(&self, way: usize) -> Result<(), String> {

@@ -523,7 +523,7 @@ fn page(found: &Findings, files: usize) -> String {
          The sandbox imitates a provider from its file alone (`keyfob_sandbox::Imitation`): a port for each of its hosts, its endpoints, what it wants to be\n\
          sent, the shapes of its answers, its errors. It reads the file with a reader of its own and refuses what the file gives no reason for. A test walks\n\
          every file: a login that is denied and one that is approved, every action that wants no argument, each way in which the API says an error, each way in\n\
-         which it says that a token has expired (and something like it, of a token that is good), the renewal, the end of the grant, the logout, and the login\n\
+         which it says that a token has expired or was taken back (and something like it, of a token that is good), the renewal, the end of the grant, the logout, and the login\n\
          on another device. Where tokens are imported they are made at the imitation and kept, and nobody may be sent away. The token endpoint says no with\n\
          status 400 and with 200, long answers are read page by page, and how many calls are left is understood, where the file says how that is told.\n\
          What no file says yet is walked in one that is nobody's.\n\n\

@@ -196,6 +196,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Column",
             "Confidence",
             "Counts",
+            "Day",
             "Field",
             "Gone",
             "Import",

@@ -340,6 +340,39 @@ fn every_kind_of_series_is_a_chart_that_says_what_it_shows() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+/// A day of the calendar is not midnight in Greenwich, which is the evening before in America.
+#[test]
+fn a_day_is_the_same_day_wherever_somebody_looks() {
+    let Some(tried) = Tried::start() else { return };
+    let browser = &tried.browser;
+    tried.sign_in();
+    tried.connect("fitbit");
+    tried.connect("telldus");
+    browser.devtools("Emulation.setTimezoneOverride", &json!({"timezoneId": "America/Los_Angeles"}));
+    tried.open("/accounts/fitbit/do/sleep?from=2026-03-01&to=2026-03-07");
+    browser.attribute(".plot .picture canvas", "width");
+    let days = browser.run(
+        "const plot = JSON.parse(document.querySelector('figure.plot').dataset.plot);
+         return plot.x.map((at) => new Date(at * 1000).toISOString().slice(0, 10));",
+    );
+    assert_eq!(days, json!((1..=7).map(|day| format!("2026-03-0{day}")).collect::<Vec<_>>()));
+    tried.hover(".plot .u-over");
+    browser.shows(".plot .hint span", ": ");
+    let words = browser.text(".plot .hint span");
+    let (day, told) = words.split_once(": ").expect("a day, and what it was");
+    assert!(days.as_array().is_some_and(|days| days.contains(&json!(day))) && told.starts_with("Asleep "), "{words}");
+    let summary = browser.text("main details summary");
+    assert!(summary.contains("7 rows") && !summary.contains("UTC"), "{summary}");
+    browser.run("document.querySelector('main details').open = true;");
+    assert!(browser.texts("main td").contains(&"2026-03-01".to_owned()), "{:?}", browser.texts("main td"));
+    assert!(browser.text(".plot .period").contains("1 Mar 2026 to 7 Mar 2026"), "{}", browser.text(".plot .period"));
+    // Moments are another matter.
+    tried.open("/accounts/telldus/do/history?id=240001");
+    let summary = browser.text("main details summary");
+    assert!(summary.contains("times in UTC"), "{summary}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
 #[test]
 fn the_keyboard_is_enough() {
     let Some(tried) = Tried::start() else { return };

@@ -17,6 +17,8 @@
   const faded = (rgb) => rgb.replace(/^rgb\((.*)\)$/, "rgba($1, .12)");
   const short = (value) => (value == null ? "–" : String(Math.round(value * 100) / 100));
   const moment = (seconds) => new Date(seconds * 1000).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
+  // A day is where it begins in UTC, and the same day wherever somebody looks.
+  const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("sv-SE", { timeZone: "UTC" });
 
   // A finger that is drawn across chooses what is shown, as a mouse does. What goes up or down scrolls the page (touch-action in the style sheet), and the
   // browser says that it is no longer ours.
@@ -94,15 +96,23 @@
     // On a phone, what the numbers are is said above.
     const sides = narrow ? { size: 44 } : { size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0 };
     // Times in the person's own way of writing them: hours, and the day where one begins.
-    const written = (at, options) => new Date(at * 1000).toLocaleString(undefined, options);
+    const zone = data.days ? { timeZone: "UTC" } : {};
+    const written = (at, options) => new Date(at * 1000).toLocaleString(undefined, { ...options, ...zone });
     const ticks = (_, at, __, ___, step) => at.map((at) => {
       if (!data.time) return short(at);
+      if (data.days) return written(at, step >= 300 * 86400 ? { month: "short", year: "numeric" } : { day: "numeric", month: "short" });
       if (step >= 300 * 86400) return written(at, { year: "numeric" });
       if (step >= 27 * 86400) return written(at, { month: "short", year: "numeric" });
       const begins = new Date(at * 1000).getHours() === 0 && new Date(at * 1000).getMinutes() === 0;
       if (step >= 86400 || begins) return written(at, { day: "numeric", month: "short" });
       return written(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     });
+    // Whole days: between them there is nothing, and none of them begins by the person's clock.
+    const days = (_, __, from, to, least) => {
+      const [step, places] = [Math.max(1, Math.ceil(least / 86400)) * 86400, []];
+      for (let at = Math.ceil(from / step) * step; at <= to; at += step) places.push(at);
+      return places;
+    };
     const axis = { stroke: faint, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 } };
     const ends = [data.x[0], data.x[data.x.length - 1]];
     const plot = new uPlot({
@@ -111,7 +121,7 @@
       legend: { show: false },
       cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: data.time } },
-      axes: [{ ...axis, values: ticks, space: 70, size: 34 }, { ...axis, ...sides, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: ticks, space: 70, size: 34, ...(data.days ? { splits: days } : {}) }, { ...axis, ...sides, values: (_, ticks) => ticks.map(short) }],
       series: [{}].concat(data.series.map((series, at) => ({
         label: series.title,
         stroke: dots[at] || faint,
@@ -124,7 +134,7 @@
         setCursor: [(shown) => {
           const at = shown.cursor.idx;
           if (at == null) { told.textContent = ""; return; }
-          const where = data.time ? moment(data.x[at]) : short(data.x[at]);
+          const where = data.days ? day(data.x[at]) : data.time ? moment(data.x[at]) : short(data.x[at]);
           told.textContent = `${where}: ` + data.series.map((series) => `${series.title} ${short(series.values[at])} ${data.unit}`.trim()).join(", ");
         }],
         setScale: [(shown, key) => {

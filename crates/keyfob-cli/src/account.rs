@@ -44,6 +44,7 @@ pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
             let then = if renews { "; renews itself" } else { "" };
             format!("not known: received in the future ({}), by a clock that was wrong{then}", moment::from_now(tokens.received_at, now))
         }
+        (TokenSet::OAuth1(_), _) if account.health != Health::Ok => "not good any more".to_owned(),
         (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
         (_, None) if renews => "not said; renews itself".to_owned(),
         (_, None) => "not said".to_owned(),

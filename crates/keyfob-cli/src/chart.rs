@@ -1,7 +1,7 @@
 //! A small chart in the terminal: lines of braille dots, eight to a character.
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::{CellKind, Chart, Series};
+use keyfob_providers::{CellKind, Chart, Day, Series};
 
 use crate::moment;
 use crate::output::Paint;
@@ -103,6 +103,7 @@ pub(crate) fn position(chart: &Chart, field: &Field, x: f64) -> String {
     match chart.x.kind {
         CellKind::Time if field.x.1 - field.x.0 > 2.0 * 86_400.0 => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d"),
         CellKind::Time => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d %H:%M"),
+        CellKind::Date => Day::at(x as i64).to_string(),
         _ => label(x, field.x.1 - field.x.0),
     }
 }

@@ -90,7 +90,7 @@ fn refresh(event: &Event) -> Option<&Spending> {
     match event {
         Event::Refreshed { refresh, .. }
         | Event::RefreshFailed { refresh, .. }
-        | Event::NeedsLogin { refresh, .. }
+        | Event::NeedsLogin { refresh: Some(refresh), .. }
         | Event::Abandoned { refresh } => Some(refresh),
         _ => None,
     }

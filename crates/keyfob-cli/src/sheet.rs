@@ -154,7 +154,7 @@ pub(crate) fn tab_separated(table: &Table) -> String {
     .tab_separated()
 }
 
-/// An action's rows as JSON objects: members named by the columns' titles, moments as RFC 3339.
+/// An action's rows as JSON objects: members named by the columns' titles, moments as RFC 3339, days as its full-date.
 pub(crate) fn json(table: &Table) -> Value {
     let value = |cell: &Cell| match cell {
         Cell::Empty => Value::Null,
@@ -162,6 +162,7 @@ pub(crate) fn json(table: &Table) -> Value {
         Cell::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => Value::from(*number as i64),
         Cell::Number(number) => Value::from(*number),
         Cell::Time(seconds) => Value::from(moment::utc(Timestamp::from_unix(*seconds))),
+        Cell::Date(day) => Value::from(day.to_string()),
         Cell::Flag(flag) => Value::from(*flag),
     };
     let row = |cells: &[Cell]| {

@@ -223,6 +223,35 @@ async fn an_account_whose_refresh_token_is_refused_needs_a_login_and_says_so() {
     house.json(&["fitbit", "profile"]).await;
 }
 
+/// Nothing renews an OAuth 1 token, so no refresh tells that it was taken back: the next call does, to everybody who asks from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn d14_a_token_that_was_taken_back_and_cannot_be_renewed_needs_a_login_and_says_so() {
+    let house = House::new().await;
+    for (name, call) in [("telldus", "devices"), ("fitbit-oauth1", "profile")] {
+        house.log_in(name).await;
+        house.json(&[name, call]).await;
+        house.sandbox.faults(name.trim_end_matches("-oauth1")).expire_access_tokens();
+        let next = format!("keyfob login {name}");
+        house.run(&[name, call]).await.fails(4, [&format!("cannot do {call} with {name}"), "does not take its token any more", &next]);
+        let status = house.run(&["status", name, "--json"]).await.exits(4);
+        let status: Value = serde_json::from_str(&status.stdout).expect("JSON");
+        assert_eq!((&status["health"]["state"], &status["next"]), (&json!("needs-login"), &json!(next)));
+        let told = house.run(&["status", name]).await.exits(4);
+        assert!(
+            told.stdout.contains("needs login: the API does not take its token any more") && told.stdout.contains("; since "),
+            "{told:#?}"
+        );
+        assert!(!told.stdout.contains("never, until somebody revokes it"), "{told:#?}");
+        let history = house.run(&["status", name, "--history", "--json"]).await.exits(0);
+        let history: Value = serde_json::from_str(&history.stdout).expect("JSON");
+        let last = history.as_array().and_then(|entries| entries.last()).expect("an entry");
+        assert_eq!((&last["event"], last["since"].is_null()), (&json!("needs-login"), true), "{history}");
+        house.log_in(name).await;
+        house.json(&[name, call]).await;
+        house.run(&["status", name]).await.exits(0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn status_tells_how_an_account_is() {
     let house = House::new().await;

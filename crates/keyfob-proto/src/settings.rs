@@ -166,6 +166,8 @@ pub struct Api {
     pub query: Vec<(String, Template)>,
     /// What means "the access token has expired": refresh once, retry once.
     pub expired: Vec<Signal>,
+    /// What means "this token is not good any more" in the provider's own words: the same, and where nothing renews it a person has to log in again.
+    pub revoked: Vec<Signal>,
     /// What means "this answer is an error" although its status says success.
     pub failed: Vec<Signal>,
     /// Where an error answer has its sentence, as JSON pointers (RFC 6901), the first hit wins.
@@ -185,6 +187,7 @@ impl Api {
             headers: Vec::new(),
             query: Vec::new(),
             expired: Vec::new(),
+            revoked: Vec::new(),
             failed: Vec::new(),
             message: Vec::new(),
             limits: None,
@@ -207,7 +210,7 @@ pub enum Attach {
 }
 
 /// A condition on an answer, as plain data: one of these statuses, and, where a pointer is given, one of these values
-/// there. No values means: anything but absent or `null`.
+/// there, or a string with one of these texts in it. Neither means: anything but absent or `null`. Texts without a pointer are looked for in the whole body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     /// The statuses it can come with.
@@ -216,6 +219,8 @@ pub struct Signal {
     pub pointer: Option<String>,
     /// What to find there.
     pub values: Vec<Value>,
+    /// What a string there, or the body, has in it: for sentences that name the token or the app, and so are never the same.
+    pub contains: Vec<String>,
 }
 
 impl Signal {
@@ -224,17 +229,29 @@ impl Signal {
         if !self.statuses.contains(&status.as_u16()) {
             return false;
         }
-        let Some(pointer) = &self.pointer else { return true };
+        let has = |text: &str| self.contains.iter().any(|part| text.contains(part.as_str()));
+        let Some(pointer) = &self.pointer else { return self.contains.is_empty() || has(&String::from_utf8_lossy(body)) };
         let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
         match json.pointer(pointer) {
             None | Some(Value::Null) => false,
-            Some(found) => self.values.is_empty() || self.values.contains(found),
+            Some(_) if !self.is_worded() => true,
+            Some(found) => self.values.contains(found) || found.as_str().is_some_and(has),
         }
     }
 
     /// Whether judging needs the body of an answer with this status.
     pub fn needs_body(&self, status: http::StatusCode) -> bool {
-        self.pointer.is_some() && self.statuses.contains(&status.as_u16())
+        self.reads_body() && self.statuses.contains(&status.as_u16())
+    }
+
+    /// Whether it is in the body, and not in the status alone.
+    pub fn reads_body(&self) -> bool {
+        self.pointer.is_some() || !self.contains.is_empty()
+    }
+
+    /// Whether it knows what the provider says, and not only where.
+    pub fn is_worded(&self) -> bool {
+        !self.values.is_empty() || !self.contains.is_empty()
     }
 }
 
@@ -247,13 +264,37 @@ mod tests {
 
     #[test]
     fn a_signal_is_status_pointer_and_values() {
-        let expired = Signal { statuses: vec![403], pointer: Some("/error/code".into()), values: vec![json!(2), json!(3)] };
+        let expired =
+            Signal { statuses: vec![403], pointer: Some("/error/code".into()), values: vec![json!(2), json!(3)], contains: vec![] };
         assert!(expired.given(StatusCode::FORBIDDEN, br#"{"error":{"code":3}}"#));
         assert!(!expired.given(StatusCode::FORBIDDEN, br#"{"error":{"code":13}}"#));
         assert!(!expired.given(StatusCode::UNAUTHORIZED, br#"{"error":{"code":3}}"#));
         assert!(!expired.given(StatusCode::FORBIDDEN, b"<html>"));
-        let any = Signal { statuses: vec![200], pointer: Some("/error".into()), values: vec![] };
+        let any = Signal { statuses: vec![200], pointer: Some("/error".into()), values: vec![], contains: vec![] };
         assert!(any.given(StatusCode::OK, br#"{"error":"offline"}"#));
         assert!(!any.given(StatusCode::OK, br#"{"error":null}"#));
+    }
+
+    #[test]
+    fn a_signal_may_be_in_a_sentence_that_is_never_the_same() {
+        let not_there = |pointer: Option<&str>| Signal {
+            statuses: vec![401],
+            pointer: pointer.map(str::to_owned),
+            values: vec![json!(7)],
+            contains: vec!["does not exist".into()],
+        };
+        let json = br#"{"error":"the token \"3f9a\" does not exist"}"#;
+        assert!(not_there(Some("/error")).given(StatusCode::UNAUTHORIZED, json));
+        assert!(not_there(Some("/error")).given(StatusCode::UNAUTHORIZED, br#"{"error":7}"#), "or one of the values");
+        assert!(!not_there(Some("/error")).given(StatusCode::UNAUTHORIZED, br#"{"error":"offline","hint":"does not exist"}"#));
+        assert!(!not_there(Some("/error")).given(StatusCode::UNAUTHORIZED, br#"{"error":["does not exist"]}"#), "a sentence is a string");
+        assert!(!not_there(Some("/error")).given(StatusCode::FORBIDDEN, json));
+        // Without a pointer, anywhere in the answer, whatever it is written in.
+        let anywhere = Signal { values: vec![], ..not_there(None) };
+        for there in [&json[..], b"<error>the token 3f9a does not exist</error>", b"the token 3f9a does not exist \xff"] {
+            assert!(anywhere.given(StatusCode::UNAUTHORIZED, there));
+        }
+        assert!(!anywhere.given(StatusCode::UNAUTHORIZED, b"the signature is wrong"));
+        assert!(anywhere.reads_body() && anywhere.needs_body(StatusCode::UNAUTHORIZED) && !anywhere.needs_body(StatusCode::OK));
     }
 }

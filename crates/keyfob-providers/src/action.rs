@@ -434,8 +434,8 @@ impl Shown {
             for (index, title) in items.into_iter().enumerate() {
                 let unit = template.units.get(&title).or(template.unit.as_ref()).cloned();
                 let kind = template.kinds.get(&title).copied().unwrap_or(template.kind);
-                // Moments are no heights of a line.
-                let axis = template.axis.filter(|axis| *axis == Axis::X || kind != CellKind::Time);
+                // Neither moments nor days are heights of a line.
+                let axis = template.axis.filter(|axis| *axis == Axis::X || !kind.is_when());
                 columns.push(Column { title, unit, kind, axis });
                 cells.push((template.value.program()?, index, kind, template.decimals));
             }

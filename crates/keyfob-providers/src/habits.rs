@@ -45,6 +45,10 @@ impl Provider {
             habits.push(format!("Every call has more in its query: {}.", names.join(", ")));
         }
         habits.extend(ends(&api.expired));
+        if !api.revoked.is_empty() {
+            let statuses = unique(api.revoked.iter().flat_map(|signal| &signal.statuses).map(u16::to_string).collect());
+            habits.push(format!("That a token was taken back is told by status {} and what is in the answer.", statuses.join(" or ")));
+        }
         if api.failed.iter().any(|signal| signal.statuses.iter().any(|status| *status < 400)) {
             habits.push("Errors come with a status of success, and are recognised by what is in the answer.".to_owned());
         }
@@ -102,8 +106,7 @@ fn own_headers(headers: &[(HeaderName, Template)]) -> Vec<String> {
 
 /// How the API says that a token has ended. A signal without pointer is given by its status alone, whatever else there is for that status.
 fn ends(expired: &[Signal]) -> Option<String> {
-    let statuses =
-        |pointed: bool| expired.iter().filter(move |signal| signal.pointer.is_some() == pointed).flat_map(|signal| &signal.statuses);
+    let statuses = |pointed: bool| expired.iter().filter(move |signal| signal.reads_body() == pointed).flat_map(|signal| &signal.statuses);
     let alone = unique(statuses(false).map(u16::to_string).collect());
     let mut with_more = unique(statuses(true).map(u16::to_string).collect());
     with_more.retain(|status| !alone.contains(status));

@@ -35,7 +35,7 @@ pub use actions::Actions;
 pub use batch::{Batch, BatchCall};
 pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts, text_of};
 pub use gone::Gone;
-pub use moment::Rfc3339;
+pub use moment::{Day, Rfc3339};
 pub use nearest::nearest;
 pub use pages::{Counts, Pages};
 pub use parameter::{Parameter, ParameterKind};

@@ -29,6 +29,47 @@ pub(crate) fn date(text: &str) -> Option<String> {
     Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
 }
 
+/// A day of the calendar: nobody's clock, and the same in every time zone. Days since 1970-01-01.
+///
+/// ```
+/// # use keyfob_providers::Day;
+/// assert_eq!(Day(18_321).to_string(), "2020-02-29");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub i64);
+
+impl Day {
+    /// The day that a text names as it is written there: also of a moment with an offset, which may lie in another day elsewhere.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let moment: Datetime = text.trim().parse().ok()?;
+        let date = moment.date?;
+        Some(Self(days(i64::from(date.year), i64::from(date.month), i64::from(date.day))))
+    }
+
+    /// Where it begins on an axis of seconds. No moment: an axis of days has no time zone.
+    pub fn seconds(self) -> i64 {
+        self.0.saturating_mul(86_400)
+    }
+
+    /// The day at a place on such an axis.
+    pub fn at(seconds: i64) -> Self {
+        Self(seconds.div_euclid(86_400))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0);
+        f.pad(&format!("{year:04}-{month:02}-{day:02}"))
+    }
+}
+
+impl serde::Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// How many seconds before now a text says (`3 days ago`): a whole number, a unit, and `ago`. `None` for anything else.
 pub(crate) fn ago(text: &str) -> Option<i64> {
     let words: Vec<&str> = text.split_whitespace().collect();

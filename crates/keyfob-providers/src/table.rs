@@ -7,6 +7,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::moment::Day;
+
 /// What an action's answer looks like to a person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Table {
@@ -68,8 +70,17 @@ pub enum CellKind {
     Number,
     /// Moments, as seconds since 1970.
     Time,
+    /// Days of the calendar, which no time zone shifts.
+    Date,
     /// Yes or no.
     Flag,
+}
+
+impl CellKind {
+    /// Whether they say when: moments, or days.
+    pub fn is_when(self) -> bool {
+        matches!(self, Self::Time | Self::Date)
+    }
 }
 
 /// A column's part in a chart.
@@ -116,6 +127,8 @@ pub enum Cell {
     Number(f64),
     /// A moment: seconds since 1970.
     Time(i64),
+    /// A day.
+    Date(Day),
     /// Yes or no.
     Flag(bool),
 }
@@ -137,6 +150,11 @@ impl Cell {
                 }
                 _ => number(value).filter(|n| n.abs() < 1e15).map_or_else(|| text(value), |number| Self::Time(number as i64)),
             },
+            CellKind::Date => match value {
+                Value::String(written) => Day::parse(written).map_or_else(|| text(value), Self::Date),
+                // A number of seconds is a moment: which day that is depends on where one is.
+                _ => text(value),
+            },
             CellKind::Flag => match value {
                 Value::Bool(flag) => Self::Flag(*flag),
                 _ => match number(value) {
@@ -147,11 +165,12 @@ impl Cell {
         }
     }
 
-    /// The cell as a number, for a chart.
+    /// The cell as a number, for a chart; a day by the seconds to where it begins.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
             Self::Time(seconds) => Some(*seconds as f64),
+            Self::Date(day) => Some(day.seconds() as f64),
             Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
             Self::Empty | Self::Text(_) => None,
         }
@@ -166,6 +185,7 @@ impl fmt::Display for Cell {
             Self::Text(text) => f.pad(text),
             Self::Number(number) => f.pad(&number.to_string()),
             Self::Time(seconds) => f.pad(&crate::moment::utc(*seconds)),
+            Self::Date(day) => day.fmt(f),
             Self::Flag(flag) => f.pad(if *flag { "yes" } else { "no" }),
         }
     }
@@ -249,6 +269,19 @@ mod tests {
         assert_eq!(Cell::of(&json!("1"), CellKind::Flag, None), Cell::Flag(true));
         assert_eq!(Cell::of(&json!(1423582025), CellKind::Time, None), Cell::Time(1423582025));
         assert_eq!(Cell::of(&json!("2017-12-10T04:48:30.272Z"), CellKind::Time, None), Cell::Time(1512881310));
+        for day in ["2017-12-10", " 2017-12-10 ", "2017-12-10T23:30:00", "2017-12-10T23:30:00-08:00", "2017-12-10T00:30:00+09:00"] {
+            let cell = Cell::of(&json!(day), CellKind::Date, None);
+            assert_eq!(
+                (&cell, cell.to_string().as_str(), cell.number()),
+                (&Cell::Date(Day(17_510)), "2017-12-10", Some(1_512_864_000.0)),
+                "{day}"
+            );
+            assert_eq!(serde_json::to_value(&cell).ok(), Some(json!("2017-12-10")));
+        }
+        for other in [json!("soon"), json!("2017-02-30"), json!(1_512_864_000)] {
+            assert!(matches!(Cell::of(&other, CellKind::Date, None), Cell::Text(_)), "{other}");
+        }
+        assert_eq!(Cell::of(&json!(null), CellKind::Date, None), Cell::Empty);
         assert_eq!(Cell::of(&json!(null), CellKind::Text, None), Cell::Empty);
         assert_eq!(Cell::of(&json!("NaN"), CellKind::Number, None), Cell::Text("NaN".into()));
         assert_eq!(Cell::of(&json!("a\u{1b}[2Jb"), CellKind::Text, None), Cell::Text("a[2Jb".into()));

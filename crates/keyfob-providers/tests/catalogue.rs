@@ -276,6 +276,28 @@ fn fitbit_is_said_without_an_if() {
     assert!(successor.is_some());
 }
 
+/// Of the two that nothing renews: a token that was taken back, and not a signature that is wrong.
+#[test]
+fn d14_oauth_1_tokens_that_were_taken_back_are_known_by_what_the_provider_says() {
+    let says = |name: &str, status: u16, body: &str| {
+        let status = http::StatusCode::from_u16(status).expect("a status");
+        settings(name).api.revoked.iter().any(|signal| signal.given(status, body.as_bytes()))
+    };
+    let unknown = r#"OAuth Verification Failed: The consumer_key "3f9a" token "77c1" combination does not exist or is not enabled."#;
+    let wrong = r#"OAuth Verification Failed: Verification of signature failed (signature base string was "GET&http")."#;
+    for (text, expected) in [(unknown, true), (wrong, false)] {
+        for body in [text.to_owned(), json!({"error": text}).to_string(), format!("<error>{}</error>", text.replace('"', "&quot;"))] {
+            assert_eq!(says("telldus", 401, &body), expected, "{body}");
+        }
+    }
+    assert!(!says("telldus", 200, unknown));
+    let fitbit = |field: &str| json!({"errors": [{"errorType": "oauth", "fieldName": field}], "success": false}).to_string();
+    assert!(says("fitbit-oauth1", 401, &fitbit("oauth_access_token")));
+    for field in ["oauth_signature", "oauth_consumer_key", "oauth_timestamp", "n/a"] {
+        assert!(!says("fitbit-oauth1", 401, &fitbit(field)), "{field}");
+    }
+}
+
 #[test]
 fn fitbit_by_oauth_1_is_said_without_an_if() {
     let settings = settings("fitbit-oauth1");

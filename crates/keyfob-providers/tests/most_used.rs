@@ -150,10 +150,10 @@ fn oura_and_whoop() {
     );
     assert_eq!(sent("oura", "sleep", &[]), "GET /v2/usercollection/daily_sleep");
     let sleep = json!({"data": [{"id": "s", "day": "2026-01-02", "score": 81, "contributors": {"deep_sleep": 90, "rem_sleep": 70, "efficiency": 88}}], "next_token": null});
-    assert_eq!(rows("oura", "sleep", &[], &sleep), ["2026-01-02 00:00:00Z | 81 | 90 | 70 | 88"]);
+    assert_eq!(rows("oura", "sleep", &[], &sleep), ["2026-01-02 | 81 | 90 | 70 | 88"]);
     let activity =
         json!({"data": [{"day": "2026-01-02", "score": 75, "steps": 8123, "active_calories": 300, "equivalent_walking_distance": 7000}]});
-    assert_eq!(rows("oura", "activity", &[], &activity), ["2026-01-02 00:00:00Z | 8123 | 75 | 300 | 7000"]);
+    assert_eq!(rows("oura", "activity", &[], &activity), ["2026-01-02 | 8123 | 75 | 300 | 7000"]);
     let me = json!({"user_id": 6, "email": "ada@mail.example", "first_name": "Ada", "last_name": "Berg"});
     assert_eq!(rows("whoop", "me", &[], &me), ["Ada Berg | ada@mail.example | 6"]);
     let sleeps = json!({"records": [{"id": "s", "start": "2026-01-01T22:00:00.000Z", "end": "2026-01-02T06:00:00.000Z", "nap": false, "score_state": "SCORED",

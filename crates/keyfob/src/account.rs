@@ -143,7 +143,8 @@ impl Account {
 pub enum Health {
     /// It can.
     Ok,
-    /// The provider refused the refresh token: a person has to log in again. Nothing was deleted.
+    /// The provider refused the refresh token, or, where there is none, said of the token itself that it is not good any more: a person has to log in again.
+    /// Nothing was deleted.
     NeedsLogin {
         /// What the provider said, scrubbed.
         reason: String,

@@ -76,7 +76,8 @@ pub async fn discover(
     let flow = metadata.settings(app, preferences)?;
     let mut settings = Settings::new(provider, Flow::OAuth2(flow), api);
     // RFC 6750 §3.1: so an API says that a token is not good any more, where nobody knows of a way of its own.
-    settings.api.expired = vec![Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new() }];
+    settings.api.expired =
+        vec![Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new(), contains: Vec::new() }];
     // Session Management §2: the frame is asked about the state that came with the login.
     if metadata.check_session_iframe.is_some() {
         settings.keep.push("session_state".to_owned());

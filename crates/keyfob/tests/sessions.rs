@@ -285,7 +285,8 @@ async fn an_open_session_is_not_handed_to_another_provider() {
 async fn a_long_answer_is_whole_although_it_was_looked_at() {
     let long = format!("[\"{}\"]", "x".repeat(3 << 20));
     let mut house = House::new(vec![json("200 OK", TOKENS), json("200 OK", &long), json("200 OK", r#"{"short":1}"#)]).await;
-    house.settings.api.expired = vec![Signal { statuses: vec![200], pointer: Some("/expired".to_owned()), values: vec![] }];
+    house.settings.api.expired =
+        vec![Signal { statuses: vec![200], pointer: Some("/expired".to_owned()), values: vec![], contains: vec![] }];
     let session = house.session().await;
     assert_eq!(session.get("/x").send().await.unwrap().bytes().await.unwrap(), long.as_bytes());
     assert_eq!(session.get("/x").send().await.unwrap().json().await.unwrap()["short"], 1);

@@ -76,7 +76,8 @@ fn is_timeout(error: &Error) -> bool {
 #[tokio::test(start_paused = true)]
 async fn c5_an_answer_that_may_say_expired_is_waited_for_so_long() {
     let mut settings = provider("https://api.example");
-    settings.api.expired = vec![Signal { statuses: vec![401], pointer: Some("/error".to_owned()), values: vec!["expired".into()] }];
+    settings.api.expired =
+        vec![Signal { statuses: vec![401], pointer: Some("/error".to_owned()), values: vec!["expired".into()], contains: vec![] }];
     let tokens = TokenSet::OAuth2(OAuth2Tokens {
         access: Secret::new("access-1"),
         refresh: None,

@@ -316,6 +316,25 @@ async fn an_expired_token_is_refreshed_once_and_the_call_sent_once_more() {
 }
 
 #[tokio::test]
+async fn invalid_token_in_a_challenge_refreshes_whatever_the_file_says() {
+    // RFC 6750 §3.1: expired, revoked, or malformed.
+    let renewed = r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","token_type":"Bearer","expires_in":3600}"#;
+    let refused =
+        "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer error=\"invalid_token\"\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    let answers = [json("200 OK", TOKENS), refused.to_owned(), json("200 OK", renewed), json("200 OK", r#"{"ok":true}"#)];
+    let server = Scripted::start(answers.into()).await;
+    let (keyfob, mut settings) = (keyfob(), provider(&server.origin));
+    settings.api.expired = Vec::new();
+    let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+    let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+    let verified = login.verify(Answer::Query(&query)).unwrap();
+    login.finish(verified).await.unwrap();
+    let session = keyfob.session(settings, app(), "pretend").await.unwrap();
+    assert_eq!(session.get("/x").send().await.unwrap().status(), 200);
+    assert!(server.requests()[3].contains("access-token-2"));
+}
+
+#[tokio::test]
 async fn a_refused_refresh_token_needs_login_and_deletes_nothing() {
     let (_server, session) = session(vec![
         json("401 Unauthorized", "{}"),

@@ -134,7 +134,10 @@ fn settings(origin: &str) -> Settings {
             scopes: vec!["read".to_owned()],
             ..oauth2::Settings::new(endpoint("/authorize"), endpoint("/token"))
         }),
-        api: Api { expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }], ..Api::new(endpoint("/api")) },
+        api: Api {
+            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![], contains: vec![] }],
+            ..Api::new(endpoint("/api"))
+        },
         deviations: Deviations::new(),
         keep: vec![],
         retired: None,

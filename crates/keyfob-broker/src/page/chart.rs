@@ -51,6 +51,8 @@ pub(crate) struct Drawing {
 /// The series of one unit, with their colours.
 type Group<'a> = (Option<String>, Vec<(usize, &'a Series)>);
 
+const DAY: f64 = 86_400.0;
+
 /// Colours there are.
 const COLOURS: usize = 5;
 
@@ -136,7 +138,11 @@ fn draw(
     let y_steps = steps(ys.widened(), nice(ys.widened(), y_count));
     // The axis ends at round numbers.
     let ys = Span { min: y_steps[0], max: y_steps[y_steps.len() - 1] };
-    let x_step = if kind == CellKind::Time { nice_time(xs, x_count) } else { nice(xs, x_count) };
+    let x_step = match kind {
+        CellKind::Time => nice_time(xs, x_count),
+        CellKind::Date => nice_time(xs, x_count).max(DAY),
+        _ => nice(xs, x_count),
+    };
     let inside = |x: &f64| *x >= xs.min && *x <= xs.max;
     let place = |(x, y): (f64, f64)| (xs.place(x, left, right), ys.place(y, base, top));
     let runs: Vec<(usize, Vec<Run>)> = group
@@ -233,7 +239,8 @@ fn data(x: CellKind, unit: &str, group: &[(usize, &Series)], scrubber: &Scrubber
             json!({"title": scrubber.mask(&series.title), "colour": colour, "switch": is_switch(series), "values": values})
         })
         .collect();
-    json!({"time": x == CellKind::Time, "unit": unit, "x": xs, "series": series}).to_string()
+    // Days are where they begin in no time zone: the script must not move them into the person's.
+    json!({"time": x.is_when(), "days": x == CellKind::Date, "unit": unit, "x": xs, "series": series}).to_string()
 }
 
 /// Whether a value is one that a drawing can have: no reading and no moment is larger.
@@ -271,7 +278,6 @@ fn nice(span: Span, count: usize) -> f64 {
 /// A step of the clock or the calendar.
 fn nice_time(span: Span, count: usize) -> f64 {
     const HOUR: f64 = 3600.0;
-    const DAY: f64 = 24.0 * HOUR;
     let steps = [60.0, 300.0, 900.0, 1800.0, HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY, 2.0 * DAY, 7.0 * DAY, 14.0 * DAY, 30.0 * DAY];
     let raw = (span.max - span.min) / count.max(1) as f64;
     steps.into_iter().find(|step| *step >= raw).unwrap_or_else(|| (raw / (365.0 * DAY)).ceil().max(0.25) * 365.0 * DAY)
@@ -287,7 +293,7 @@ fn steps(span: Span, step: f64) -> Vec<f64> {
 /// A position in words: the time of day where steps are shorter than a day, else the date; all of it for an infinite step.
 fn label(kind: CellKind, value: f64, step: f64) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    if kind != CellKind::Time {
+    if !kind.is_when() {
         return short(value);
     }
     // `2026-11-21 22:51:13Z`
@@ -296,9 +302,10 @@ fn label(kind: CellKind, value: f64, step: f64) -> String {
     let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
     let day = format!("{} {month}", part(8..10).trim_start_matches('0'));
     match step {
+        step if step.is_infinite() && kind == CellKind::Date => format!("{day} {}", part(0..4)),
         step if step.is_infinite() => format!("{day} {}, {} UTC", part(0..4), part(11..16)),
-        step if step < 86_400.0 && part(11..16) != "00:00" => part(11..16).to_owned(),
-        step if step < 100.0 * 86_400.0 => day,
+        step if step < DAY && part(11..16) != "00:00" => part(11..16).to_owned(),
+        step if step < 100.0 * DAY => day,
         _ => format!("{month} {}", part(0..4)),
     }
 }
@@ -332,6 +339,19 @@ mod tests {
         );
         assert_eq!(plots.iter().map(|plot| plot.legend.len()).collect::<Vec<_>>(), [2, 1]);
         assert!(plots[0].summary.contains("Out: 0 to 19.8 °C, now 19.8 °C"), "{}", plots[0].summary);
+    }
+
+    #[test]
+    fn days_are_days_and_no_moments() {
+        let x = keyfob_providers::Column { title: "Day".into(), unit: None, kind: CellKind::Date, axis: None };
+        let points = (0..3).map(|day| (f64::from(day) * DAY, Some(f64::from(day)))).collect();
+        let plot = &Plot::all(&Chart { x, series: vec![series("Steps", "", points)] }, &Scrubber::new())[0];
+        assert_eq!(plot.period, "1 Jan 1970 to 3 Jan 1970");
+        assert!(plot.data.contains("\"days\":true") && plot.data.contains("\"time\":true"), "{}", plot.data);
+        for drawing in &plot.drawings {
+            let labels: Vec<&str> = drawing.x_ticks.iter().map(|(_, label)| label.as_str()).collect();
+            assert!(labels.len() <= 3 && labels.iter().all(|label| label.ends_with(" Jan")), "never a time of day: {labels:?}");
+        }
     }
 
     #[test]

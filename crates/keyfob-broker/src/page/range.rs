@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::{Action, Axis, CellKind, Parameter, ParameterKind, Table};
+use keyfob_providers::{Action, Axis, Parameter, ParameterKind, Table};
 
 use super::action_path;
 use crate::seat::Seat;
@@ -26,7 +26,7 @@ impl Range {
     /// The spans of an action that shows a series over time, with everything else as it was said. Without its table, of an action that
     /// cannot do without them.
     pub(crate) fn all(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, table: Option<&Table>, now: Timestamp) -> Vec<Self> {
-        let is_series = |table: &Table| table.columns.iter().any(|column| column.axis == Some(Axis::X) && column.kind == CellKind::Time);
+        let is_series = |table: &Table| table.columns.iter().any(|column| column.axis == Some(Axis::X) && column.kind.is_when());
         match (action.begins(), action.period(), table) {
             (Some(from), _, Some(table)) if is_series(table) => spans(seat, action, said, from, now),
             (Some(from), _, None) if from.required => spans(seat, action, said, from, now),

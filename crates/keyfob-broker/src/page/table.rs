@@ -179,6 +179,13 @@ impl TableView {
     }
 }
 
+impl TableView {
+    /// Whether there are moments in it, which the page has in UTC; days are the same everywhere.
+    pub(crate) fn has_moments(&self) -> bool {
+        self.rows.iter().flat_map(|row| &row.cells).any(|cell| cell.moment.is_some())
+    }
+}
+
 impl RowView {
     /// Where the thing itself is shown.
     pub(crate) fn href(&self) -> Option<&str> {
@@ -268,6 +275,7 @@ fn kind(cell: &Cell, column: CellKind) -> &'static str {
         (Cell::Flag(false), _) => "no",
         (Cell::Number(_), _) => "number",
         (Cell::Time(_), _) => "time",
+        (Cell::Date(_), _) => "date",
         _ => "text",
     }
 }

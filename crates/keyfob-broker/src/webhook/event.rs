@@ -18,7 +18,7 @@ pub(crate) enum Name {
     /// New tokens took the place of the old ones.
     #[serde(rename = "account.refreshed")]
     Refreshed,
-    /// The provider refused: a person has to log in again.
+    /// The provider refused the refresh token, or, where there is none, its API the token itself: a person has to log in again.
     #[serde(rename = "account.needs_login")]
     NeedsLogin,
     /// It was forgotten here.

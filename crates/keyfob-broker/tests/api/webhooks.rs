@@ -115,8 +115,12 @@ fn whole(bytes: &[u8]) -> Option<Arrived> {
 
 /// Netatmo and people; webhooks may go to this receiver.
 async fn world(receiver: &Receiver) -> World {
+    world_of(receiver, "netatmo").await
+}
+
+async fn world_of(receiver: &Receiver, name: &str) -> World {
     let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
-    let services = vec![service(&sandbox, "netatmo", None)];
+    let services = vec![service(&sandbox, name, None)];
     let origin = Origin::parse(&receiver.origin).expect("an origin");
     World::set_up(sandbox, services, Setup { known: true, webhook_origins: vec![origin], ..Setup::default() }).await
 }
@@ -361,6 +365,43 @@ async fn an_account_that_needs_a_login_is_told_with_the_reason() {
     assert_eq!((&told["type"], &told["data"]["account"]), (&json!("account.needs_login"), &json!("netatmo")));
     assert!(told["data"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told}");
     assert!(arrived[1].is_signed_with(&secret) && !arrived[1].body.contains("canary"), "{told}");
+}
+
+/// Nothing renews it, so no refresh is refused: what the API says to somebody's call is told.
+#[tokio::test]
+async fn d14_an_oauth_1_token_that_was_taken_back_is_told_with_the_reason() {
+    let receiver = Receiver::start().await;
+    let world = world_of(&receiver, "telldus").await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    hook(&program, &receiver).await;
+    owner.connect("telldus").await;
+    receiver.has(1).await;
+    assert!(owner.get("/accounts/telldus/do/devices").await.has("Living room lamp"));
+    world.sandbox.faults("telldus").expire_access_tokens();
+    let refused = owner.get("/accounts/telldus/do/devices").await;
+    assert!(refused.status == 403 && refused.has("Telldus Live! wants a new login"), "{} {}", refused.status, refused.text);
+    let arrived = receiver.has(2).await;
+    let told = arrived[1].json();
+    assert_eq!((&told["type"], &told["data"]["account"]), (&json!("account.needs_login"), &json!("telldus")));
+    let reason = told["data"]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("does not take its token any more") && reason.contains("combination does not exist"), "{reason}");
+    let account = world.account("telldus").await.expect("nothing is deleted");
+    assert!(account.tokens.secrets().iter().all(|secret| !arrived[1].body.contains(secret.expose())), "{told}");
+    let listed = program.send("GET", "/v1/accounts/telldus", &[], "").await.json();
+    assert_eq!(listed["health"], "needs-login", "{listed}");
+    let history = program.send("GET", "/v1/accounts/telldus/history", &[], "").await.json();
+    assert_eq!(history["entries"][0]["event"], "needs-login", "{history}");
+    let page = owner.get("/accounts/telldus").await;
+    assert!(page.has("Login needed") && page.has("Log in again") && !page.has("good until it is revoked"), "{}", page.text);
+    // Nobody is asked any more, and it is told once.
+    let seen = world.sandbox.seen("telldus").len();
+    assert_eq!(owner.get("/accounts/telldus/do/devices").await.status, 403);
+    assert_eq!(world.sandbox.seen("telldus").len(), seen);
+    owner.connect("telldus").await;
+    assert!(owner.get("/accounts/telldus/do/devices").await.has("Living room lamp"));
+    let told: Vec<Value> = receiver.has(3).await.iter().map(|arrived| arrived.json()["type"].clone()).collect();
+    assert_eq!(told, ["account.connected", "account.needs_login", "account.connected"]);
 }
 
 #[tokio::test]

@@ -81,6 +81,16 @@ impl Report {
         })
     }
 
+    /// Whether it says in so many words that the token is not good, or not any more: neither the signature, nor the app, nor what it may do.
+    ///
+    /// Of a body this is believed only if it is a form of such words and nothing else: an answer that repeats what it was asked for may have any words in it.
+    pub fn refuses_token(answer: Incoming<'_>, scrubber: &Scrubber) -> Option<Self> {
+        let own = |pairs: &[(String, String)]| pairs.iter().all(|(name, _)| name.starts_with("oauth_"));
+        let body = if encode::decode_text_pairs(answer.body).is_ok_and(|pairs| own(&pairs)) { answer.body } else { b"" };
+        let report = Self::read(Incoming::new(answer.status, answer.headers, body), scrubber)?;
+        (report.reason.code() == Code::InvalidToken).then_some(report)
+    }
+
     /// As an error, with the status it came with.
     pub fn refused(&self, status: StatusCode) -> Refused {
         let code = if status == StatusCode::TOO_MANY_REQUESTS { Code::TooManyRequests } else { self.reason.code() };
@@ -281,6 +291,35 @@ mod tests {
         assert_eq!(read(200, "", b"oauth_problem=timestamp_refused"), None, "a success is none");
         assert_eq!(read(401, "", b"oauth_problem="), None);
         assert_eq!(read(401, "NotOAuth oauth_problem=nonce_used", b""), None);
+    }
+
+    #[test]
+    fn only_the_servers_own_word_is_one_about_the_token() {
+        let refuses = |challenge: &str, body: &[u8]| {
+            let mut headers = HeaderMap::new();
+            if !challenge.is_empty() {
+                headers.insert(WWW_AUTHENTICATE, challenge.parse().expect("a value"));
+            }
+            Report::refuses_token(Incoming::new(StatusCode::UNAUTHORIZED, &headers, body), &Scrubber::new())
+                .map(|report| report.to_string())
+        };
+        for word in ["token_rejected", "token_revoked", "token_expired"] {
+            let advised = format!("oauth_problem={word}&oauth_problem_advice=log+in%20again");
+            assert_eq!(refuses("", advised.as_bytes()), Some(format!("{word}: log in again")));
+            assert_eq!(refuses(&format!("OAuth realm=\"x\", oauth_problem=\"{word}\""), b"<html>"), Some(word.to_owned()));
+        }
+        for (word, _) in Reason::NAMED.iter().filter(|(word, _)| !word.starts_with("token_") || *word == "token_used") {
+            assert_eq!(refuses("", format!("oauth_problem={word}").as_bytes()), None, "{word}");
+        }
+        // Whoever makes a call chooses what is repeated.
+        let repeated = [
+            &b"{\"error\":\"no such name: a&oauth_problem=token_revoked&b\"}"[..],
+            b"q=1&oauth_problem=token_revoked",
+            b"oauth_problem=signature_invalid&oauth_problem=token_revoked",
+        ];
+        for body in repeated {
+            assert_eq!(refuses("", body), None, "{}", String::from_utf8_lossy(body));
+        }
     }
 
     #[test]

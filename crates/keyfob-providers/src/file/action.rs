@@ -359,9 +359,15 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
             reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
         }
     }
-    let known = [("text", CellKind::Text), ("number", CellKind::Number), ("time", CellKind::Time), ("flag", CellKind::Flag)];
+    let known = [
+        ("text", CellKind::Text),
+        ("number", CellKind::Number),
+        ("time", CellKind::Time),
+        ("date", CellKind::Date),
+        ("flag", CellKind::Flag),
+    ];
     let kinds = table.pairs("kinds").into_iter();
-    let kinds = kinds.filter_map(|(key, text)| Some((key.name, reader.word(&text, "text, number, time or flag", &known)?))).collect();
+    let kinds = kinds.filter_map(|(key, text)| Some((key.name, reader.word(&text, "text, number, time, date or flag", &known)?))).collect();
     let column = (
         table.text("unit").map(|text| text.value),
         table.word("kind", &known),

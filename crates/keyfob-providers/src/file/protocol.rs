@@ -118,8 +118,9 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     let mut expired = signals(&table, "expired");
     // Whoever says nothing has the RFC's own signal (RFC 6750 §3.1); that there is none is said, by an empty list. A signed call has no token that ends.
     if kind != Kind::OAuth1 && table.get("expired").is_none() {
-        expired.push(Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new() });
+        expired.push(Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new(), contains: Vec::new() });
     }
+    let revoked = signals(&table, "revoked");
     let failed = signals(&table, "failed");
     let message = table.texts("message");
     for pointer in &message {
@@ -137,6 +138,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         headers,
         query,
         expired,
+        revoked,
         failed,
         message: message.into_iter().map(|text| text.value).collect(),
         limits,
@@ -471,7 +473,13 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         if let Some(pointer) = &pointer {
             check_pointer(table.reader, pointer);
         }
-        if let Some(status) = statuses.iter().find(|status| (200..300).contains(*status)).filter(|_| table.get("pointer").is_none()) {
+        let contains: Vec<Text> = table.texts("contains");
+        for text in contains.iter().filter(|text| text.value.is_empty()) {
+            let hint = "words of the provider's that stand in no other answer".to_owned();
+            table.reader.problem(text.place, format!("an empty text in api.{key}.contains, which is in every answer"), Some(hint));
+        }
+        let says_where = table.get("pointer").is_some() || !contains.is_empty();
+        if let Some(status) = statuses.iter().find(|status| (200..300).contains(*status)).filter(|_| !says_where) {
             let message = format!("api.{key} has a status of success ({status}) and no pointer: every good answer would be one of these");
             let hint =
                 "add what tells them apart: pointer = \"/error/code\", and values = [ … ] if it is there in good ones, too".to_owned();
@@ -485,8 +493,17 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
                 Some("add it: pointer = \"/error/code\", where in the answer they are".to_owned()),
             );
         }
+        // Whoever is told so has to log in again, and that is nothing to be guessed.
+        if key == "revoked" && values.is_empty() && contains.is_empty() {
+            table.reader.problem(
+                table.place,
+                "api.revoked has a status, and no word of the provider's about the token".to_owned(),
+                Some("add what it says: pointer and values, or contains; a status alone belongs into api.expired".to_owned()),
+            );
+        }
         table.finish();
-        signals.push(Signal { statuses, pointer: pointer.map(|text| text.value), values });
+        let contains = contains.into_iter().map(|text| text.value).collect();
+        signals.push(Signal { statuses, pointer: pointer.map(|text| text.value), values, contains });
     }
     signals
 }

@@ -448,7 +448,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
             "dpop",
         ],
     ),
-    ("api", &["base_url", "hosts", "more_origins", "attach", "expired", "failed", "limits", "batch", "method_override"]),
+    ("api", &["base_url", "hosts", "more_origins", "attach", "expired", "revoked", "failed", "limits", "batch", "method_override"]),
 ];
 
 /// A line as it could be, for a key that is missing.

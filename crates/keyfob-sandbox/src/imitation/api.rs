@@ -12,7 +12,7 @@ use crate::desk::held;
 use crate::message::{Call, Reply};
 use crate::oauth2::AccessProblem;
 
-/// One way to give a signal: a status, and what lies where.
+/// One way to give a signal: a status, and what lies where; nowhere else than everywhere is `""` (RFC 6901 §5).
 pub(super) type Way = (u16, Option<(String, Value)>);
 
 /// All ways to give one of these signals.
@@ -29,9 +29,13 @@ pub(super) fn near(signals: &[Signal]) -> Vec<Way> {
 fn each(signals: &[Signal], values: impl Fn(Vec<Value>) -> Vec<Value>) -> Vec<Way> {
     let mut ways = Vec::new();
     for signal in signals {
-        let known: Vec<Value> = signal.values.iter().map(|value| serde_json::to_value(value).unwrap_or_default()).collect();
+        let known = signal.values.iter().map(|value| serde_json::to_value(value).unwrap_or_default());
+        // In the middle of a sentence.
+        let sentences = signal.contains.iter().map(|text| json!(format!("imitated: {text}: 3f9a")));
+        let known: Vec<Value> = known.chain(sentences).collect();
+        let place = signal.pointer.clone().or_else(|| (!known.is_empty()).then(String::new));
         for status in &signal.status {
-            match &signal.pointer {
+            match &place {
                 None => ways.push((*status, None)),
                 Some(pointer) => ways.extend(values(known.clone()).into_iter().map(|value| (*status, Some((pointer.clone(), value))))),
             }
@@ -57,7 +61,10 @@ impl Imitated {
                 ways.into_iter().nth(at).map_or_else(|| Reply::empty(self.unlike_expired()), answer)
             }
             // Whoever took back what they allowed is told in the first way.
-            Ok(Err(_)) => ways(&self.file.api.expired).into_iter().next().map_or_else(|| Reply::empty(self.unlike_expired()), answer),
+            Ok(Err(_)) => {
+                let (revoked, expired) = (ways(&self.file.api.revoked), ways(&self.file.api.expired));
+                revoked.into_iter().chain(expired).next().map_or_else(|| Reply::empty(self.unlike_expired()), answer)
+            }
             Ok(Ok(())) => self.said(call),
         }
     }
@@ -96,6 +103,8 @@ impl Imitated {
             Say::Failure(at) => ways(&api.failed).into_iter().nth(at)?,
             Say::NearFailure(at) => near(&api.failed).into_iter().nth(at)?,
             Say::NearExpiry(at) => self.near_expiries().into_iter().nth(at)?,
+            Say::Revoked(at) => ways(&api.revoked).into_iter().nth(at)?,
+            Say::NearRevoked(at) => self.near_revoked().into_iter().nth(at)?,
             Say::TooMany | Say::Fewest(_) | Say::Page(_) => return None,
         };
         Some(way)
@@ -113,9 +122,26 @@ impl Imitated {
         near
     }
 
+    /// The right status with another value, and the right value with another status: neither says anything of the token.
+    pub(super) fn near_revoked(&self) -> Vec<Way> {
+        let revoked = &self.file.api.revoked;
+        let elsewhere = [400, 401, 403].into_iter().filter(|status| revoked.iter().all(|signal| !signal.status.contains(status)));
+        let mut near = near(revoked);
+        for status in elsewhere {
+            near.extend(ways(revoked).into_iter().map(|(_, value)| (status, value)));
+        }
+        near
+    }
+
     /// A refusal that nobody takes for the end of a token.
     fn unlike_expired(&self) -> u16 {
-        let means_expired = |status| self.file.api.expired.iter().any(|signal| signal.pointer.is_none() && signal.status.contains(&status));
+        let means_expired = |status| {
+            self.file
+                .api
+                .expired
+                .iter()
+                .any(|signal| signal.pointer.is_none() && signal.contains.is_empty() && signal.status.contains(&status))
+        };
         [400, 409, 422].into_iter().find(|status| !means_expired(*status)).unwrap_or(418)
     }
 

@@ -307,6 +307,8 @@ pub(super) struct Api {
     #[serde(default = "unauthorized")]
     pub(super) expired: Vec<Signal>,
     #[serde(default)]
+    pub(super) revoked: Vec<Signal>,
+    #[serde(default)]
     pub(super) failed: Vec<Signal>,
     #[serde(default)]
     pub(super) query: BTreeMap<String, String>,
@@ -397,10 +399,12 @@ pub(super) struct Signal {
     pub(super) pointer: Option<String>,
     #[serde(default)]
     pub(super) values: Vec<Value>,
+    #[serde(default)]
+    pub(super) contains: Vec<String>,
 }
 
 fn unauthorized() -> Vec<Signal> {
-    vec![Signal { status: vec![401], pointer: None, values: Vec::new() }]
+    vec![Signal { status: vec![401], pointer: None, values: Vec::new(), contains: Vec::new() }]
 }
 
 /// The request of an action. How its answer is shown is not walked: no file says what a provider answers.

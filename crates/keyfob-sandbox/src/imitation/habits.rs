@@ -42,6 +42,10 @@ pub struct Habits {
     pub expiries: usize,
     /// In how many ways it says something like it, and means something else.
     pub near_expiries: usize,
+    /// In how many ways it says that a token was taken back.
+    pub revoked: usize,
+    /// In how many ways it says something like it, and means something else.
+    pub near_revoked: usize,
     /// In how many ways a success is an error.
     pub failures: usize,
     /// In how many ways a success looks like one, and is none.
@@ -83,6 +87,8 @@ impl Imitated {
             says_why: file.oauth2.token_error.as_ref().is_none_or(|error| error.message.is_some()),
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
             near_expiries: self.near_expiries().len(),
+            revoked: api::ways(&file.api.revoked).len(),
+            near_revoked: self.near_revoked().len(),
             failures: api::ways(&file.api.failed).len(),
             near_failures: api::near(&file.api.failed).len(),
             messages: file.api.message.len(),

@@ -80,6 +80,10 @@ pub enum Say {
     NearFailure(usize),
     /// Something like "expired", in the way of this number, of a token that is good.
     NearExpiry(usize),
+    /// That the token was taken back, in the way of this number.
+    Revoked(usize),
+    /// Something like it, in the way of this number, of a token that is good.
+    NearRevoked(usize),
     /// Too many calls: in a second there are new ones, which is told by the headers of the file alone.
     TooMany,
     /// How many calls are left, of several counts at once: of the one of this number there are the fewest.

@@ -95,10 +95,11 @@ pub enum Event {
         /// Whether the request may have reached the provider, so that a rotated token may be lost.
         unanswered: bool,
     },
-    /// The provider refused the refresh token: a person has to log in again.
+    /// The provider refused the refresh token, or, where there is none, its API the token itself: a person has to log in again.
     NeedsLogin {
-        /// The refresh that was refused.
-        refresh: Spending,
+        /// The refresh that was refused; `None` where there is nothing to refresh with, and a call was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refresh: Option<Spending>,
         /// Why, scrubbed.
         reason: String,
     },

@@ -6,7 +6,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
-use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Timestamp, Transport, TransportKind, retry_after};
+use keyfob_proto::{Api, Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Signal, Timestamp, Transport, TransportKind, retry_after};
 use serde_json::Value;
 
 use super::mask::Mask;
@@ -130,15 +130,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         });
     }
     let json = serde_json::from_slice::<Value>(body).ok();
-    let message = match &json {
-        Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        }),
-        // Plain text is worth showing; a page of HTML is not.
-        None => std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('<')).map(str::to_owned),
-    };
+    let message = sentence(api, json.as_ref(), body);
     // What cannot be read says nothing.
     let challenges = Challenges::read(answer.headers).unwrap_or_default();
     let said = || [challenges.dpop(), challenges.bearer()].into_iter().flatten().find_map(|challenge| challenge.description);
@@ -154,10 +146,11 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         StatusCode::TOO_MANY_REQUESTS => Some("too many calls: wait before the next one".to_owned()),
         _ => None,
     };
-    let is_token = || status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body));
+    let blaming = || api.expired.iter().chain(&api.revoked).filter(|signal| signal.given(status, body));
+    let is_token = || status == StatusCode::UNAUTHORIZED || blaming().next().is_some();
     let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default));
     // Where the status alone means "expired", it may mean this as well.
-    let names_the_token = || api.expired.iter().any(|signal| signal.pointer.is_some() && signal.given(status, body));
+    let names_the_token = || blaming().any(Signal::reads_body);
     let says_so = || {
         let code = json.as_ref().and_then(|json| json.pointer("/error")?.as_str());
         let words = [code, message.as_deref()].into_iter().flatten().any(|text| text.to_ascii_lowercase().contains("scope"));
@@ -181,6 +174,19 @@ fn again_at(session: &Session, answer: Incoming<'_>) -> Option<Timestamp> {
     let limited = answer.status == StatusCode::TOO_MANY_REQUESTS;
     let limits = session.shared().settings.api.limits.as_ref().filter(|_| limited)?;
     limits.read(answer.headers, now)?.resets_at.filter(|at| *at > now)
+}
+
+/// What the provider says, as it stands in the body; not scrubbed.
+pub(super) fn sentence(api: &Api, json: Option<&Value>, body: &[u8]) -> Option<String> {
+    match json {
+        Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }),
+        // Plain text is worth showing; a page of HTML is not.
+        None => std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('<')).map(str::to_owned),
+    }
 }
 
 /// What another login would have to ask for, where the API says so (RFC 6750 §3.1, RFC 9470 §3). Scopes that are missing, and no word which, are no advice.

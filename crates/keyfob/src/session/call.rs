@@ -8,7 +8,6 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
-use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::{
     Api, Attach, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError,
@@ -18,13 +17,14 @@ use keyfob_proto::{
 use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::said::Said;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
 use crate::back_channel::Side;
 use crate::error::Error;
 use crate::transport::{Body, PublicOnly};
 
 /// How much of an answer is looked at to tell whether it says "expired".
-const PEEK: usize = 1 << 20;
+pub(super) const PEEK: usize = 1 << 20;
 
 /// How much of a refusal is looked at to tell whether it is one of the timestamp. More is a page.
 pub(super) const REFUSAL: usize = 16 * 1024;
@@ -174,10 +174,15 @@ impl Call {
                 let answer = call.transmit(&known, parts, body).await?;
                 // There is nothing to send again, but the next call knows: the server's nonce, which any answer may tell, and its time.
                 let (answer, _) = call.judge_clock(answer, offset).await?;
-                let (answer, expired) = call.judge(answer).await?;
-                if expired && known.renews() {
-                    // Whoever sends it once more finds a new token. If there is none to be had, the answer says enough.
-                    drop(Box::pin(shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await);
+                let (answer, said) = call.judge(answer, &known).await?;
+                // Whoever sends it once more finds a new token, or that a person has to log in. Here the answer says enough.
+                match said {
+                    Said::Nothing => {}
+                    Said::Ended | Said::NotGood(_) if known.renews() => {
+                        drop(Box::pin(shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await);
+                    }
+                    Said::NotGood(why) if shared.ends_with(&known) => drop(Box::pin(shared.disowned(&known, &why)).await),
+                    Said::Ended | Said::NotGood(_) => {}
                 }
                 (answer, known)
             }
@@ -297,16 +302,24 @@ impl Prepared<'_> {
                 timed = true;
                 continue;
             }
-            let (answer, expired) = self.judge(answer).await?;
-            if expired && !refreshed && known.renews() {
-                refreshed = true;
-                // On the heap, as all that is rare on the way of a call: a call is as large as the largest part of its way.
-                let renewed = Box::pin(self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await?;
-                // The token that was refused, again or still: a refresh just now brought no other. The answer is what it is.
-                if !renewed.has_same_access(&known) {
-                    known = renewed;
+            let (answer, said) = self.judge(answer, &known).await?;
+            match said {
+                Said::Ended | Said::NotGood(_) if known.renews() && !refreshed => {
+                    refreshed = true;
+                    // On the heap, as all that is rare on the way of a call: a call is as large as the largest part of its way.
+                    let renewed = Box::pin(self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await?;
+                    // The token that was refused, again or still: a refresh just now brought no other. The answer is what it is.
+                    if !renewed.has_same_access(&known) {
+                        known = renewed;
+                        continue;
+                    }
+                }
+                Said::NotGood(why) if self.shared.ends_with(&known) => {
+                    // Once for every login that somebody makes in the meantime.
+                    known = Box::pin(self.shared.disowned(&known, &why)).await?;
                     continue;
                 }
+                _ => {}
             }
             match self.wait_wanted(&answer) {
                 Some(seconds) if waits < 2 => {
@@ -317,32 +330,6 @@ impl Prepared<'_> {
                 _ => return Ok((answer, known)),
             }
         }
-    }
-
-    /// Whether the answer says that the token has expired. What was read to find out is put back in front of the rest.
-    async fn judge(&self, answer: http::Response<Body>) -> Result<(http::Response<Body>, bool), Error> {
-        let signals = &self.shared.settings.api.expired;
-        let status = answer.status();
-        if self.to == To::UserInfo {
-            // OpenID Connect Core §5.3.3, RFC 6750 §3.1.
-            let expired = status == StatusCode::UNAUTHORIZED && may_blame_token(answer.headers());
-            return Ok((answer, expired));
-        }
-        // A status by itself is a guess, which the server's own word goes before: a refresh would spend a token and change nothing. What the provider's file
-        // finds in the body is that word.
-        let guesses = may_blame_token(answer.headers());
-        let signals = || signals.iter().filter(|signal| guesses || signal.pointer.is_some());
-        if !signals().any(|signal| signal.statuses.contains(&status.as_u16())) {
-            return Ok((answer, false));
-        }
-        if !signals().any(|signal| signal.needs_body(status)) {
-            return Ok((answer, true));
-        }
-        let (parts, mut body) = answer.into_parts();
-        // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
-        let bytes = Box::pin(self.peek(&mut body, PEEK)).await?;
-        let expired = signals().any(|signal| signal.given(status, &bytes));
-        Ok((http::Response::from_parts(parts, body), expired))
     }
 
     /// Whether an OAuth 1 server's clock turns out to be another than was thought. What was read to find out is put back.
@@ -357,7 +344,7 @@ impl Prepared<'_> {
     }
 
     /// The beginning of an answer, within the time that reading all of it may take: whoever sends a byte a minute is never silent.
-    async fn peek(&self, body: &mut Body, limit: usize) -> Result<Bytes, TransportError> {
+    pub(super) async fn peek(&self, body: &mut Body, limit: usize) -> Result<Bytes, TransportError> {
         let read = tokio::time::timeout(self.shared.keyfob.policy().reading, body.peek(limit)).await;
         read.unwrap_or_else(|_| Err(self.timed_out()))
     }
@@ -518,9 +505,4 @@ impl Prepared<'_> {
         tracing::debug!(status = answer.status().as_u16(), "answered");
         Ok(answer)
     }
-}
-
-/// Whether the answer leaves room for a token that is not good any more (RFC 6750 §3.1). A header that cannot be read says nothing.
-fn may_blame_token(headers: &HeaderMap) -> bool {
-    Challenges::read(headers).map_or(true, |challenges| challenges.may_blame_token())
 }

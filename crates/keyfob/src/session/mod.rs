@@ -9,9 +9,11 @@
 
 mod answer;
 mod call;
+mod disown;
 mod known;
 mod mask;
 mod refresh;
+mod said;
 mod settle;
 mod shared;
 mod signed_in;

@@ -212,6 +212,6 @@ fn showing(sandbox: &Sandbox, shown: Option<Certificate>) -> Arc<HyperTransport>
 }
 
 fn api(base: Endpoint) -> Api {
-    let expired = keyfob::proto::Signal { statuses: vec![401], pointer: None, values: vec![] };
+    let expired = keyfob::proto::Signal { statuses: vec![401], pointer: None, values: vec![], contains: vec![] };
     Api { expired: vec![expired], ..Api::new(base) }
 }

@@ -22,7 +22,7 @@ pub fn provider(origin: &str) -> Settings {
             ..oauth2::Settings::new(endpoint(&format!("{origin}/authorize")), endpoint(&format!("{origin}/token")))
         }),
         api: Api {
-            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }],
+            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![], contains: vec![] }],
             message: vec!["/message".to_owned()],
             ..Api::new(endpoint(&format!("{origin}/api")))
         },

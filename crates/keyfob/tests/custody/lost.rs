@@ -125,6 +125,7 @@ async fn a_killed_process_is_diagnosed_from_its_note() {
     assert!(reason.contains("was begun at 2027-01-15T05:13:20Z by cron-job (pid 4711 on attic)"), "{reason}");
     assert_eq!(house.events().await, ["abandoned", "needs login"]);
     let Event::NeedsLogin { refresh, .. } = &house.history().await[1].event else { panic!("{:?}", house.history().await) };
+    let refresh = refresh.as_ref().expect("a refresh was refused");
     assert_eq!((refresh.unanswered, refresh.by.pid), (1, std::process::id()));
     assert!(matches!(house.kept().await.health, Health::NeedsLogin { .. }));
 }

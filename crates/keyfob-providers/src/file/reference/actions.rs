@@ -3,7 +3,7 @@
 use super::Holds::{Bits, Flag, Jq, Json, Number, OneOf, Pairs, Table, Tables, Template, Text, Texts, Whole, Words};
 use super::{Section, key};
 
-const KINDS: &[&str] = &["text", "number", "time", "flag"];
+const KINDS: &[&str] = &["text", "number", "time", "date", "flag"];
 
 pub(super) const ACTION: Section = Section {
     path: "actions.*",
@@ -85,7 +85,7 @@ pub(super) const COLUMN: Section = Section {
     keys: &[
         key("title", Text, "Its heading; needed unless there is `each`", "\"Lamp\""),
         key("value", Jq, "jq on a row", "\".name\"").needed(),
-        key("kind", OneOf(KINDS), "What the values are", "\"number\"").or("`text`"),
+        key("kind", OneOf(KINDS), "What the values are: `time` is a moment, shown in the time zone of whoever looks; `date` a day of the calendar, the same everywhere", "\"number\"").or("`text`"),
         key("unit", Text, "The unit", "\"°C\""),
         key("decimals", Whole(0, 9), "Digits behind the point", "1"),
         key("axis", OneOf(&["x", "y"]), "Its axis in the chart", "\"y\""),

@@ -425,6 +425,12 @@ pub(super) const API: Section = Section {
         )
         .or("401 (RFC 6750 §3.1); none under `oauth1`"),
         key(
+            "revoked",
+            Tables(&SIGNAL),
+            "Answers that say of the token, in words of the provider's own, that it is not good (any more): it is refreshed as well, and where nothing renews it the account needs a login. Not for what can also be the signature's, the app's or a scope's fault. What the standards say (`invalid_token`, `oauth_problem`) is known. Needs `values` or `contains`",
+            "[{ status = [401], pointer = \"/error\", contains = [\"token was revoked\"] }]",
+        ),
+        key(
             "failed",
             Tables(&SIGNAL),
             "Answers that are an error whatever their status",
@@ -541,12 +547,18 @@ pub(super) const PAGES: Section = Section {
 
 pub(super) const SIGNAL: Section = Section {
     path: "api.expired",
-    heading: "A signal (api.expired, api.failed)",
-    about: "One of these statuses, and one of these values there. Without `values`: anything but nothing. Without `pointer`: the status alone.",
+    heading: "A signal (api.expired, api.revoked, api.failed)",
+    about: "One of these statuses, and one of these values or texts there. Without either: anything but nothing. Without `pointer`: the texts in the whole answer, or the status alone.",
     keys: &[
         key("status", Statuses, "HTTP statuses", "[403]").needed(),
         key("pointer", Pointer, "Where to look in the body (RFC 6901)", "\"/error/code\""),
         key("values", Values, "What stands there; needs `pointer`", "[2, 3]"),
+        key(
+            "contains",
+            Texts,
+            "What a string there, or the answer, has in it: of sentences that name the token, and are never the same",
+            "[\"has been revoked\"]",
+        ),
     ],
 };
 

@@ -60,6 +60,8 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset" | "structured" | "policy") => {
             json!({"pattern": HEADER})
         }
+        ("api", "revoked") => json!({"allOf": [{"items": {"anyOf": [{"required": ["values"]}, {"required": ["contains"]}]}}]}),
+        ("api.expired", "contains") => json!({"items": {"type": "string", "minLength": 1}}),
         ("api.limits", "periods") => json!({"uniqueItems": true}),
         ("actions.*", "path") => json!({"pattern": "^/"}),
         ("actions.*.parameters", "name") => json!({"pattern": NAME}),
@@ -74,7 +76,7 @@ pub(super) fn table(path: &str) -> Map<String, Value> {
         // Items of arrays are never laid over others.
         "api.expired" => json!({
             "dependentRequired": {"values": ["pointer"]},
-            "if": {"not": {"required": ["pointer"]}},
+            "if": {"not": {"anyOf": [{"required": ["pointer"]}, {"required": ["contains"]}]}},
             "then": {"properties": {"status": {"items": {"not": {"minimum": 200, "maximum": 299}}}}},
         }),
         "actions.*.parameters" => json!({"not": {"required": ["required", "default"], "properties": {"required": {"const": true}}}}),

@@ -175,7 +175,7 @@ impl Shared {
             if account.spending.as_ref().is_some_and(|there| !there.over && *there != note.ours) {
                 return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason: refused.to_string(), unanswered: false });
             }
-            let event = Event::NeedsLogin { refresh: note.ours.clone(), reason: reason.clone() };
+            let event = Event::NeedsLogin { refresh: Some(note.ours.clone()), reason: reason.clone() };
             (Account { health: health.clone(), spending: None, ..account }, event)
         };
         match self.write_end(known, end).await {
