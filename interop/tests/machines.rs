@@ -182,7 +182,7 @@ impl Scene<'_> {
         let history = self.history();
         let find = |wanted: fn(&Event) -> Option<&Spending>| history.iter().find_map(wanted).unwrap_or_else(|| panic!("{history:#?}"));
         let lost = find(|event| if let Event::Abandoned { refresh } = event { Some(refresh) } else { None });
-        let refused = find(|event| if let Event::NeedsLogin { refresh, .. } = event { Some(refresh) } else { None });
+        let refused = find(|event| if let Event::NeedsLogin { refresh, .. } = event { refresh.as_ref() } else { None });
         assert_eq!([&lost.by.host, &refused.by.host], [&TwoMachines::name(0), &TwoMachines::name(1)]);
         let [began, again] = [lost, refused].map(|refresh| refresh.since_at_server.expect("the database tells the time"));
         let waited = again.since(began);

@@ -60,7 +60,7 @@ pub enum Error {
         provider: String,
     },
     /// The API answered, and the answer is an error.
-    Api(ApiError),
+    Api(Box<ApiError>),
     /// Another process has had the right to refresh the account for longer than a refresh takes: it hangs, or was stopped.
     Held {
         /// The account.

@@ -76,7 +76,7 @@ impl Answer {
         let headers = self.headers().clone();
         let bytes = self.bytes().await?;
         match judge(&session, &used, Incoming::new(status, &headers, &bytes)) {
-            Some(error) => Err(Error::Api(error)),
+            Some(error) => Err(Error::Api(Box::new(error))),
             None => Ok(bytes),
         }
     }

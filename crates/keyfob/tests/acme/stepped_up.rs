@@ -9,7 +9,7 @@ use crate::kit::{House, tokens};
 async fn refused(house: &House) -> ApiError {
     let answer = house.session().await.get("/secure").send().await.unwrap();
     match answer.read().await {
-        Err(Error::Api(error)) => error,
+        Err(Error::Api(error)) => *error,
         other => panic!("{other:?}"),
     }
 }
