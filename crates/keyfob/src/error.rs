@@ -113,7 +113,7 @@ pub struct ApiError {
     pub hint: Option<String>,
     /// Where another login would help, what it has to ask for: more scopes (RFC 6750 §3.1), a stronger or fresher sign-in (RFC 9470); nothing in particular
     /// if it is the token itself that is not taken. [`LoginOptions::stepping_up`](crate::LoginOptions::stepping_up) asks for it.
-    pub login_with: Option<StepUp>,
+    pub login_with: Option<Box<StepUp>>,
     /// Whether it may be the account's scopes that were not enough: it was forbidden (403) and its token is not blamed, or the challenge (RFC 6750 §3.1) or the
     /// provider's own words speak of scopes.
     pub may_lack_scope: bool,

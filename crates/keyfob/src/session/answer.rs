@@ -155,7 +155,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         _ => None,
     };
     let is_token = || status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body));
-    let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default));
+    let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default)).map(Box::new);
     // Where the status alone means "expired", it may mean this as well.
     let names_the_token = || api.expired.iter().any(|signal| signal.pointer.is_some() && signal.given(status, body));
     let says_so = || {
