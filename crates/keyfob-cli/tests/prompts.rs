@@ -102,7 +102,7 @@ async fn a_providers_file_is_made_of_answers() {
         ("OAuth 2 or OAuth 1?", "1"),
         // What does not fit is asked for again at once.
         ("Request token URL", "http://hub.example/request"),
-        ("expected an absolute https URL", "https://hub.example/request"),
+        ("expected an absolute URL of https", "https://hub.example/request"),
         ("Authorize URL", "https://hub.example/authorize"),
         ("Access token URL", ""),
         ("it has to be said", "https://hub.example/access"),
