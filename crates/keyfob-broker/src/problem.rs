@@ -1,7 +1,7 @@
 //! What a program gets when something does not work (RFC 9457): a status, a word that programs can look for, a sentence, and what to do next.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
@@ -23,14 +23,15 @@ pub(crate) struct Problem {
     hint: Option<Box<str>>,
     /// In seconds.
     retry_after: Option<u64>,
-    challenge: Option<&'static str>,
+    /// What the header says that its status wants: `WWW-Authenticate` with 401, `Allow` with 405.
+    wanted: Option<&'static str>,
     /// Under which name the log knows the request.
     request: Option<Box<str>>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None, retry_after: None, challenge: None, request: None }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, wanted: None, request: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -64,7 +65,12 @@ impl Problem {
     /// RFC 6750 §3: without a key there is no error in the challenge.
     pub(crate) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         let challenge = if code == "key-missing" { "Bearer realm=\"keyfob\"" } else { "Bearer realm=\"keyfob\", error=\"invalid_token\"" };
-        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, detail) }
+        Self { wanted: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, detail) }
+    }
+
+    /// RFC 9110 §15.5.6: with the methods that there are.
+    pub(crate) fn not_allowed(allowed: &'static str, detail: impl Into<String>) -> Self {
+        Self { wanted: Some(allowed), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
     }
 
     pub(crate) fn too_many(after: std::time::Duration) -> Self {
@@ -184,8 +190,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(challenge) = self.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(wanted) = self.wanted {
+            let name = if self.status == StatusCode::METHOD_NOT_ALLOWED { ALLOW } else { WWW_AUTHENTICATE };
+            headers.insert(name, HeaderValue::from_static(wanted));
         }
         response
     }
@@ -199,6 +206,14 @@ mod tests {
     use keyfob::proto::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_status_brings_the_header_that_it_wants() {
+        let response = Problem::not_allowed("GET", "A token is asked for with GET.").into_response();
+        assert_eq!((response.status(), response.headers()[ALLOW].as_bytes()), (StatusCode::METHOD_NOT_ALLOWED, &b"GET"[..]));
+        let response = Problem::unauthorized("key-missing", "There is no key.").into_response();
+        assert!(response.headers().contains_key(WWW_AUTHENTICATE) && !response.headers().contains_key(ALLOW));
+    }
 
     /// Whoever asks over HTTP is on another machine: which process of ours is at it, and what our disk says, is nothing to them.
     #[test]

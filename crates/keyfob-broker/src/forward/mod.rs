@@ -213,7 +213,10 @@ impl Use<'_> {
     /// Judges the request, sends it, and makes the answer fit to be given. Nothing has left for the program yet.
     async fn send(&self, parts: &Parts, body: Incoming, path: &str, told: &mut Told) -> Result<(Response, Option<u64>), Problem> {
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", format!("{} is not forwarded.", parts.method)));
+            return Err(Problem::not_allowed(
+                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+                format!("{} is not forwarded.", parts.method),
+            ));
         }
         let path = Path::read(path).map_err(|why| {
             Problem::bad_request("unclear-path", format!("The path is refused: {why}."))

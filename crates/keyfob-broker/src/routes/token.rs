@@ -61,7 +61,7 @@ async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
 
 async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if method != Method::GET {
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "A token is asked for with GET."));
+        return Err(Problem::not_allowed("GET", "A token is asked for with GET."));
     }
     if used.caller.is_browser() {
         return Err(Problem::forbidden("not-allowed", "No browser's session sees a token, its person's own neither.")
