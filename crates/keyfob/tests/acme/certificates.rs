@@ -93,7 +93,7 @@ async fn rfc8705_3_a_stolen_token_is_worth_nothing_without_the_certificate() {
         // The API calls the token invalid (RFC 8705 §3), and no other comes in its place.
         let error = session.get("/me").send().await.map(drop).unwrap_err();
         assert!(error.to_string().contains("invalid_client"), "{error}");
-        assert_eq!(house.seen("/me").last().map(|seen| seen.status), Some(401));
+        assert_eq!(house.seen("/api/me").last().map(|seen| seen.status), Some(401));
         session.refresh().await.unwrap_err();
     }
 }
