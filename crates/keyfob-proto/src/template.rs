@@ -22,7 +22,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, Misuse> {
         let wrong = |found: &str| {
             Misuse::new("a template such as \"Bearer {access_token}\"", format!("{found} in \"{text}\""))
-                .with_hint("write places as {name}; a brace that is meant is not possible")
+                .with_hint("a place is a name in braces: {name}; a brace that is none of a place is written twice: {{ and }}")
         };
         let mut pieces = Vec::new();
         let mut literal = String::new();

@@ -193,6 +193,10 @@ fn f2_f3_e19_every_endpoint_is_https_and_leads_nowhere_that_only_we_reach() {
         assert!(read(json!({ *name: "https://elsewhere.example/x" })).is_ok(), "{name}");
     }
     broken(read(json!({ "mtls_endpoint_aliases": { "token_endpoint": "http://mtls.example/token" } })), "RFC 8705 §5");
+    // What no specification would call an endpoint is unknown: a terminal would obey what is in such a name.
+    for name in ["token\u{1b}[2J_endpoint", "pushed\t_endpoint", "\u{202e}_endpoint", "token endpoint_endpoint"] {
+        assert!(read(json!({ "mtls_endpoint_aliases": { name: "none" } })).is_ok(), "{name:?}");
+    }
     let here = json_answer(200, json!({ "issuer": "http://127.0.0.1:8900", "token_endpoint": "http://127.0.0.1:8901/token" }).to_string());
     assert!(receive_from("http://127.0.0.1:8900", &here).is_ok());
 }

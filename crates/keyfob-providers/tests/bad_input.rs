@@ -317,7 +317,10 @@ fn what_renews_itself_is_said_whole() {
         ("{ grant_type = \"a\", long_lived = \"https://hub.example/l\" }", "oauth2.renewal.long_lived_grant_type is missing"),
         ("{ grant_type = \"a\", long_lived_grant_type = \"b\" }", "oauth2.renewal.long_lived is missing"),
         ("{ long_lived = \"http://hub.example/l\", long_lived_grant_type = \"b\" }", "oauth2.renewal.grant_type is missing"),
-        ("{ grant_type = \"a\", long_lived = \"http://hub.example/l\", long_lived_grant_type = \"b\" }", "expected an absolute https URL"),
+        (
+            "{ grant_type = \"a\", long_lived = \"http://hub.example/l\", long_lived_grant_type = \"b\" }",
+            "expected an absolute URL of https",
+        ),
         ("{ grant_type = \"a\" }\nrotates = true", "oauth2.rotates is about refresh tokens"),
     ] {
         let told = problems(&text.replace("scopes = [\"read\"]", &format!("renewal = {renewal}")));

@@ -209,7 +209,7 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
     for text in &written {
         match HostPattern::parse(&text.value) {
             Ok(host) => hosts.push(host),
-            Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), misuse.hint.or(Some(A_HOST.to_owned()))),
+            Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), Some(A_HOST.to_owned())),
         }
     }
     let Some((template, place)) = base_url else { return (None, hosts) };

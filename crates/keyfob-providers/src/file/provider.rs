@@ -259,7 +259,7 @@ fn moves(top: &Table<'_>) -> Moves {
                 continue;
             }
             Err(misuse) => {
-                top.reader.problem(to.place, misuse.to_string(), Some(misuse.hint.unwrap_or_else(|| url_hint(&to.value).to_owned())));
+                top.reader.problem(to.place, misuse.to_string(), Some(url_hint(&to.value).to_owned()));
                 continue;
             }
         };

@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
             }
             Err(misuse) => {
                 let hint = "a place is a name in braces: {name}; a brace that is none of a place is written twice: {{ and }}";
-                self.problem(text.place, misuse.to_string(), misuse.hint.or(Some(hint.to_owned())));
+                self.problem(text.place, misuse.to_string(), Some(hint.to_owned()));
                 None
             }
         }
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         let begin = template.names().next();
         let sample = template.render(|name| Some(if Some(name) == begin { first } else { "x" }.to_owned())).ok()?;
         if let Err(misuse) = Endpoint::parse(&sample) {
-            self.problem(text.place, misuse.to_string(), Some(misuse.hint.unwrap_or_else(|| url_hint(&text.value).to_owned())));
+            self.problem(text.place, misuse.to_string(), Some(url_hint(&text.value).to_owned()));
             return None;
         }
         Some(())

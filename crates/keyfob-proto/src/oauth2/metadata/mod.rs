@@ -257,7 +257,8 @@ fn or(list: Option<Vec<String>>, default: &[&str]) -> Vec<String> {
     list.unwrap_or_else(|| default.iter().map(|&text| text.to_owned()).collect())
 }
 
-/// RFC 8705 §5: an object of endpoints by their usual names. Members that are no endpoint's are unknown, and left alone.
+/// RFC 8705 §5: an object of endpoints by their usual names. Members that are no endpoint's are unknown, and left alone; so is whatever no specification would
+/// call one: a name gets into the error about its URL.
 fn aliases(d: &Document<'_>, reach: &Reach) -> Result<BTreeMap<String, Endpoint>, Misbehaved> {
     let members = match d.get("mtls_endpoint_aliases") {
         None => return Ok(BTreeMap::new()),
@@ -265,7 +266,8 @@ fn aliases(d: &Document<'_>, reach: &Reach) -> Result<BTreeMap<String, Endpoint>
         Some(_) => return Err(d.broke("mtls_endpoint_aliases", "an object", "something else")),
     };
     let inner = Document::new(members, "RFC 8705 §5");
-    let names = members.keys().filter(|name| name.ends_with("_endpoint"));
+    let is_name = |name: &str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let names = members.keys().filter(|name| name.ends_with("_endpoint") && is_name(name));
     let pairs = names.map(|name| Ok(inner.endpoint(name, reach)?.map(|endpoint| (name.clone(), endpoint))));
     pairs.filter_map(Result::transpose).collect()
 }
