@@ -38,14 +38,8 @@ impl Prepared<'_> {
                 }
             }
             Client::OAuth1(_) if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let (parts, mut body) = answer.into_parts();
-                let bytes = Box::pin(self.peek(&mut body, REFUSAL)).await?;
-                let report = Report::refuses_token(Incoming::new(status, &parts.headers, &bytes), &self.scrubber(known));
-                let answer = http::Response::from_parts(parts, body);
-                return match report {
-                    Some(report) => Ok((answer, Said::NotGood(report.to_string()))),
-                    None => self.judge_by_file(answer, known).await,
-                };
+                // On the heap, as all that is rare on the way of a call.
+                return Box::pin(self.judge_signed(answer, known)).await;
             }
             _ => {}
         }
@@ -55,6 +49,18 @@ impl Prepared<'_> {
             return Ok((answer, if ended { Said::Ended } else { Said::Nothing }));
         }
         self.judge_by_file(answer, known).await
+    }
+
+    /// By what an OAuth 1 server says when it refuses, and by what the provider's file says.
+    async fn judge_signed(&self, answer: http::Response<Body>, known: &Known) -> Result<(http::Response<Body>, Said), Error> {
+        let (parts, mut body) = answer.into_parts();
+        let bytes = self.peek(&mut body, REFUSAL).await?;
+        let report = Report::refuses_token(Incoming::new(parts.status, &parts.headers, &bytes), &self.scrubber(known));
+        let answer = http::Response::from_parts(parts, body);
+        match report {
+            Some(report) => Ok((answer, Said::NotGood(report.to_string()))),
+            None => self.judge_by_file(answer, known).await,
+        }
     }
 
     /// By what the provider's file says.
