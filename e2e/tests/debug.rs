@@ -235,6 +235,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Pretended",
             "Proxies",
             "Rate",
+            "Readable",
             "ReadError",
             "Rule",
             "Tls",

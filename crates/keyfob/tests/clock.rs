@@ -171,12 +171,12 @@ fn transport() -> std::sync::Arc<keyfob::HyperTransport> {
 
 #[tokio::test]
 async fn what_an_oauth_1_api_names_as_its_reason_is_told() {
-    let challenge = "HTTP/1.1 401 No\r\nwww-authenticate: OAuth realm=\"x\", oauth_problem=\"token_revoked\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let challenge = "HTTP/1.1 401 No\r\nwww-authenticate: OAuth realm=\"x\", oauth_problem=\"user_refused\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Scripted::start(vec![challenge.to_owned()]).await;
     let (keyfob, settings) = (keyfob(), signing(&server.origin));
     keep_account(&keyfob, &settings).await;
     let session = keyfob.session(settings, app(), "pretend").await.expect("a session");
     let error = session.get("/x").send().await.expect("an answer").read().await.expect_err("an error");
-    assert!(error.to_string().contains("token_revoked"), "{error}");
-    assert_eq!(error.hint().as_deref(), Some("log in again"));
+    assert!(error.to_string().contains("user_refused"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("this person may not use the app there"));
 }
