@@ -122,7 +122,7 @@ fn i12_a_key_in_the_apps_field_signs() {
             Err(error) => {
                 // Only that one: what ships signs with the others. `cargo xtask test --only default` builds it so.
                 assert!(method == SignatureMethod::RsaSha1 && !cfg!(feature = "rsa-sha1"), "{method:?}: {error}");
-                assert_eq!(error.to_string(), "expected a build that signs with RSA-SHA1, but found one that does not");
+                assert_eq!(error.to_string(), "expected a build that signs with RSA-SHA1 (RFC 5849 §3.4.3), but found one that does not");
                 let hint =
                     "build with the feature rsa-sha1, which keyfob-proto, keyfob and keyfob-cli have, or bring a key of your own (RsaSign)";
                 assert_eq!(error.hint.as_deref(), Some(hint));
