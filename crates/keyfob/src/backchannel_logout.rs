@@ -5,7 +5,7 @@ use keyfob_proto::oidc::LogoutToken;
 use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Settings};
 
 use crate::error::Error;
-use crate::id_token::Verifier;
+use crate::id_token::{Verifier, no_issuer_or_keys};
 use crate::keyfob::Keyfob;
 
 /// Judges the `logout_token` that a provider has posted to our `backchannel_logout_uri`: signed by its keys, for this app, about a logout, and for the
@@ -28,16 +28,9 @@ use crate::keyfob::Keyfob;
 /// keys cannot be had.
 pub async fn backchannel_logout(keyfob: &Keyfob, settings: &Settings, app: &App, logout_token: &str) -> Result<LogoutToken, Error> {
     let (Some(verifier), Flow::OAuth2(flow)) = (Verifier::of(keyfob, settings, app), &settings.flow) else {
-        return Err(Misuse::new("an issuer and its keys in the provider's settings", "none")
-            .of("OpenID Connect Back-Channel Logout §2.6")
-            .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
-            .into());
+        return Err(no_issuer_or_keys("OpenID Connect Back-Channel Logout §2.6").into());
     };
-    let issuer = flow.issuer.as_deref().ok_or_else(|| {
-        Misuse::new("an issuer in the provider's settings", "none")
-            .of("OpenID Connect Back-Channel Logout §2.6")
-            .with_hint("name it in the provider's file: endpoints.issuer")
-    })?;
+    let issuer = flow.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("OpenID Connect Back-Channel Logout §2.6"))?;
     // As ID tokens are signed (§2.4).
     let algorithms = &flow.id_token_algorithms;
     let judge = |keys: &Keys<'_>| -> Result<LogoutToken, ProtoError> {

@@ -155,6 +155,13 @@ impl<'a> Verifier<'a> {
     }
 }
 
+/// Settings with which nothing that a server signs can be verified, where this section wants that.
+pub(crate) fn no_issuer_or_keys(section: &'static str) -> Misuse {
+    Misuse::new("an issuer and its keys in the provider's settings", "none")
+        .of(section)
+        .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
+}
+
 /// What was agreed on, where it is one algorithm, and one whose key both sides know (OpenID Connect Core §10.1): no key has to be fetched.
 fn symmetric(algorithms: &Algorithms) -> Option<Algorithm> {
     let mut all = algorithms.iter();

@@ -3,9 +3,10 @@
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::TokenKind;
 use keyfob_proto::oauth2::introspection::{Introspecting, Introspection};
-use keyfob_proto::{App, Endpoint, Misuse, Secret, Settings};
+use keyfob_proto::{App, Endpoint, Secret, Settings};
 
 use crate::error::Error;
+use crate::id_token::no_issuer_or_keys;
 use crate::keyfob::Keyfob;
 
 impl Keyfob {
@@ -65,10 +66,7 @@ impl Keyfob {
         client.check_key()?;
         let flow = client.settings();
         let (Some(issuer), Some(place)) = (&flow.issuer, &flow.jwks) else {
-            return Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none")
-                .of("RFC 9701 §5")
-                .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
-                .into());
+            return Err(no_issuer_or_keys("RFC 9701 §5").into());
         };
         let ask = async |asking: &Introspecting| self.ask_server(&client, asking.request()).await;
         let asking = client.introspect(endpoint, token, None)?.signed();

@@ -108,6 +108,10 @@ impl Misbehaved {
             .with_hint("take the address of the page that was opened last; or begin the login again")
     }
 
+    pub(super) const fn is_of_another_login(&self) -> bool {
+        matches!(self.meaning, Meaning::AnotherLogin)
+    }
+
     /// A login whose scopes include `openid`, and no ID token: said by whoever wants one, since a login without is good OAuth 2.
     pub fn no_id_token() -> Self {
         Self::new("OpenID Connect Core §3.1.3.3", "an id_token, since openid is among the scopes", "an answer without it")

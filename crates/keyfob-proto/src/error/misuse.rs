@@ -24,6 +24,18 @@ impl Misuse {
         Self { section: None, expected: expected.into(), found: found.into(), hint: None, ends_login: false }
     }
 
+    /// Settings without an issuer, where somebody has to be named or held against by this section.
+    pub fn no_issuer(section: &'static str) -> Self {
+        Self::new("an issuer in the provider's settings", "none").of(section).with_hint("name it in the provider's file: endpoints.issuer")
+    }
+
+    /// A login that is another client's to finish.
+    pub(crate) fn another_clients(section: &'static str) -> Self {
+        Self::new("a login that this app began at this provider", "another app's or provider's")
+            .of(section)
+            .with_hint("finish the login with the app and the provider that it was begun with")
+    }
+
     /// By this section.
     #[must_use]
     pub fn of(mut self, section: &'static str) -> Self {
@@ -40,7 +52,7 @@ impl Misuse {
 
     /// What to do, where whoever found it said nothing better.
     pub(super) fn advice(&self) -> &'static str {
-        "nothing was sent; correct what is named here, in what was passed or in the provider's settings"
+        "correct what is named here, in what was passed or in the provider's settings"
     }
 
     #[must_use]

@@ -41,7 +41,7 @@ pub enum Fault {
     Refusal,
     /// The server's, or that of whoever answered in its place.
     Server,
-    /// The caller's: what was passed, the provider's settings, the app.
+    /// The caller's: what was passed, the provider's settings, the app, the policy that this program was given.
     Caller,
     /// The network's, or of what is between here and the server.
     Network,
@@ -58,8 +58,11 @@ impl Error {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Refused(_) => Fault::Refusal,
+            // The page of an older login, as a rule.
+            Self::Misbehaved(misbehaved) if misbehaved.is_of_another_login() => Fault::Caller,
             Self::Misbehaved(_) => Fault::Server,
             Self::Misuse(_) => Fault::Caller,
+            Self::Transport(transport) if matches!(transport.kind, TransportKind::Forbidden) => Fault::Caller,
             Self::Transport(_) => Fault::Network,
         }
     }
@@ -235,11 +238,14 @@ mod tests {
         assert_eq!((error.fault(), error.section()), (Fault::Caller, Some("RFC 8707 §2")));
         assert!(error.hint().len() > 20);
         assert_eq!(Error::from(wrong.with_hint("better")).hint(), "better");
-        let kinds = [TransportKind::Connect, TransportKind::Tls, TransportKind::Timeout];
-        for kind in kinds.into_iter().chain([TransportKind::Broken, TransportKind::TooLarge, TransportKind::Forbidden]) {
+        let kinds = [TransportKind::Connect, TransportKind::Tls, TransportKind::Timeout, TransportKind::Broken, TransportKind::TooLarge];
+        let network = kinds.map(|kind| (kind, Fault::Network));
+        for (kind, fault) in network.into_iter().chain([(TransportKind::Forbidden, Fault::Caller)]) {
             let error = Error::from(Transport::new(kind, "https://hub.example"));
-            assert_eq!((error.fault(), error.section()), (Fault::Network, None));
+            assert_eq!((error.fault(), error.section()), (fault, None));
             assert!(error.hint().len() > 20, "{error}");
         }
+        let elsewhere = Error::from(Misbehaved::another_login("RFC 6749 §10.12", "the state of this login"));
+        assert_eq!(elsewhere.fault(), Fault::Caller, "nobody is to blame the server for an old page");
     }
 }

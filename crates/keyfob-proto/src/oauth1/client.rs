@@ -105,10 +105,7 @@ impl Client {
     /// `Misuse` if the login was begun by another app or at another token endpoint.
     pub fn exchange(&self, verified: Verified, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         if verified.issued.access_token_url != self.settings.access_token.as_str() || verified.issued.consumer_key != self.app.client_id {
-            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
-                .of("RFC 5849 §2.3")
-                .with_hint("finish the login with the app and the provider that it was begun with")
-                .into());
+            return Err(Misuse::another_clients("RFC 5849 §2.3").into());
         }
         let Verified { issued, verifier, kept, tolerated } = verified;
         // A server that echoes the request shows the verifier as well.

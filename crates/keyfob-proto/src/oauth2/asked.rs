@@ -117,9 +117,7 @@ impl Client {
         };
         let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
         if mode.is_signed() && self.shared.settings.issuer.is_none() {
-            return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none")
-                .of("JARM §4.4")
-                .with_hint("name it in the provider's file: endpoints.issuer"));
+            return Err(Misuse::no_issuer("JARM §4.4"));
         }
         if mode == ResponseMode::Query && response_type != ResponseType::Code {
             return Err(Misuse::new("a fragment or a form post for an answer with tokens", "response_mode=query")
@@ -157,11 +155,7 @@ impl<'a> Asked<'a> {
     /// What stands in a request object.
     pub(crate) fn object(&self, now: Timestamp) -> Result<jar::Object<'_>, Misuse> {
         let settings = &self.client.shared.settings;
-        let issuer = settings.issuer.as_deref().ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings", "none")
-                .of("RFC 9101 §4")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })?;
+        let issuer = settings.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("RFC 9101 §4"))?;
         let client_id = self.client.shared.app.client_id.as_str();
         Ok(jar::Object { client_id, issuer, parameters: self.pairs(), settings, now })
     }

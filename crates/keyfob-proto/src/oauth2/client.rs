@@ -158,10 +158,7 @@ impl Client {
     /// `Misuse` if the login was begun by another app, at another token endpoint or issuer, or if credentials cannot be a header.
     pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
         if !verified.begun.is_of(self) {
-            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
-                .of("RFC 6749 §4.1.3")
-                .with_hint("finish the login with the app and the provider that it was begun with")
-                .into());
+            return Err(Misuse::another_clients("RFC 6749 §4.1.3").into());
         }
         // RFC 9449 §10: the code is good with the key that it was asked for with, and tokens bound to another one would be another login's.
         let same_key = match (&verified.special.proof_key, &self.proof_key) {
@@ -367,7 +364,7 @@ impl Client {
             Identification::Header if settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
                 return Err(Misuse::new("a client id without colon, for Basic without encoding", "one with a colon")
                     .of("RFC 7617 §2")
-                    .with_hint("register another client, or have the id encoded (client.auth = \"basic\")"));
+                    .with_hint("register another client, or have the id encoded (oauth2.client_auth = \"basic\")"));
             }
             Identification::Header
                 if settings.client_auth == ClientAuth::BasicSecret

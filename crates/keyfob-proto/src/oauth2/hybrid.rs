@@ -216,11 +216,7 @@ impl HybridAnswer {
                 .of("OpenID Connect Core §3.3.2.11")
                 .with_hint("ask for \"code id_token\", or take the answer without judging one")
         })?;
-        let issuer = verified.begun.issuer.as_deref().ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings", "none")
-                .of("OpenID Connect Core §3.1.3.7")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })?;
+        let issuer = verified.begun.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("OpenID Connect Core §3.1.3.7"))?;
         let terms = &verified.special.expected;
         let access_token = tokens.as_ref().map(|tokens| &tokens.access);
         let expected = oidc::Expected {

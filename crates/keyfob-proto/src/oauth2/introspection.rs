@@ -151,11 +151,7 @@ impl Introspecting {
         let members = match (is_signed && answer.status.is_success(), signed) {
             (true, Some((keys, algorithms))) => {
                 // Whose keys they are is known by the issuer's name alone.
-                let issuer = self.issuer.as_deref().ok_or_else(|| {
-                    Misuse::new("a provider whose issuer is known", "one without")
-                        .of("RFC 9701 §5")
-                        .with_hint("name it in the provider's file: endpoints.issuer")
-                })?;
+                let issuer = self.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("RFC 9701 §5"))?;
                 self.read_signed(answer.body, issuer, keys, algorithms).map_err(at)?
             }
             (true, None) => return Err(at(Misbehaved::new(SECTION, "JSON", "signed text, which was not agreed on"))),

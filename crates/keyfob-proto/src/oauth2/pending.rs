@@ -193,11 +193,7 @@ impl Pending {
         let (text, tolerated) = self.text(answer)?;
         let outside = Parameters::read_up_to(Parameters::LONGEST_ELSEWHERE, text, jarm::SECTION, "RFC 6749 §3.1")?;
         let response = outside.get("response").ok_or_else(|| Misbehaved::new(jarm::SECTION, "a parameter \"response\"", "none"))?;
-        let issuer = self.begun.issuer.as_deref().ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings", "none")
-                .of("JARM §4.4")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })?;
+        let issuer = self.begun.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("JARM §4.4"))?;
         let parameters = Parameters::of(jarm::read(response, issuer, &self.begun.client_id, keys, algorithms, now)?);
         self.judge(&parameters)?;
         self.accept(&parameters, tolerated)

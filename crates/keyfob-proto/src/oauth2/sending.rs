@@ -60,11 +60,7 @@ impl Client {
 
     fn assertion(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<Secret, Misuse> {
         let issuer = self.shared.settings.issuer.as_deref();
-        let issuer = issuer.ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none")
-                .of("RFC 7523 §3")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })?;
+        let issuer = issuer.ok_or_else(|| Misuse::no_issuer("RFC 7523 §3"))?;
         let sign = |signer: &dyn Sign| client_assertion(signer, &self.shared.app.client_id, issuer, now, entropy);
         match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.signer) {
             (ClientAuth::SecretJwt, Some(secret), _) => sign(&HmacKey::new(Algorithm::HS256, secret)?),

@@ -6,7 +6,7 @@ use keyfob_proto::{Answer, Error as ProtoError, Flow, Misuse, Transport, Transpo
 
 use super::{Login, Pending, Verified, VerifiedKind};
 use crate::error::Error;
-use crate::id_token::Verifier;
+use crate::id_token::{Verifier, no_issuer_or_keys};
 
 impl Login {
     /// Judges what came back. An error that does not [end the login](ProtoError::ends_login) leaves it alive.
@@ -83,9 +83,7 @@ impl Login {
     fn verifier(&self) -> Result<(Verifier<'_>, &oauth2::Settings), Misuse> {
         match (Verifier::of(&self.keyfob, &self.settings, &self.app), &self.settings.flow) {
             (Some(verifier), Flow::OAuth2(flow)) => Ok((verifier, flow)),
-            _ => Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none")
-                .of("OpenID Connect Core §3.1.3.7")
-                .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")),
+            _ => Err(no_issuer_or_keys("OpenID Connect Core §3.1.3.7")),
         }
     }
 }

@@ -57,10 +57,6 @@ impl Session {
         let Flow::OAuth2(flow) = &self.shared.settings.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 2", "another").with_hint("only OpenID Connect has such sessions"));
         };
-        flow.issuer.as_deref().ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings", "none")
-                .of("OpenID Connect Discovery §4.3")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })
+        flow.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("OpenID Connect Discovery §4.3"))
     }
 }

@@ -44,11 +44,7 @@ impl Client {
     pub fn jwt_bearer_for(&self, subject: &str, request: &AccessRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         let signer = self.signer.as_deref().ok_or_else(|| no_key("assertions"))?;
         let issuer = self.shared.settings.issuer.as_deref();
-        let issuer = issuer.ok_or_else(|| {
-            Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none")
-                .of("RFC 7523 §3")
-                .with_hint("name it in the provider's file: endpoints.issuer")
-        })?;
+        let issuer = issuer.ok_or_else(|| Misuse::no_issuer("RFC 7523 §3"))?;
         let assertion = bearer_assertion(signer, &self.shared.app.client_id, subject, issuer, Map::new(), now, entropy)?;
         assertion_grant(self, GRANT_TYPE, &assertion, request, RefreshToken::Dropped)
     }

@@ -236,8 +236,6 @@ impl Waiting {
         {
             return Ok(());
         }
-        Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
-            .of("RFC 8628 §3.4")
-            .with_hint("ask with the app and the provider that the login was begun with"))
+        Err(Misuse::another_clients("RFC 8628 §3.4"))
     }
 }
