@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: changes the code that must not be wrong in one place at a time (cargo-mutants), and wants a test to see it. What is changed,
 //! and what may survive and why, is in `.cargo/mutants.toml`.
 //!
-//! It takes hours, so it is run by hand, best for one file or one function: `cargo xtask mutants --file '**/id_token.rs'`.
+//! It takes hours, so it is run by hand, best for one file or one function: `cargo xtask mutants --re id_token.rs`.
 
 use crate::{cargo, target};
 

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
@@ -27,11 +29,13 @@ pub(super) fn authorize(table: &mut Table, work: &str, fixture: &Fixture, ours: 
     let random = super::fixture::entropy;
     let theirs = || {
         per(|| {
-            // Entropy is given here, too.
-            let mut bytes = [0; 32];
-            random(&mut bytes);
-            let verifier = PkceCodeVerifier::new(keyfob::proto::encode::base64url(&bytes));
-            let state = keyfob::proto::encode::base64url(&bytes);
+            // As `new_random_sha256_len` and `new_random_len` do it, but that entropy is given here, too.
+            let drawn = || {
+                let mut bytes = [0; 32];
+                random(&mut bytes);
+                URL_SAFE_NO_PAD.encode(bytes)
+            };
+            let (verifier, state) = (PkceCodeVerifier::new(drawn()), drawn());
             let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
             let scopes = SCOPE.split(' ').map(|scope| Scope::new(scope.to_owned()));
             let request = client.authorize_url(|| CsrfToken::new(state)).add_scopes(scopes).set_pkce_challenge(challenge);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use clap::CommandFactory;
 use keyfob::proto::scrub::printable;
+use keyfob_providers::Provider;
 
 use crate::card::Card;
 use crate::cli::Cli;
@@ -26,15 +27,15 @@ impl Name {
             None => (text, None),
             Some((provider, label)) => (provider, Some(label)),
         };
-        let fits = |part: &str, more: &[char]| {
-            part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.len() <= LONGEST
-                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(&c))
+        let is_label = |label: &str| {
+            label.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && label.len() <= LONGEST
+                && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@".contains(c))
         };
-        if !fits(provider, &['-']) || label.is_some_and(|label| !fits(label, &['-', '_', '.', '@'])) {
+        if !Provider::is_name(provider) || label.is_some_and(|label| !is_label(label)) {
             return Err(Card::usage(
                 format!("\"{}\" cannot be an account's name", printable(text)),
-                "expected a provider's name, or provider/label: small letters, digits and - (in labels also _ . @)",
+                "expected a provider's name, or provider/label: small letters, digits, - and _ (in labels also . and @), a letter first",
                 "keyfob provider list shows the providers",
             ));
         }
@@ -72,10 +73,10 @@ mod tests {
 
     #[test]
     fn names_are_a_provider_and_perhaps_a_label() {
-        for good in ["my-hub", "my-hub/cabin", "hub2/a.b_c@d-e", "4you"] {
+        for good in ["my-hub", "my_hub/cabin", "hub2/a.b_c@d-e", "hub/4you"] {
             assert_eq!(Name::parse(good).map(|name| name.to_string()).ok().as_deref(), Some(good));
         }
-        for bad in ["", "/", "hub/", "Hub", "hub/a/b", "hub cabin", "../hub", "-hub", "hub/-x", "hub/a\nb", "hüb"] {
+        for bad in ["", "/", "hub/", "Hub", "hub/a/b", "hub cabin", "../hub", "-hub", "hub/-x", "hub/a\nb", "hüb", "4you", "hub.b"] {
             assert!(Name::parse(bad).is_err(), "{bad}");
         }
     }

@@ -17,9 +17,7 @@ use crate::secret::wipe;
 /// assert_eq!(keyfob_proto::encode::percent("Ladies + Gentlemen"), "Ladies%20%2B%20Gentlemen");
 /// ```
 pub fn percent(text: &str) -> String {
-    let mut out = Vec::with_capacity(longest(text.as_bytes()));
-    percent_into(text.as_bytes(), &mut out);
-    ascii(out)
+    ascii(percent_bytes(text.as_bytes()))
 }
 
 /// Encodes pairs as an HTML form or query (`application/x-www-form-urlencoded`), as `keyfob` writes bodies and queries.
@@ -167,24 +165,17 @@ pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-/// So much room the longest spelling takes, and a block.
-fn longest(bytes: &[u8]) -> usize {
-    bytes.len() * 3 + BLOCK
+/// Whether a text is spelled as it is.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    // Without a way out of the loop, it goes by many at once.
+    bytes.iter().fold(true, |plain, &byte| plain & is_unreserved(byte))
 }
 
-pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
-    let begin = out.len();
-    let end = begin + longest(bytes);
-    if out.capacity() < end {
-        *out = moved(out, end.next_power_of_two());
-    }
-    // Most codes and tokens are spelled as they are.
-    if bytes.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
-        return out.extend_from_slice(bytes);
-    }
-    out.resize(end, 0);
-    let length = spell(&mut out[begin..], bytes, ONCE);
-    out.truncate(begin + length);
+fn percent_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; bytes.len() * 3 + BLOCK];
+    let length = spell(&mut out, bytes, ONCE);
+    out.truncate(length);
+    out
 }
 
 /// The same bytes in a larger buffer. A vector that grows by itself leaves a copy of them behind, and a form holds secrets: this one is wiped.
@@ -392,8 +383,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn percent_encoding_round_trips(bytes: Vec<u8>) {
-            let mut encoded = Vec::new();
-            percent_into(&bytes, &mut encoded);
+            let encoded = percent_bytes(&bytes);
             proptest::prop_assert_eq!(percent_decode(&encoded), bytes.clone());
             proptest::prop_assert_eq!(decode(&encoded), bytes);
         }

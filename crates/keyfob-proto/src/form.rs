@@ -1,15 +1,15 @@
 //! A form or query (`application/x-www-form-urlencoded`), written pair by pair into one buffer.
 
-use crate::encode::{BLOCK, Digits, LENGTH_OF_256, ascii, moved, percent, percent_into};
+use crate::encode::{Digits, LENGTH_OF_256, is_plain, percent};
 use crate::endpoint::Endpoint;
-use crate::secret::wipe_all;
+use crate::secret::Secret;
 
 /// Room for what most have, so that it is asked for once.
 const USUAL: usize = 512;
 
-/// A form or query, or a URL with one, being written.
+/// A form or query, or a URL with one, being written: as text, since to look through a URL once more for whether it is some takes an eighth of making it.
 pub(crate) struct Form {
-    bytes: Vec<u8>,
+    text: String,
     joint: Joint,
 }
 
@@ -35,22 +35,18 @@ pub(crate) enum Value<'a> {
     Digits(&'a Digits),
 }
 
-/// A name of the protocol's, as it stands in a form, with its `=`: a block that is copied as a whole.
-pub(crate) struct Known {
-    text: &'static str,
-    block: [u8; BLOCK],
-}
+/// A name of the protocol's, as it stands in a form: with its `=`.
+pub(crate) struct Known(&'static str);
 
 impl Known {
-    /// Of letters and `_` alone.
+    /// Of letters and `_` alone, and `=` at the end.
     pub(crate) const fn new(text: &'static str) -> Self {
-        let (mut block, mut at) = ([0; BLOCK], 0);
-        while at < text.len() {
-            block[at] = text.as_bytes()[at];
-            at += 1;
-        }
-        block[at] = b'=';
-        Self { text, block }
+        assert!(text.as_bytes()[text.len() - 1] == b'=');
+        Self(text)
+    }
+
+    fn name(&self) -> &'static str {
+        &self.0[..self.0.len() - 1]
     }
 }
 
@@ -60,7 +56,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Any(text) | Self::Plain(text) => text,
             Self::Spelled(spelled) => &spelled.text,
-            Self::Known(known) => known.text,
+            Self::Known(known) => known.name(),
             Self::Digits(digits) => &digits.as_str()[..LENGTH_OF_256],
         }
     }
@@ -74,17 +70,13 @@ impl<'a> Value<'a> {
     }
 
     #[inline(always)]
-    fn write(self, out: &mut Vec<u8>) {
+    fn write(self, out: &mut String) {
         match self {
-            Self::Digits(digits) => {
-                let end = out.len() + LENGTH_OF_256;
-                out.extend_from_slice(&digits.0);
-                out.truncate(end);
-            }
-            Self::Plain(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Known(known) => out.extend_from_slice(known.text.as_bytes()),
-            Self::Spelled(spelled) => out.extend_from_slice(spelled.spelling.as_bytes()),
-            Self::Any(text) => percent_into(text.as_bytes(), out),
+            Self::Digits(_) | Self::Plain(_) | Self::Known(_) => out.push_str(self.text()),
+            Self::Spelled(spelled) => out.push_str(&spelled.spelling),
+            // Most codes and tokens are spelled as they are.
+            Self::Any(text) if is_plain(text.as_bytes()) => out.push_str(text),
+            Self::Any(text) => out.push_str(Secret::from(percent(text)).expose()),
         }
     }
 }
@@ -115,20 +107,20 @@ impl Spelled {
 /// It may hold a secret.
 impl std::fmt::Debug for Form {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Form({} bytes)", self.bytes.len())
+        write!(f, "Form({} bytes)", self.text.len())
     }
 }
 
 /// With room for more.
 impl Clone for Form {
     fn clone(&self) -> Self {
-        Self { bytes: with_room(&self.bytes, USUAL), joint: self.joint }
+        Self { text: with_room(&self.text, USUAL), joint: self.joint }
     }
 }
 
 impl Form {
     pub(crate) fn new() -> Self {
-        Self { bytes: Vec::with_capacity(USUAL), joint: Joint::Nothing }
+        Self { text: String::with_capacity(USUAL), joint: Joint::Nothing }
     }
 
     /// The query of this URL, behind what is there. Nothing that is there changes.
@@ -138,60 +130,59 @@ impl Form {
             Some("") => Joint::Nothing,
             Some(_) => Joint::And,
         };
-        Self { bytes: with_room(url.as_str().as_bytes(), USUAL), joint }
+        Self { text: with_room(url.as_str(), USUAL), joint }
     }
 
     #[inline(always)]
     pub(crate) fn pair<'a>(&mut self, name: impl Into<Value<'a>>, value: impl Into<Value<'a>>) {
         let (name, value) = (name.into(), value.into());
         self.begin(name.len() + value.len());
-        if let Value::Known(known) = name {
-            let end = self.bytes.len() + known.text.len() + 1;
-            self.bytes.extend_from_slice(&known.block);
-            self.bytes.truncate(end);
-        } else {
-            name.write(&mut self.bytes);
-            self.bytes.push(b'=');
+        match name {
+            Value::Known(known) => self.text.push_str(known.0),
+            name => {
+                name.write(&mut self.text);
+                self.text.push('=');
+            }
         }
-        value.write(&mut self.bytes);
+        value.write(&mut self.text);
     }
 
-    /// Makes room for the longest spelling of a pair.
+    /// Makes room for the longest spelling of a pair. Text that grows by itself leaves a copy behind, and a form holds secrets: this one is wiped.
     #[inline]
     fn begin(&mut self, length: usize) {
-        let longest = length * 3 + 2 + BLOCK;
-        if self.bytes.capacity() - self.bytes.len() < longest {
-            let capacity = (self.bytes.len() + longest).next_power_of_two();
-            self.bytes = moved(&mut self.bytes, capacity);
+        let longest = length * 3 + 2;
+        if self.text.capacity() - self.text.len() < longest {
+            let larger = with_room(&self.text, longest);
+            drop(Secret::from(std::mem::replace(&mut self.text, larger)));
         }
         match self.joint {
             Joint::Nothing => {}
-            Joint::Question => self.bytes.push(b'?'),
-            Joint::And => self.bytes.push(b'&'),
+            Joint::Question => self.text.push('?'),
+            Joint::And => self.text.push('&'),
         }
         self.joint = Joint::And;
     }
 
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.into_text().into_bytes()
     }
 
-    pub(crate) fn into_text(self) -> String {
-        ascii(self.into_bytes())
+    pub(crate) fn into_text(mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 }
 
 /// It may hold a password.
 impl Drop for Form {
     fn drop(&mut self) {
-        wipe_all(&mut self.bytes);
+        drop(Secret::from(std::mem::take(&mut self.text)));
     }
 }
 
 /// A copy with room for so much more.
-fn with_room(bytes: &[u8], more: usize) -> Vec<u8> {
-    let mut larger = Vec::with_capacity((bytes.len() + more).next_power_of_two());
-    larger.extend_from_slice(bytes);
+fn with_room(text: &str, more: usize) -> String {
+    let mut larger = String::with_capacity((text.len() + more).next_power_of_two());
+    larger.push_str(text);
     larger
 }
 
@@ -215,8 +206,8 @@ mod tests {
         let mut one = Form::new();
         one.pair("a", "b");
         let mut other = one.clone();
-        let room = other.bytes.capacity();
+        let room = other.text.capacity();
         other.pair("c", "x".repeat(100).as_str());
-        assert_eq!((other.bytes.capacity(), one.into_text()), (room, "a=b".to_owned()));
+        assert_eq!((other.text.capacity(), one.into_text()), (room, "a=b".to_owned()));
     }
 }

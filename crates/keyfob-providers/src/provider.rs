@@ -52,6 +52,22 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// What a provider may be called, as a sentence goes on behind a colon. The names of actions and parameters are of the same kind.
+    pub const NAMES: &str = "a letter first, then a-z, 0-9, - and _, 64 of them at most";
+
+    /// Whether one may be called so.
+    ///
+    /// ```
+    /// use keyfob_providers::Provider;
+    ///
+    /// assert!(Provider::is_name("my-hub_2"));
+    /// assert!(!Provider::is_name("2nd-hub") && !Provider::is_name("My hub"));
+    /// ```
+    pub fn is_name(text: &str) -> bool {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+        text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(inner)
+    }
+
     /// The settings that the protocol works with. `field` gives the values of the app's fields (see
     /// [`keyfob_proto::App::field`]), for providers whose URLs depend on one (`https://{shop}.example/`).
     ///

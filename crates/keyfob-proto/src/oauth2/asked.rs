@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::authorize::{AuthorizeRequest, Prompt, ResponseMode, ResponseType, check_resource, no_key, spaced};
-use super::client::{Client, REDIRECT_URI};
+use super::client::{Client, REDIRECT_URI, Shared};
 use super::drawn::Drawn;
 use super::id_token_terms::IdTokenTerms;
 use super::jar;
@@ -12,26 +12,28 @@ use super::json;
 use super::pending::{Begun, Pending};
 use super::pkce::Challenge;
 use super::rar;
+use super::redirect_uri::RedirectUri;
 use super::settings::{Pkce, Settings};
 use super::special::{Special, Wanted};
-use crate::app::App;
 use crate::entropy::{Draw, Entropy};
 use crate::error::Misuse;
 use crate::form::{Form, Known, Value};
 use crate::message::is_vschar;
 use crate::time::Timestamp;
 
-const STATE: Value<'_> = Value::Known(&Known::new("state"));
-const CODE_CHALLENGE: Value<'_> = Value::Known(&Known::new("code_challenge"));
-const NONCE: Value<'_> = Value::Known(&Known::new("nonce"));
+const STATE: Value<'_> = Value::Known(&Known::new("state="));
+const CODE_CHALLENGE: Value<'_> = Value::Known(&Known::new("code_challenge="));
+const NONCE: Value<'_> = Value::Known(&Known::new("nonce="));
 
 /// An authorization request, and what waits for its answer.
 pub(crate) struct Asked<'a> {
     client: &'a Client,
     request: &'a AuthorizeRequest,
     response_type: ResponseType,
-    /// Where it is not the client's usual one.
+    /// Where it is not the client's own.
     scope: Option<String>,
+    /// What its URL begins with, where that is there already.
+    front: Option<&'a Form>,
     challenge: Option<Challenge>,
     more: Vec<(&'static str, Cow<'a, str>)>,
     pub(crate) pending: Pending,
@@ -51,11 +53,15 @@ impl Client {
         request.redirect_uri.check()?;
         let shared = &self.shared;
         shared.settings.page()?;
-        let (begun, scope) = if request.scopes.is_empty() {
-            (shared.begun.clone(), None)
+        let redirect_uri = &request.redirect_uri;
+        let (begun, scope, front) = if request.scopes.is_empty() {
+            match shared.usual(redirect_uri) {
+                Some(usual) => (usual.begun.clone(), None, (response_type == ResponseType::Code).then_some(&usual.front)),
+                None => (shared.begun.back_to(redirect_uri), None, None),
+            }
         } else {
             let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
-            (Arc::new(begun), Some(request.scopes.join(&shared.settings.scope_separator)))
+            (begun.back_to(redirect_uri), Some(request.scopes.join(&shared.settings.scope_separator)), None)
         };
         let mode = self.response_mode(request, response_type)?;
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
@@ -74,11 +80,11 @@ impl Client {
             request,
             response_type,
             scope,
+            front,
             challenge: None,
             more: Vec::new(),
             pending: Pending {
                 drawn: Drawn::new(&mut draw, with_verifier),
-                redirect_uri: request.redirect_uri.clone(),
                 begun,
                 response_type,
                 mode,
@@ -130,17 +136,13 @@ impl Client {
 impl<'a> Asked<'a> {
     /// The URL that the person has to go to. Draws 16 bytes for a signed request.
     pub(crate) fn url(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
-        let shared = &self.client.shared;
-        let settings = &shared.settings;
+        let settings = &self.client.shared.settings;
         if settings.request_object {
             let object = self.signed(now, entropy)?;
             let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
             return Ok(settings.ended(settings.page()?.with_query(pairs)));
         }
-        let mut url = match (&self.scope, self.response_type) {
-            (None, ResponseType::Code) => shared.front.clone(),
-            _ => front(settings, &shared.app, self.response_type, self.scope()),
-        };
+        let mut url = self.front.cloned().unwrap_or_else(|| front(settings, self.first()));
         self.own(|name, value| url.pair(settings.value_of(name), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
         Ok(settings.ended(url.into_text()))
@@ -167,9 +169,8 @@ impl<'a> Asked<'a> {
 
     /// Its parameters, by the names of the RFCs.
     pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
-        let shared = &self.client.shared;
         let mut pairs = Vec::with_capacity(16);
-        pairs.extend(first(&shared.settings, &shared.app, self.response_type, self.scope()));
+        pairs.extend(self.first().map(|(name, value)| (name.text(), value.text())));
         self.own(|name, value| pairs.push((name.text(), value.text())));
         self.further(|name, value| pairs.push((name, value)));
         pairs
@@ -187,8 +188,7 @@ impl<'a> Asked<'a> {
         // in the wrong place.
         let settings = &self.client.shared.settings;
         if !settings.authorize_params.is_empty() {
-            let mut known: Vec<_> =
-                first(settings, &self.client.shared.app, self.response_type, self.scope()).map(|(name, _)| name).collect();
+            let mut known: Vec<_> = self.first().map(|(name, _)| name.text()).collect();
             self.own(|name, _| known.push(name.text()));
             known.extend(self.request.parameters.iter().map(|(name, _)| name.as_str()));
             for (name, value) in &settings.authorize_params {
@@ -203,9 +203,13 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Those of the protocol, behind the [first] ones.
+    /// Those of the protocol that are the same for every login like this one.
+    fn first(&self) -> impl Iterator<Item = (Value<'static>, Value<'_>)> {
+        first(&self.client.shared, self.response_type, self.scope(), &self.request.redirect_uri)
+    }
+
+    /// Those of the protocol, behind the [first](Self::first) ones.
     fn own<'s>(&'s self, mut write: impl FnMut(Value<'static>, Value<'s>)) {
-        write(REDIRECT_URI, self.client.shared.settings.redirect_of(&self.request.redirect_uri));
         write(STATE, Value::Plain(self.pending.key().expose()));
         if let Some(challenge) = &self.challenge {
             write(CODE_CHALLENGE, challenge.as_value());
@@ -217,26 +221,54 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What the URLs of a client's requests begin with: the same for all of a kind, so that it is spelled once.
-pub(super) fn front(settings: &Settings, app: &App, response_type: ResponseType, scope: &str) -> Form {
+/// What nearly all logins of a client share: those that come back to where its first one did, and name no scopes of their own. Making it costs more than
+/// the rest of a URL.
+#[derive(Clone, Debug)]
+pub(super) struct Usual {
+    begun: Arc<Begun>,
+    front: Form,
+}
+
+impl Shared {
+    /// It, if this is where they come back to.
+    fn usual(&self, redirect_uri: &RedirectUri) -> Option<&Usual> {
+        let usual = self.usual.get_or_init(|| Usual {
+            begun: self.begun.back_to(redirect_uri),
+            front: front(&self.settings, first(self, ResponseType::Code, &self.scope, redirect_uri)),
+        });
+        (usual.begun.redirect_uri == *redirect_uri).then_some(usual)
+    }
+}
+
+impl Begun {
+    fn back_to(&self, redirect_uri: &RedirectUri) -> Arc<Self> {
+        Arc::new(Self { redirect_uri: redirect_uri.clone(), ..self.clone() })
+    }
+}
+
+/// What a URL begins with.
+fn front<'a>(settings: &'a Settings, first: impl Iterator<Item = (Value<'static>, Value<'a>)>) -> Form {
     // A client that sends nobody anywhere has none.
     let mut url = settings.authorize.as_ref().map_or_else(Form::new, Form::behind);
-    first(settings, app, response_type, scope).for_each(|(name, value)| url.pair(settings.name_of(name), value));
+    first.for_each(|(name, value)| url.pair(settings.value_of(name), value));
     url
 }
 
 /// What does not depend on what is drawn.
 fn first<'a>(
-    settings: &Settings,
-    app: &'a App,
+    shared: &'a Shared,
     response_type: ResponseType,
     scope: &'a str,
-) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    redirect_uri: &'a RedirectUri,
+) -> impl Iterator<Item = (Value<'static>, Value<'a>)> + use<'a> {
+    let settings = &shared.settings;
     let named = settings.response_type || response_type != ResponseType::Code;
-    let response_type_is = named.then_some(("response_type", response_type.as_str()));
-    let scope = (!scope.is_empty()).then_some(("scope", scope));
-    let method = has_verifier(settings, response_type).then_some(("code_challenge_method", "S256"));
-    response_type_is.into_iter().chain([("client_id", app.client_id.as_str())]).chain(scope).chain(method)
+    let response_type_is = named.then_some((Value::Plain("response_type"), response_type.as_str().into()));
+    let client_id = (Value::Plain("client_id"), shared.app.client_id.as_str().into());
+    let scope = (!scope.is_empty()).then_some((Value::Plain("scope"), scope.into()));
+    let method = has_verifier(settings, response_type).then_some((Value::Plain("code_challenge_method"), "S256".into()));
+    let redirect_uri = (REDIRECT_URI, settings.redirect_of(redirect_uri));
+    response_type_is.into_iter().chain([client_id]).chain(scope).chain(method).chain([redirect_uri])
 }
 
 /// Whether a proof key is made. No code, no proof key: the implicit grant has nothing to hold against it.

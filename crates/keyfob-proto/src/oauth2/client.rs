@@ -1,18 +1,19 @@
 //! The client: an app at an OAuth 2 provider, and the requests it makes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::asked::front;
-use super::authorize::{ResponseType, no_key};
+use super::asked::Usual;
+use super::authorize::no_key;
 use super::document;
 use super::dpop::ProofKey;
 use super::error_response;
 use super::id_token_terms::IdTokenTerms;
 use super::pending::{Begun, Verified};
+use super::redirect_uri::RedirectUri;
 use super::settings::{ClientAuth, Settings, TokenBody};
 use super::special::Special;
 use super::token_response::{self, Context, RefreshToken};
@@ -29,10 +30,10 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::{OAuth2Tokens, Received};
 
-pub(super) const REDIRECT_URI: Value<'_> = Value::Known(&Known::new("redirect_uri"));
-const GRANT_TYPE: Value<'_> = Value::Known(&Known::new("grant_type"));
-const CODE: Value<'_> = Value::Known(&Known::new("code"));
-const CODE_VERIFIER: Value<'_> = Value::Known(&Known::new("code_verifier"));
+pub(super) const REDIRECT_URI: Value<'_> = Value::Known(&Known::new("redirect_uri="));
+const GRANT_TYPE: Value<'_> = Value::Known(&Known::new("grant_type="));
+const CODE: Value<'_> = Value::Known(&Known::new("code="));
+const CODE_VERIFIER: Value<'_> = Value::Known(&Known::new("code_verifier="));
 
 /// An app at an OAuth 2 provider. Cheap to clone: each request under way has one.
 #[derive(Clone, Debug)]
@@ -51,11 +52,11 @@ pub(crate) struct Shared {
     pub(crate) deviations: Arc<Deviations>,
     pub(crate) keep: Vec<String>,
     pub(crate) app: App,
-    /// What its logins have in common, unless they name scopes of their own; and the scopes, as they are sent.
-    pub(super) begun: Arc<Begun>,
+    /// What its logins have in common, unless they name scopes of their own, but for where they come back to; and the scopes, as they are sent.
+    pub(super) begun: Begun,
     pub(super) scope: String,
-    /// What its authorization URLs begin with.
-    pub(super) front: Form,
+    /// The same with the place that its first login came back to.
+    pub(super) usual: OnceLock<Usual>,
     /// Whether `Authorization: Basic` says who it is.
     basic: bool,
     /// In which way it says so otherwise than RFC 6749 §2.3.1 has it.
@@ -103,6 +104,7 @@ impl Client {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let begun = Begun {
+            redirect_uri: RedirectUri::default(),
             scopes: settings.scopes.clone(),
             client_id: app.client_id.clone(),
             token_endpoint: settings.token.as_str().to_owned(),
@@ -115,9 +117,9 @@ impl Client {
         let scope = settings.scopes.join(&settings.scope_separator);
         let shared = Shared {
             settings: settings.clone(),
-            front: front(settings, &app, ResponseType::Code, &scope),
-            begun: Arc::new(begun),
+            begun,
             scope,
+            usual: OnceLock::new(),
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: basic.is_some(),
@@ -172,7 +174,7 @@ impl Client {
                 .into());
         }
         let settings = &self.shared.settings;
-        let redirect_uri = settings.redirect_uri_at_token.then(|| (REDIRECT_URI, settings.redirect_of(&verified.redirect_uri)));
+        let redirect_uri = settings.redirect_uri_at_token.then(|| (REDIRECT_URI, settings.redirect_of(&verified.begun.redirect_uri)));
         let verifier = verified.verifier.as_ref().map(|verifier| (CODE_VERIFIER, verifier.expose().into()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
         let resources = verified.special.resources.iter().map(|resource| (Value::Plain("resource"), resource.as_str().into()));

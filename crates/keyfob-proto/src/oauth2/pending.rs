@@ -33,7 +33,6 @@ const LIFETIME: i64 = 600;
 pub struct Pending {
     #[serde(flatten)]
     pub(super) drawn: Drawn,
-    pub(super) redirect_uri: RedirectUri,
     #[serde(flatten)]
     pub(super) begun: Arc<Begun>,
     #[serde(default)]
@@ -45,9 +44,10 @@ pub struct Pending {
     pub(super) special: Special,
 }
 
-/// Who begins logins where, and for what: the same for nearly all of a client's.
+/// Who begins logins where, for what, and where they come back to: the same for nearly all of a client's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Begun {
+    pub(crate) redirect_uri: RedirectUri,
     pub(crate) scopes: Vec<String>,
     pub(crate) client_id: String,
     pub(crate) token_endpoint: String,
@@ -96,7 +96,6 @@ impl Begun {
 pub struct Verified {
     pub(crate) code: Secret,
     pub(crate) verifier: Option<Secret>,
-    pub(crate) redirect_uri: RedirectUri,
     pub(crate) begun: Arc<Begun>,
     pub(crate) scopes: Vec<String>,
     pub(crate) special: Special,
@@ -112,7 +111,7 @@ impl Pending {
 
     /// The redirect URI that was sent.
     pub fn redirect_uri(&self) -> &str {
-        self.redirect_uri.as_str()
+        self.begun.redirect_uri.as_str()
     }
 
     /// When the login began.
@@ -275,8 +274,8 @@ impl Pending {
                 (query, fragment, Tolerated::new())
             }
             Answer::Url(url) => {
-                let redirect = split(url, self.redirect_uri.as_str()).ok_or_else(|| {
-                    Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL")
+                let redirect = split(url, self.begun.redirect_uri.as_str()).ok_or_else(|| {
+                    Misuse::new(format!("a URL that begins with {}", self.begun.redirect_uri), "another URL")
                         .of("RFC 6749 §3.1.2")
                         .with_hint("paste the address of the page that the provider sent you to in the end, all of it")
                 })?;
@@ -366,7 +365,6 @@ impl Pending {
         Verified {
             code: Secret::new(code),
             verifier: self.drawn.verifier().map(SecretRef::to_secret),
-            redirect_uri: self.redirect_uri.clone(),
             begun: self.begun.clone(),
             scopes: self.begun.scopes.clone(),
             special: self.special.clone(),

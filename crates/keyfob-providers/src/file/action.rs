@@ -7,13 +7,14 @@ use keyfob_proto::Template;
 
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
-use super::provider::{NAMES, is_name, is_scope, no_name};
+use super::provider::{is_scope, no_name};
 use super::reader::{Reader, Table, Text};
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
 use crate::jq::Expression;
 use crate::nearest;
 use crate::parameter::{Parameter, ParameterKind};
 use crate::pattern;
+use crate::provider::Provider;
 use crate::table::{Axis, CellKind, View};
 
 /// Reads all actions, in the order of the file.
@@ -24,8 +25,8 @@ pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
     let known: Vec<(&str, Vec<&str>)> = all.all().iter().map(|(key, node)| (key.name.as_str(), parameter_names(node))).collect();
     let mut actions = Vec::new();
     for (key, node) in all.all() {
-        if !is_name(&key.name) {
-            top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(NAMES.to_owned()));
+        if !Provider::is_name(&key.name) {
+            top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(Provider::NAMES.to_owned()));
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
         actions.extend(action(&key.name, table, &known, keep));
@@ -169,7 +170,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let place = table.place;
         table.finish();
         let Some(name) = name else { continue };
-        if !is_name(&name.value) {
+        if !Provider::is_name(&name.value) {
             no_name(reader, &name, "parameter's name");
         }
         if parameters.iter().any(|parameter| parameter.name == name.value) {

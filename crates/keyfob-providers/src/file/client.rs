@@ -3,10 +3,10 @@
 use keyfob_proto::Settings;
 
 use super::document::Place;
-use super::provider::{is_name, no_name};
+use super::provider::no_name;
 use super::reader::Table;
 use crate::pattern;
-use crate::provider::{ClientHelp, Field, Redirect};
+use crate::provider::{ClientHelp, Field, Provider, Redirect};
 
 pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
     let Some(client) = top.table("client") else {
@@ -58,7 +58,7 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         if let Some(name) = &name {
             // Names of templates, and of what no app has: a login gives these.
             let is_taken = Settings::is_never_kept(&name.value) && !Field::is_always_secret(&name.value);
-            if !is_name(&name.value) {
+            if !Provider::is_name(&name.value) {
                 no_name(table.reader, name, "field's name");
             } else if is_taken {
                 let hint = "give it another name: this is what a login makes, and no app has it".to_owned();

@@ -1,10 +1,10 @@
 //! A file of a provider that has ended: the top of a provider file, and no more.
 
 use super::document::{Content, Node};
-use super::provider::{is_name, no_name, sources, status};
+use super::provider::{no_name, sources, status};
 use super::reader::Reader;
 use crate::gone::Gone;
-use crate::provider::Status;
+use crate::provider::{Provider, Status};
 
 /// What such a file says of itself.
 pub(crate) const STATUS: &str = "retired";
@@ -19,7 +19,7 @@ pub(crate) fn is_gone(tree: &Node) -> bool {
 pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str) -> Option<Gone> {
     let top = reader.table("", tree);
     if let Some(name) = top.text("name")
-        && !is_name(&name.value)
+        && !Provider::is_name(&name.value)
     {
         no_name(reader, &name, "name");
     }

@@ -12,10 +12,10 @@ use crate::provider::{ClientHelp, Confidence, Import, Kind, Moves, Provider, Sou
 pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<String>) -> Option<Provider> {
     let top = reader.table("", tree);
     if let Some(name) = top.text("name")
-        && !is_name(&name.value)
+        && !Provider::is_name(&name.value)
     {
         no_name(reader, &name, "name");
-    } else if !is_name(name) {
+    } else if !Provider::is_name(name) {
         top.missing("name");
     }
     let title = top.required("title");
@@ -81,13 +81,10 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     })
 }
 
-/// What a name is.
-pub(super) const NAMES: &str = "a letter first, then a-z, 0-9, - and _, 64 of them at most";
-
 /// Says that a text is no name.
 pub(super) fn no_name(reader: &Reader<'_>, text: &Text, what: &str) {
     let shown = keyfob_proto::scrub::printable(&text.value);
-    reader.problem(text.place, format!("expected a {what}, found \"{shown}\""), Some(NAMES.to_owned()));
+    reader.problem(text.place, format!("expected a {what}, found \"{shown}\""), Some(Provider::NAMES.to_owned()));
 }
 
 /// What is kept with the account is shown, and goes into calls: no token does, and nothing that an app's field is called.
@@ -103,12 +100,6 @@ fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
         }
     }
     names.into_iter().map(|name| name.value).collect()
-}
-
-/// Whether a text can be a provider's, action's or parameter's name.
-pub(super) fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(inner)
 }
 
 pub(super) fn status(top: &Table<'_>) -> Option<Status> {

@@ -9,6 +9,7 @@ use clap::Args;
 use keyfob::proto::Origin;
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::{Keyfob, MemoryStore};
+use keyfob_providers::Provider;
 use serde_json::json;
 
 use crate::account::now;
@@ -42,7 +43,7 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
     if parsed.provider != *name {
         return Err(Card::usage(
             what,
-            "expected a provider's name: small letters, digits and -",
+            format!("expected a provider's name: {}", Provider::NAMES),
             "the label of an account is said at its login",
         ));
     }
