@@ -20,7 +20,7 @@ pub(crate) fn wrong() -> Result<Vec<String>, String> {
     }
     let crates: BTreeSet<Crate> = String::from_utf8_lossy(&output.stdout).lines().filter_map(Crate::read).collect();
     let mut wrong = rules.judge(&crates);
-    for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock", "bench/peers/crates/Cargo.lock"] {
         wrong.extend(rules.judge_sources(lock, &read(lock)?)?);
     }
     Ok(wrong)
@@ -220,6 +220,16 @@ mod tests {
         assert_eq!(wrong(), Ok(Vec::new()));
     }
 
+    /// RFC 8252 §8.12. What is linked is held against the same list by the test above.
+    #[test]
+    fn a21_no_embedded_view_may_be_linked_that_a_login_could_open_in() {
+        let rules = Rules::read(&read("deny.toml").expect("our own")).expect("rules");
+        for view in ["cef", "servo", "tao", "tauri", "web-view", "webkit2gtk", "webview2-com", "wry"] {
+            let found = rules.judge(&Crate::read(&format!("{view} v0.1.0|MIT")).into_iter().collect());
+            assert!(found.iter().any(|wrong| wrong.starts_with(&format!("{view} is not allowed"))), "{view}: {found:?}");
+        }
+    }
+
     #[test]
     fn expressions_are_read_as_they_are_meant() {
         let licences = ["MIT", "ISC"].map(str::to_owned).into();
@@ -234,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_against_the_lists_is_found() {
+    fn m1_what_is_against_the_lists_is_found() {
         let rules = Rules::read(
             r#"
             licenses.allow = ["MIT"]

@@ -65,15 +65,6 @@ fn m2_no_crate_of_ours_may_be_unsafe_and_arithmetic_is_checked_in_release() {
 }
 
 #[test]
-fn a21_no_embedded_view_is_there_that_a_login_could_open_in() {
-    // RFC 8252 §8.12: whoever owns the view reads the password.
-    let lock = read("Cargo.lock");
-    for view in ["wry", "tao", "tauri", "web-view", "webkit2gtk", "webview2", "servo", "cef"] {
-        assert!(!lock.contains(&format!("name = \"{view}\"")), "{view}");
-    }
-}
-
-#[test]
 fn readme_shows_the_two_commands_and_ci_runs_the_second() {
     let readme = read("README.md");
     assert!(readme.contains("cargo run --release -- try"));

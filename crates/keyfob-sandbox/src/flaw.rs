@@ -93,6 +93,7 @@ flaws! {
         IdTokenAuthTime "`auth_time` is a day ago, whatever `max_age` asked"
         IdTokenNoAuthTime "`auth_time` is missing, though `max_age` was asked"
         IdTokenAcr "`acr` is less than what was asked"
+        IdTokenIntent "`openbanking_intent_id` is another one than was asked for"
         IdTokenTyp "`typ` is `at+jwt`"
         IdTokenAlgNone "`alg` is `none`, without signature"
         IdTokenAlgOther "signed by another algorithm than the app is registered for"

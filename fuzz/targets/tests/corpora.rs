@@ -7,7 +7,7 @@ use std::path::Path;
 use keyfob_fuzz_targets::TARGETS;
 
 #[test]
-fn what_is_in_the_corpora_holds() {
+fn m2_what_is_in_the_corpora_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
     for (name, run) in TARGETS {
         let mut files: Vec<_> = std::fs::read_dir(folder.join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();

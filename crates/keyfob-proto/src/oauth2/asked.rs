@@ -8,7 +8,6 @@ use super::client::{Client, REDIRECT_URI, Shared};
 use super::drawn::Drawn;
 use super::id_token_terms::IdTokenTerms;
 use super::jar;
-use super::json;
 use super::pending::{Begun, Pending};
 use super::pkce::Challenge;
 use super::rar;
@@ -19,6 +18,7 @@ use crate::entropy::{Draw, Entropy};
 use crate::error::Misuse;
 use crate::form::{Form, Known, Value};
 use crate::message::is_vschar;
+use crate::oidc::RequestedClaims;
 use crate::time::Timestamp;
 
 const STATE: Value<'_> = Value::Known(&Known::new("state="));
@@ -298,11 +298,7 @@ fn more(request: &AuthorizeRequest) -> Result<Vec<(&'static str, Cow<'_, str>)>,
         more.extend(spaced(name, words)?.map(|text| (name, text.into())));
     }
     if let Some(claims) = &request.claims {
-        json::object(claims.as_bytes()).map_err(|found| {
-            Misuse::new("claims as a JSON object", found)
-                .of("OpenID Connect Core §5.5")
-                .with_hint("write it as {\"id_token\": {…}, \"userinfo\": {…}}")
-        })?;
+        RequestedClaims::read(claims)?;
         more.push(("claims", claims.into()));
     }
     more.extend(request.login_hint.iter().map(|hint| ("login_hint", hint.into())));

@@ -40,7 +40,7 @@ pub struct AuthorizeRequest {
     pub max_age: Option<u32>,
     /// Authentication contexts, in order of preference.
     pub acr_values: Vec<String>,
-    /// The `claims` parameter (OpenID Connect Core §5.5): a JSON object.
+    /// The `claims` parameter (OpenID Connect Core §5.5): a JSON object. The ID token is held against what it asks for there.
     pub claims: Option<String>,
     /// Who is probably signing in.
     pub login_hint: Option<String>,

@@ -223,6 +223,7 @@ impl HybridAnswer {
             nonce: terms.nonce.as_ref(),
             max_age: terms.max_age,
             acr_values: &terms.acr_values,
+            claims: terms.claims(),
             hashes: Hashes { access_token, code: Some(&verified.code), state: Some(&state), required: true, state_required: state_hash },
             ..oidc::Expected::new(issuer, &verified.begun.client_id, algorithms, now)
         };

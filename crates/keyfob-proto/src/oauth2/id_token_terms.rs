@@ -43,6 +43,7 @@ impl IdTokenTerms {
             nonce: self.nonce.as_ref(),
             max_age: self.max_age,
             acr_values: &self.acr_values,
+            claims: self.claims.as_deref(),
             hashes: Hashes { access_token: Some(access_token), ..Hashes::default() },
             ..Expected::new(issuer, client_id, algorithms, now)
         }

@@ -4,6 +4,7 @@ use crate::encode;
 use crate::error::Misbehaved;
 use crate::jose::jwt::{Claims, LEEWAY, Rules};
 use crate::jose::{Algorithm, Algorithms, Jws, Keys};
+use crate::oidc::RequestedClaims;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -87,6 +88,8 @@ pub struct Expected<'a> {
     pub max_age: Option<u32>,
     /// `acr_values` of the request, where one of them is needed.
     pub acr_values: &'a [String],
+    /// `claims` of the request, as it was sent (§5.5): what it asks for with a value has that value, and where `acr` or `auth_time` is essential it is there.
+    pub claims: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
 }
@@ -110,7 +113,7 @@ pub struct Hashes<'a> {
 impl<'a> Expected<'a> {
     /// The rules without which there is no ID token: issuer, client, algorithms and time. What the request asked for are fields to fill in.
     pub fn new(issuer: &'a str, client_id: &'a str, algorithms: &'a Algorithms, now: Timestamp) -> Self {
-        Self { issuer, client_id, algorithms, nonce: None, hashes: Hashes::default(), max_age: None, acr_values: &[], now }
+        Self { issuer, client_id, algorithms, nonce: None, hashes: Hashes::default(), max_age: None, acr_values: &[], claims: None, now }
     }
 
     /// Judges a token by every rule.
@@ -149,6 +152,9 @@ impl<'a> Expected<'a> {
         self.hashes.judge(&claims, jws.header.algorithm)?;
         let authenticated_at = self.judge_age(&claims)?;
         let acr = self.judge_acr(&claims)?;
+        if let Some(requested) = self.claims.map(RequestedClaims::read) {
+            requested.map_err(|_| wrong("claims that were asked for as §5.5 has it", "something else"))?.judge(&claims)?;
+        }
         Ok(IdToken {
             issuer: self.issuer.to_owned(),
             subject: subject.to_owned(),

@@ -14,6 +14,7 @@ mod claim_sources;
 mod id_token;
 mod initiated_login;
 mod logout;
+mod requested;
 mod session_status;
 mod userinfo;
 mod webfinger;
@@ -22,6 +23,7 @@ pub use claim_sources::{ClaimSource, ClaimsRequest, SignedClaims, Source, Source
 pub use id_token::{Expected, Hashes, IdToken};
 pub use initiated_login::InitiatedLogin;
 pub use logout::{EndSession, LogoutToken, SeenLogouts, front_channel_logout};
+pub(crate) use requested::RequestedClaims;
 pub use session_status::{CheckSession, SessionStatus};
 pub use userinfo::{UserInfo, UserInfoRequest};
 pub use webfinger::{Finding, WebFinger};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::details::{Details, Login, lifetime};
-use super::id_token::Beside;
+use super::id_token::{Beside, INTENT};
 use super::person::{ACR, Demand, is_known};
 use super::rar::authorization_details;
 use super::request::Asked;
@@ -37,6 +37,7 @@ pub(super) struct Asks {
     demand: Demand,
     nonce: Option<String>,
     id_token_claims: Vec<String>,
+    intent: Option<String>,
     userinfo_claims: Vec<String>,
     resources: Vec<String>,
     authorization_details: Option<Value>,
@@ -196,6 +197,7 @@ impl Acme {
             demand,
             nonce,
             id_token_claims: claims.id_token,
+            intent: claims.intent,
             userinfo_claims: claims.userinfo,
             resources: resources(&call.origin, &named).ok_or_else(|| ("invalid_target", "a resource that is not here".to_owned()))?,
             authorization_details: authorization_details(value("authorization_details")?)
@@ -226,6 +228,7 @@ impl Acme {
             nonce: asks.nonce,
             aged: asks.demand.max_age.is_some() || asks.id_token_claims.iter().any(|name| name == "auth_time"),
             id_token_claims: asks.id_token_claims,
+            intent: asks.intent,
             userinfo_claims: asks.userinfo_claims,
             hybrid: asks.hybrid,
         };
@@ -308,6 +311,7 @@ struct Requested {
     userinfo: Vec<String>,
     acr_values: Vec<String>,
     acr_essential: bool,
+    intent: Option<String>,
 }
 
 fn claims_parameter(text: Option<&str>) -> Result<Requested, Refusal> {
@@ -327,5 +331,6 @@ fn claims_parameter(text: Option<&str>) -> Result<Requested, Refusal> {
         _ => Vec::new(),
     };
     let acr_essential = !acr_values.is_empty() && acr.get("essential") == Some(&Value::Bool(true));
-    Ok(Requested { id_token: names("id_token"), userinfo: names("userinfo"), acr_values, acr_essential })
+    let intent = about(INTENT).get("value").and_then(Value::as_str).map(str::to_owned);
+    Ok(Requested { id_token: names("id_token"), userinfo: names("userinfo"), acr_values, acr_essential, intent })
 }

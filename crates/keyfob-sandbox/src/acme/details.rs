@@ -37,6 +37,8 @@ pub(super) struct Login {
     pub(super) aged: bool,
     /// Claims that were asked for by name (OpenID Connect Core §5.5).
     pub(super) id_token_claims: Vec<String>,
+    /// What a payment that is agreed to is called, where the request names one: the ID token says it again (Open Banking Security Profile).
+    pub(super) intent: Option<String>,
     pub(super) userinfo_claims: Vec<String>,
     /// Whether an ID token went with the code.
     pub(super) hybrid: bool,

@@ -14,6 +14,9 @@ use crate::flaw::Flaw;
 use crate::message::Reply;
 use crate::quirk::Quirk;
 
+/// The claim of a payment.
+pub(super) const INTENT: &str = "openbanking_intent_id";
+
 /// Five minutes: it is read at once.
 const LIFETIME: i64 = 300;
 
@@ -78,6 +81,9 @@ fn claims(now: i64, issuer: &str, app: &Registration, login: &Login, beside: Bes
     if let Some(id) = beside.auth_req_id {
         claims["urn:openid:params:jwt:claim:auth_req_id"] = json!(id);
     }
+    if let Some(intent) = &login.intent {
+        claims[INTENT] = json!(intent);
+    }
     for (name, of) in [("at_hash", beside.access_token), ("c_hash", beside.code), ("s_hash", beside.state)] {
         if let Some(of) = of {
             claims[name] = json!(half_hash(algorithm, of));
@@ -120,6 +126,7 @@ fn spoil(flaw: Flaw, claims: &mut Value, beside: Beside<'_>, algorithm: &str) ->
         Flaw::IdTokenSub if beside.later => set("sub", json!("somebody-else")),
         Flaw::IdTokenAuthTime => set("auth_time", json!(now - 86_400)),
         Flaw::IdTokenAcr => set("acr", json!(weaker)),
+        Flaw::IdTokenIntent => set(INTENT, json!("another-intent")),
         Flaw::IdTokenNoAtHash => remove(claims, "at_hash"),
         Flaw::IdTokenNoIss => remove(claims, "iss"),
         Flaw::IdTokenNoAud => remove(claims, "aud"),

@@ -33,8 +33,15 @@ fn now() -> Timestamp {
 /// Everything about a hybrid login's two ID tokens that a client can check.
 async fn hybrid(acme: &Acme, set: &KeySet) -> Result<(), String> {
     let acr = ["urn:acme:second-factor".to_owned()];
-    let asked =
-        [("response_type", "code id_token token"), ("scope", "openid"), ("nonce", "n-1"), ("max_age", "1000"), ("acr_values", &acr[0])];
+    let requested = r#"{"id_token":{"openbanking_intent_id":{"value":"intent-1"}}}"#;
+    let asked = [
+        ("response_type", "code id_token token"),
+        ("scope", "openid"),
+        ("nonce", "n-1"),
+        ("max_age", "1000"),
+        ("acr_values", &acr[0]),
+        ("claims", requested),
+    ];
     let location = get_url(&acme.authorize_url(&asked)).await.location().replace('#', "?");
     let back = query(&location);
     let (nonce, code, state) = (Secret::new("n-1"), Secret::new(get(&back, "code")), Secret::new("abc"));
@@ -43,6 +50,7 @@ async fn hybrid(acme: &Acme, set: &KeySet) -> Result<(), String> {
         nonce: Some(&nonce),
         max_age: Some(1000),
         acr_values: &acr,
+        claims: Some(requested),
         ..Expected::new(&acme.origin, &acme.app.client_id, &algorithms, now())
     };
     let front_token = Secret::new(get(&back, "access_token"));

@@ -30,7 +30,8 @@ pub struct LoginOptions {
     pub max_age: Option<u32>,
     /// Authentication contexts, in order of preference: the ID token has to name one of them.
     pub acr_values: Vec<String>,
-    /// The `claims` parameter (OpenID Connect Core §5.5): a JSON object.
+    /// The `claims` parameter (OpenID Connect Core §5.5): a JSON object. What it asks of the ID token with a value has to come with that value, or the login
+    /// is refused; `acr` and `auth_time` have to be there where they are essential.
     pub claims: Option<String>,
     /// Who is probably signing in.
     pub login_hint: Option<String>,

@@ -31,7 +31,15 @@ impl Acme {
             .filter(|scopes| !scopes.iter().any(|scope| ["openid", "offline_access"].contains(&scope.as_str())));
         let scopes = scopes.ok_or_else(|| refuse(400, "invalid_scope", "unknown, or one that needs the person"))?;
         let signed_in = SignedIn { session: String::new(), auth_time: desk.now(), acr: ACR[0] };
-        let login = details::Login { signed_in, nonce: None, aged: false, id_token_claims: vec![], userinfo_claims: vec![], hybrid: false };
+        let login = details::Login {
+            signed_in,
+            nonce: None,
+            aged: false,
+            id_token_claims: vec![],
+            intent: None,
+            userinfo_claims: vec![],
+            hybrid: false,
+        };
         let mut details = Details { login: Some(login), ..Details::default() };
         self.bind(ask, &mut details)?;
         let access = self.mint(desk, &call.origin, app, &details, &scopes)?;

@@ -98,7 +98,14 @@ pub(super) fn waiting_details(call: &Call) -> Result<Details, Reply> {
     let asked = authorization_details(field(call, "authorization_details"));
     let asked = asked.map_err(|why| refuse(400, "invalid_authorization_details", &why))?;
     let nobody = SignedIn { session: String::new(), auth_time: 0, acr: "" };
-    let login =
-        details::Login { signed_in: nobody, nonce: None, aged: true, id_token_claims: vec![], userinfo_claims: vec![], hybrid: false };
+    let login = details::Login {
+        signed_in: nobody,
+        nonce: None,
+        aged: true,
+        id_token_claims: vec![],
+        intent: None,
+        userinfo_claims: vec![],
+        hybrid: false,
+    };
     Ok(Details { login: Some(login), resources, authorization_details: asked, ..Details::default() })
 }

@@ -81,6 +81,13 @@ impl Fapi {
         fapi
     }
 
+    /// A login that a person agrees to one payment with: the ID token has to name it again.
+    fn for_a_payment(mut self) -> Self {
+        let claims = json!({ "id_token": { "openbanking_intent_id": { "value": "urn:bank:intent-1", "essential": true } } });
+        self.options.claims = Some(claims.to_string());
+        self
+    }
+
     async fn log_in(&self) -> Result<LoggedIn, Error> {
         let Rp { keyfob, settings, app, .. } = &self.rp;
         let redirect = Redirect::Uri(CALLBACK.to_owned());

@@ -123,3 +123,17 @@ async fn tokens_without_scopes_and_lifetime() {
     assert_eq!(tokens.scopes, ["openid", "profile"], "those that were asked for");
     assert_eq!(tokens.expires_at, None);
 }
+
+#[tokio::test]
+async fn a_login_for_a_payment() {
+    Fapi::one().await.for_a_payment().passes().await;
+}
+
+#[tokio::test]
+async fn another_payment() {
+    Fapi::one()
+        .await
+        .for_a_payment()
+        .refuses_the_answer(Flaw::IdTokenIntent, "\"openbanking_intent_id\" of the value that was asked for")
+        .await;
+}

@@ -135,3 +135,13 @@ async fn no_signature() {
 async fn an_audience_that_is_a_list() {
     Fapi::two().await.passes_with(Quirk::AudienceList).await;
 }
+
+#[tokio::test]
+async fn a_login_for_a_payment() {
+    Fapi::two().await.for_a_payment().passes().await;
+}
+
+#[tokio::test]
+async fn another_payment() {
+    Fapi::two().await.for_a_payment().refuses(Flaw::IdTokenIntent, "\"openbanking_intent_id\" of the value that was asked for").await;
+}
