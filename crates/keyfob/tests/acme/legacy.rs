@@ -31,7 +31,7 @@ async fn rfc6749_4_3_a_password_is_for_an_app_that_is_registered_for_it() {
             (Ok(logged_in), None) => {
                 assert_eq!((tokens(&logged_in.account).scopes.as_slice(), logged_in.id_token), (&["profile".to_owned()][..], None));
                 assert_eq!(house.session().await.get("/me").send().await.unwrap().status(), 200);
-                // Kept nowhere (§4.3): what comes next is by the refresh token.
+                // Kept nowhere (§4.3).
                 assert!(!serde_json::to_string(&house.account().await).unwrap().contains(WORD));
             }
             (Err(error), Some(refusal)) => {
