@@ -99,6 +99,7 @@ const SHOWN: [(&str, &[&str]); 5] = [
             "Entry",
             "Error",
             "Events",
+            "ImplicitLegacyLogin",
             "Keyfob",
             "LoggedIn",
             "Login",
@@ -107,6 +108,7 @@ const SHOWN: [(&str, &[&str]); 5] = [
             "MemoryStore",
             "Pending",
             "PendingDeviceLogin",
+            "PendingImplicitLegacyLogin",
             "PendingLogin",
             "Session",
             "Token",
@@ -385,6 +387,12 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
         let request = BackchannelRequest::new(Hint::Login("robin@sandbox.invalid".to_owned()), AccessRequest::scopes(["openid"]));
         let login = keyfob::login::BackchannelLogin::begin(&library.keyfob, &settings, &app, "asked", &request).await;
         all.hold("BackchannelLogin", login.expect("somebody is asked"));
+        let (place, back) = ("implicit", library::REDIRECT_URI);
+        let login = keyfob::login::ImplicitLegacyLogin::begin(&library.keyfob, &settings, &app, place, back, vec![]).await;
+        let login = login.expect("a URL");
+        all.learn(&login.stored());
+        all.hold("PendingImplicitLegacyLogin", login.stored());
+        all.hold("ImplicitLegacyLogin", login);
     }
     let login = library.begin(name).await;
     all.learn(&login.stored());

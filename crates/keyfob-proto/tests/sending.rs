@@ -332,6 +332,21 @@ fn a22_hybrid_requests_are_pushed_where_that_is_required() {
 }
 
 #[test]
+fn a22_an_implicit_request_is_pushed_as_any_other() {
+    let client = confidential(|flow| (flow.pushed, flow.pushed_required) = (Some(endpoint("https://login.example/par")), true));
+    let pushed = oauth2::legacy::push_implicit(&client, &request(), NOW, &Chance::new(1)).expect("a request");
+    assert_eq!(get(&form(pushed.request()), "response_type"), Some("token"));
+    let (url, pending) = pushed.receive(&answer(201, &json!({ "request_uri": "urn:x", "expires_in": 60 }))).expect("a name");
+    assert!(url.contains("request_uri=urn%3Ax") && !url.contains(pending.key().expose()), "{url}");
+    assert!(pending.began_at() == NOW && pending.expires_at() > NOW);
+    let back = format!("access_token=a&token_type=Bearer&iss={ISSUER}&state={}", pending.key().expose());
+    pending.receive(&client, Answer::Fragment(&back), NOW).expect("a token");
+    let without = confidential(|_| {});
+    let refused = oauth2::legacy::push_implicit(&without, &request(), NOW, &Chance::new(1));
+    assert!(matches!(refused, Err(Error::Misuse(_))));
+}
+
+#[test]
 fn a_signed_request_says_everything_inside_and_nothing_outside() {
     let client = confidential(|flow| flow.request_object = true).with_key(OURS.clone());
     let (url, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");

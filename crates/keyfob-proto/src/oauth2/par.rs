@@ -43,7 +43,7 @@ impl Client {
         self.pushed(request, hybrid.response_type(), HybridPending, now, entropy)
     }
 
-    fn pushed<P>(
+    pub(super) fn pushed<P>(
         &self,
         request: &AuthorizeRequest,
         response_type: ResponseType,
@@ -73,7 +73,7 @@ impl Client {
     }
 }
 
-/// A request that is being pushed, for a login that asks for a code, or for a hybrid one.
+/// A request that is being pushed, for a login that asks for a code, or for another that comes through the browser.
 #[derive(Debug)]
 pub struct PushedRequest<P = Pending> {
     client: Client,

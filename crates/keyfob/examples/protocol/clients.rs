@@ -16,6 +16,17 @@ use serde_json::json;
 use crate::Outcome;
 use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed, signer};
 
+/// Whoever has the program has whatever is in it, so it has no secret: a proof key says that one program began and ended the login (RFC 7636).
+pub(crate) async fn public() -> Outcome {
+    let metadata = Metadata { token_endpoint_auth_method: Some("none".to_owned()), ..Metadata::default() };
+    let house = House::new(App::public("mine"), metadata, Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    assert!(house.was_sent("/token", "client_id") && house.was_sent("/token", "code_verifier"));
+    assert!(!house.was_sent("/token", "client_secret") && !house.was_sent("/token", "client_assertion"));
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
 /// In the header, or in the body where the server takes only that.
 pub(crate) async fn secret() -> Outcome {
     for client_auth in [ClientAuth::Basic, ClientAuth::Post] {

@@ -1,12 +1,11 @@
 //! How tokens are come by.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keyfob::login::{client_credentials, exchanged, jwt_assertion, jwt_bearer, saml_assertion};
+use keyfob::login::{ImplicitLegacyLogin, client_credentials, exchanged, jwt_assertion, jwt_bearer, password_legacy, saml_assertion};
 use keyfob::proto::jose::{Algorithm, PrivateKey};
 use keyfob::proto::oauth2::assertion::bearer_assertion;
-use keyfob::proto::oauth2::legacy::{authorize_implicit, password};
 use keyfob::proto::oauth2::metadata::Preferences;
-use keyfob::proto::oauth2::{AccessRequest, AuthorizeRequest, BackchannelRequest, Client, Delivery, Hint, Hybrid};
+use keyfob::proto::oauth2::{AccessRequest, BackchannelRequest, Delivery, Hint, Hybrid};
 use keyfob::proto::{Answer, Secret};
 use keyfob::{BackchannelLogin, DeviceLogin, LoginOptions, OsEntropy};
 use keyfob_sandbox::Metadata;
@@ -157,28 +156,25 @@ pub(crate) async fn hybrid() -> Outcome {
     Ok(())
 }
 
-/// Legacy: no session has it. The core does, in a module whose name shows.
+/// Legacy, as its name says wherever it is called. The password is sent once and kept nowhere.
 pub(crate) async fn legacy_password() -> Outcome {
     let metadata = Metadata { grant_types: vec!["password".to_owned()], ..Metadata::default() };
     let house = House::new(confidential(), metadata, Preferences::default()).await?;
-    let client = Client::new(&house.settings, house.app.clone())?;
-    let word = Secret::new("robin-sandbox-password-not-real");
-    let exchange = password(&client, "robin", &word, &AccessRequest::scopes(["profile"]))?;
-    let answer = house.keyfob.exchange(exchange.request()).await?;
-    assert_eq!(tokens(&exchange.receive(&answer, house.keyfob.now())?.tokens).scopes, ["profile"]);
+    let (word, request) = (Secret::new("robin-sandbox-password-not-real"), AccessRequest::scopes(["profile"]));
+    password_legacy(&house.keyfob, &house.settings, &house.app, ACCOUNT, "robin", &word, &request).await?;
+    house.calls(ACCOUNT, "/me").await?;
     Ok(())
 }
 
 /// Legacy, too: the token comes through the browser, where others may see it.
 pub(crate) async fn legacy_implicit() -> Outcome {
     let metadata = Metadata { response_types: vec!["token".to_owned()], ..Metadata::default() };
-    let mut house = House::new(confidential(), metadata, Preferences::default()).await?;
-    house.flow().pushed = None;
-    let client = Client::new(&house.settings, house.app.clone())?;
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["profile".to_owned()], ..Default::default() };
-    let (url, pending) = authorize_implicit(&client, &request, house.keyfob.now(), &OsEntropy)?;
-    let back = house.visit(&url).await?;
-    let received = pending.receive(&client, Answer::Url(&back), house.keyfob.now())?;
-    assert_eq!(tokens(&received.tokens).scopes, ["profile"]);
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    let scopes = vec!["profile".to_owned()];
+    let login = ImplicitLegacyLogin::begin(&house.keyfob, &house.settings, &house.app, ACCOUNT, CALLBACK, scopes).await?;
+    let back = house.visit(login.url()).await?;
+    assert!(back.split_once('#').is_some_and(|(_, fragment)| fragment.contains("access_token=")));
+    login.finish(Answer::Url(&back)).await?;
+    house.calls(ACCOUNT, "/me").await?;
     Ok(())
 }

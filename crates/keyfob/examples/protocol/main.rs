@@ -53,6 +53,7 @@ macro_rules! items {
 items! {
     "OAuth 1.0a" {
         "A login and signed calls (three legs)", "RFC 5849 §2": oauth1::three_legs
+        "An app that signs with its secret and SHA-256 or SHA-512 (HMAC-SHA256, HMAC-SHA512)", "RFC 5849 §3.4.2, with other hashes": oauth1::hmac_sha2
         "An app that signs with an RSA key of its own: RSA-SHA256, RSA-SHA512, and RSA-SHA1 with the feature `rsa-sha1`", "RFC 5849 §3.4.3": oauth1::rsa_key
         "By a key that lives in an HSM or a key service", "RFC 5849 §3.4.3": oauth1::rsa_key_elsewhere
         "The same call again and again, prepared once", "RFC 5849 §3.4.1": oauth1::prepared
@@ -79,6 +80,7 @@ items! {
         "Legacy: a token through the browser (implicit)", "RFC 6749 §4.2": grants::legacy_implicit
     }
     "Who the app is" {
+        "By its id alone: a public client, which has no secret (`none`)", "RFC 6749 §2.1, RFC 7591 §2": clients::public
         "By its secret", "RFC 6749 §2.3.1": clients::secret
         "By its secret, unencoded (the deviation `basic-raw`)", "RFC 6749 §2.3.1": clients::raw_secret
         "By an assertion that its secret signs", "OpenID Connect Core §9, RFC 7523 §2.2": clients::secret_jwt
@@ -118,6 +120,7 @@ items! {
         "Who it is", "OpenID Connect Core §3.1.3.7": people::id_token
         "More about them", "OpenID Connect Core §5.3": people::userinfo
         "The same, signed", "OpenID Connect Core §5.3.2": people::signed_userinfo
+        "Claims that are asked for by name (`claims`)", "OpenID Connect Core §5.5": people::claims
         "What others have signed about them", "OpenID Connect Core §5.6.2": people::others_claims
         "Whether they are still signed in there", "OpenID Connect Session Management": people::still_signed_in
         "Logging out there, by the browser", "OpenID Connect RP-Initiated Logout": people::end_session

@@ -21,6 +21,16 @@ pub(crate) async fn three_legs() -> Outcome {
     Ok(())
 }
 
+/// RFC 5849 has SHA-1 alone. The server has to know the method, which is part of what is signed.
+pub(crate) async fn hmac_sha2() -> Outcome {
+    for method in [SignatureMethod::HmacSha256, SignatureMethod::HmacSha512] {
+        let house = House::oauth1(confidential(), Metadata::default(), |flow| flow.signature = method).await?;
+        house.log_in(LoginOptions::default()).await?;
+        house.calls(ACCOUNT, "/me").await?;
+    }
+    Ok(())
+}
+
 /// An app without a secret: the server has the public half of its key.
 pub(crate) async fn rsa_key() -> Outcome {
     let sha1 = cfg!(feature = "rsa-sha1").then_some(SignatureMethod::RsaSha1);

@@ -40,6 +40,18 @@ pub(crate) async fn signed_userinfo() -> Outcome {
     Ok(())
 }
 
+/// One by one, where a scope would bring more than is needed; for the ID token and for UserInfo apart.
+pub(crate) async fn claims() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    let claims = Some(r#"{"id_token":{"email":{"essential":true}},"userinfo":{"name":null}}"#.to_owned());
+    let options = LoginOptions { claims, ..LoginOptions::scopes(["openid"]) };
+    let id_token = house.log_in(options).await?.id_token.ok_or("an ID token")?;
+    assert!(id_token.claims.text("email").is_some() && id_token.claims.text("name").is_none());
+    let told = house.session(ACCOUNT).await?.userinfo().await?;
+    assert!(told.claims.text("name").is_some() && told.claims.text("email").is_none());
+    Ok(())
+}
+
 /// Of those whom *we* trust for it: anybody can sign.
 pub(crate) async fn others_claims() -> Outcome {
     let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;

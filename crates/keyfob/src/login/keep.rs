@@ -142,7 +142,7 @@ impl Place<'_> {
         self.write(self.before().await?, Grant::OneLegged, Vec::new(), received, None).await
     }
 
-    /// The same for an assertion that somebody else made, and that nobody keeps: the account goes on as one that was approved does.
+    /// The same for what is sent once and kept nowhere, somebody else's assertion or a password: the account goes on as one that was approved does.
     pub(super) async fn asserted(
         &self,
         app: &App,

@@ -8,7 +8,8 @@
 //!
 //! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] and [`BackchannelLogin`] need none here; [`client_credentials`] and
 //! [`jwt_bearer`] need no person; [`exchanged`] and [`token_exchange`]
-//! make an account of another one's token.
+//! make an account of another one's token. What is called legacy ([`password_legacy`], [`xauth_legacy`], [`ImplicitLegacyLogin`]) is for providers that offer
+//! nothing else (RFC 9700 §2.1.2, §2.4).
 
 mod approved;
 mod asserted;
@@ -19,6 +20,7 @@ mod client_credentials;
 mod decided;
 mod device;
 mod exchange;
+mod implicit_legacy;
 mod judge;
 mod jwt_bearer;
 mod keep;
@@ -38,11 +40,12 @@ pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
 pub use device::{Asked, DeviceLogin, PendingDeviceLogin};
 pub use exchange::{exchanged, token_exchange};
+pub use implicit_legacy::{ImplicitLegacyLogin, PendingImplicitLegacyLogin};
 pub use jwt_bearer::jwt_bearer;
 use keep::Place;
 pub use one_legged::one_legged;
 pub use options::LoginOptions;
-pub use password_legacy::xauth_legacy;
+pub use password_legacy::{password_legacy, xauth_legacy};
 pub use pending::Pending;
 
 use crate::account::{Account, AccountId, PendingLogin};

@@ -80,6 +80,8 @@ endpoints! {
     c6_a_signed_introspection => SignedIntrospection, "introspect-signed";
     /// OpenID Connect Core §5.3.2.
     c6_signed_userinfo => SignedUserInfo, "userinfo-signed";
+    /// RFC 7592 §2.1.
+    c6_a_registration_that_is_read => Reading, "client-to-read";
     /// RFC 7592 §2.2.
     c6_a_registration_that_is_changed => Management, "client";
     /// RFC 7592 §2.3.
@@ -94,6 +96,8 @@ endpoints! {
     c6_temporary_credentials => RequestToken, "request-token";
     /// RFC 5849 §2.3.
     c6_token_credentials => AccessToken, "access-token";
+    /// A name and a password in place of a verifier; no RFC has it.
+    c6_token_credentials_for_a_password => XAuth, "xauth";
     /// What all this is for.
     c17_a_call => Api, "api";
 }
@@ -200,14 +204,14 @@ pub fn good(endpoint: &str, base: &str) -> Good {
                 ],
             )
         }
-        "client" => Good::json(
+        "client" | "client-to-read" => Good::json(
             "client_id",
             &[
                 ("client_id", r#""registered-1""#),
                 ("redirect_uris", r#"["http://127.0.0.1/callback"]"#),
                 ("token_endpoint_auth_method", r#""none""#),
                 ("registration_access_token", r#""registration-2""#),
-                ("registration_client_uri", &format!(r#""{base}/client""#)),
+                ("registration_client_uri", &format!(r#""{base}/{endpoint}""#)),
             ],
         ),
         "resource" => {
@@ -235,7 +239,7 @@ pub fn good(endpoint: &str, base: &str) -> Good {
             "oauth_token",
             &[("oauth_token", r#""temporary-1""#), ("oauth_token_secret", r#""secret-1""#), ("oauth_callback_confirmed", r#""true""#)],
         ),
-        "access-token" => Good::form("oauth_token", &[("oauth_token", r#""access-2""#), ("oauth_token_secret", r#""secret-2""#)]),
+        "access-token" | "xauth" => Good::form("oauth_token", &[("oauth_token", r#""access-2""#), ("oauth_token_secret", r#""secret-2""#)]),
         "api" => Good::json("name", &[("name", r#""front door""#)]),
         "token-for-less" => {
             Good::json("access_token", &[("access_token", r#""access-2""#), ("token_type", r#""Bearer""#), ("scope", r#""read""#)])

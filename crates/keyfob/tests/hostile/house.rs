@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob::login::{client_credentials, jwt_bearer, saml_assertion, token_exchange};
+use keyfob::login::{client_credentials, jwt_bearer, password_legacy, saml_assertion, token_exchange, xauth_legacy};
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto};
 use keyfob::proto::oauth2::challenge::Challenges;
-use keyfob::proto::oauth2::legacy::password;
 use keyfob::proto::oauth2::metadata::{Metadata, Order};
-use keyfob::proto::oauth2::registration::{ClientMetadata, Registering, Registration};
+use keyfob::proto::oauth2::registration::ClientMetadata;
 use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint, LongLived, Renewal, TokenExchangeRequest, TokenType};
 use keyfob::proto::oidc::UserInfo;
 use keyfob::proto::{
@@ -41,11 +40,11 @@ pub fn secrets(endpoint: Endpoint) -> Vec<&'static str> {
         Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api | Endpoint::UserInfo | Endpoint::SignedUserInfo => {
             &[CLIENT_SECRET, ACCESS, REFRESH]
         }
-        Endpoint::TokenExchange | Endpoint::SignedIntrospection => &[CLIENT_SECRET, ACCESS],
+        Endpoint::TokenExchange | Endpoint::Introspection | Endpoint::SignedIntrospection => &[CLIENT_SECRET, ACCESS],
         Endpoint::SamlBearer => &[CLIENT_SECRET, ASSERTION],
-        Endpoint::Password => &[CLIENT_SECRET, PASSWORD],
+        Endpoint::Password | Endpoint::XAuth => &[CLIENT_SECRET, PASSWORD],
         // With a token of its own, and nothing else of ours.
-        Endpoint::Management | Endpoint::Deletion => &[REGISTRATION],
+        Endpoint::Reading | Endpoint::Management | Endpoint::Deletion => &[REGISTRATION],
         Endpoint::Claims => &[ACCESS],
         // Nobody says there who they are, so what they know of us they have from somewhere else.
         Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys | Endpoint::Resource | Endpoint::WebFinger => &[],
@@ -132,10 +131,6 @@ impl<'a> House<'a> {
         self.settings(|flow| (flow.issuer, flow.jwks) = (Some(self.good("issuer").to_string()), Some(self.good("claims-keys"))))
     }
 
-    fn client(&self, change: impl FnOnce(&mut oauth2::Settings)) -> oauth2::Client {
-        oauth2::Client::new(&self.settings(change), self.app()).unwrap()
-    }
-
     fn now(&self) -> Timestamp {
         self.keyfob.now()
     }
@@ -185,11 +180,7 @@ impl<'a> House<'a> {
                 });
                 DeviceLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", vec![]).await?.wait().await.map(drop)
             }
-            Endpoint::Introspection => {
-                let asking = self.client(|_| {}).introspect(&place, &secret, None)?;
-                let answer = self.keyfob.exchange(asking.request()).await?;
-                Ok(asking.receive(&answer, None).map(drop)?)
-            }
+            Endpoint::Introspection => self.keyfob.introspect(&self.settings(|_| {}), &self.app(), &place, &secret, None).await.map(drop),
             Endpoint::UserInfo => {
                 self.has_account(ISSUER).await;
                 let settings = self.settings(|flow| {
@@ -200,9 +191,8 @@ impl<'a> House<'a> {
                 self.keyfob.session(settings, self.app(), "pretend").await?.userinfo().await.map(drop)
             }
             Endpoint::Registration => {
-                let registering = Registering::new(&place, &ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"]), None)?;
-                let answer = self.keyfob.exchange(registering.request()).await?;
-                Ok(registering.receive(&answer).map(drop)?)
+                let server = self.server(place).await?;
+                self.keyfob.register_client(&server, &us(), None).await.map(drop)
             }
             Endpoint::Metadata => self.keyfob.metadata(place.as_str(), Order::OAuthFirst).await.map(drop),
             Endpoint::Backchannel => {
@@ -238,10 +228,9 @@ impl<'a> House<'a> {
                 saml_assertion(&self.keyfob, &settings, &self.app(), "pretend", &assertion, &request).await.map(drop)
             }
             Endpoint::Password => {
-                let client = self.client(|flow| flow.token = place);
-                let asking = password(&client, "robin", &Secret::new(PASSWORD), &AccessRequest::default())?;
-                let answer = self.keyfob.exchange(asking.request()).await?;
-                Ok(asking.receive(&answer, self.now()).map(drop)?)
+                let settings = self.settings(|flow| flow.token = place);
+                let (word, request) = (Secret::new(PASSWORD), AccessRequest::default());
+                password_legacy(&self.keyfob, &settings, &self.app(), "pretend", "robin", &word, &request).await.map(drop)
             }
             Endpoint::LongLived => {
                 let longer = LongLived { endpoint: place, grant_type: "exchange_token".to_owned() };
@@ -260,9 +249,11 @@ impl<'a> House<'a> {
                 self.has_account(self.good("issuer").as_str()).await;
                 self.keyfob.session(settings, self.app(), "pretend").await?.userinfo().await.map(drop)
             }
-            Endpoint::Management | Endpoint::Deletion => {
-                let (server, client) = self.registered(endpoint).await?;
+            Endpoint::Reading | Endpoint::Management | Endpoint::Deletion => {
+                let server = self.server(self.good(&format!("managed-{}.{}", self.case, endpoint.name()))).await?;
+                let client = self.keyfob.register_client(&server, &us(), None).await?.registration;
                 match endpoint {
+                    Endpoint::Reading => self.keyfob.read_client(&server, &client).await.map(drop),
                     Endpoint::Deletion => self.keyfob.delete_client(&server, &client).await,
                     _ => self.keyfob.update_client(&server, &client, &client.metadata).await.map(drop),
                 }
@@ -283,6 +274,10 @@ impl<'a> House<'a> {
             }
             Endpoint::RequestToken => self.log_in(&self.signed(place, self.good("access-token"))).await,
             Endpoint::AccessToken => self.log_in(&self.signed(self.good("request-token"), place)).await,
+            Endpoint::XAuth => {
+                let settings = self.signed(self.good("request-token"), place);
+                xauth_legacy(&self.keyfob, &settings, &self.app(), "pretend", "robin", &Secret::new(PASSWORD)).await.map(drop)
+            }
             Endpoint::Api => {
                 self.has_account(ISSUER).await;
                 let session = self.keyfob.session(self.settings(|_| {}), self.app(), "pretend").await?;
@@ -291,13 +286,11 @@ impl<'a> House<'a> {
         }
     }
 
-    /// A client of a good server, which manages its registration where the case is.
-    async fn registered(&self, endpoint: Endpoint) -> Result<(Metadata, Registration), Error> {
-        let place = self.good(&format!("managed-{}.{}", self.case, endpoint.name()));
-        let registering = Registering::new(&place, &ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"]), None)?;
-        let answer = self.keyfob.exchange(registering.request()).await?;
-        let server = self.keyfob.metadata(self.good("metadata").as_str(), Order::OAuthFirst).await?;
-        Ok((server, registering.receive(&answer)?.registration))
+    /// A good server, which registers clients there.
+    async fn server(&self, registration: Url) -> Result<Metadata, Error> {
+        let mut server = self.keyfob.metadata(self.good("metadata").as_str(), Order::OAuthFirst).await?;
+        server.registration_endpoint = Some(registration);
+        Ok(server)
     }
 
     /// A call whose answer is read as it comes, and no further than anybody wants to.
@@ -419,8 +412,23 @@ fn keeps_one(endpoint: Endpoint) -> bool {
     endpoint.is_polled()
         || matches!(
             endpoint,
-            Token | Keys | AccessToken | RequestToken | ClientCredentials | TokenExchange | JwtBearer | SamlBearer | LongLived
+            Token
+                | Keys
+                | AccessToken
+                | RequestToken
+                | XAuth
+                | Password
+                | ClientCredentials
+                | TokenExchange
+                | JwtBearer
+                | SamlBearer
+                | LongLived
         )
+}
+
+/// What is registered.
+fn us() -> ClientMetadata {
+    ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"])
 }
 
 /// Whose ID token the account was made with.

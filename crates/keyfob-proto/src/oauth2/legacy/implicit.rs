@@ -9,6 +9,7 @@ use crate::oauth2::authorize::{AuthorizeRequest, ResponseType};
 use crate::oauth2::client::Client;
 use crate::oauth2::hybrid::front_channel_tokens;
 use crate::oauth2::json_answer::Members;
+use crate::oauth2::par::PushedRequest;
 use crate::oauth2::pending::Pending;
 use crate::secret::SecretRef;
 use crate::time::Timestamp;
@@ -34,6 +35,20 @@ pub fn authorize_implicit(
     Ok((url, ImplicitPending(pending)))
 }
 
+/// The same by a request that is pushed (RFC 9126 §2.1), for a server that takes them.
+///
+/// # Errors
+///
+/// As [`authorize_implicit`] and [`Client::push`].
+pub fn push_implicit(
+    client: &Client,
+    request: &AuthorizeRequest,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<PushedRequest<ImplicitPending>, Error> {
+    client.pushed(request, ResponseType::Token, ImplicitPending, now, entropy)
+}
+
 /// An implicit login under way. Made to be stored, as [`Pending`] is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -48,6 +63,16 @@ impl ImplicitPending {
     /// The redirect URI that was sent.
     pub fn redirect_uri(&self) -> &str {
         self.0.redirect_uri()
+    }
+
+    /// When the login began.
+    pub fn began_at(&self) -> Timestamp {
+        self.0.began_at()
+    }
+
+    /// When the login ends unanswered.
+    pub fn expires_at(&self) -> Timestamp {
+        self.0.expires_at()
     }
 
     /// Judges what came back (§4.2.2): as [`Pending::verify`] does, and the token as one of the token endpoint. It may have been issued to

@@ -4,5 +4,5 @@
 mod implicit;
 mod password;
 
-pub use implicit::{ImplicitPending, authorize_implicit};
+pub use implicit::{ImplicitPending, authorize_implicit, push_implicit};
 pub use password::password;
