@@ -45,7 +45,7 @@ fn every_embedded_file_is_clean_and_named_as_its_provider() {
                 let read = catalogue.get(&provider.name).expect("it is embedded");
                 assert_eq!(format!("{read:?}"), format!("{provider:?}"), "{file}");
                 assert_eq!(
-                    keyfob_providers::doubts(&text, &file, "9999-12-31", |_| false)
+                    keyfob_providers::doubts(&text, &file, "9999-12-31", |_| false, Catalogue::embedded().names())
                         .into_iter()
                         .filter(|doubt| !doubt.message.contains("takes the place"))
                         .collect::<Vec<_>>(),

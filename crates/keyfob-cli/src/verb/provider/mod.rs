@@ -272,7 +272,8 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         Err(problems) => (None, problems),
     };
     let is_read = read.is_some();
-    problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d"), is_verb));
+    let today = moment::formatted(now(), "%Y-%m-%d");
+    problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, context.catalogue().names()));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
         Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),
