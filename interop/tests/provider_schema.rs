@@ -55,6 +55,10 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("\"https://höb.example/token\"", "a host in other letters"),
     ("{ x-token = \"x\" }", "whether a template has a place"),
     ("label = \"Key\", pattern = \"[a-z\",", "whether a regular expression is one"),
+    ("client_auth = \"signed-secret\"\nsigned_secret = { issuer = \"t\", audience = \"https://hub.example\" }", NAMES),
+    ("base_url = \"https://{api_key}.hub.example\"", NAMES),
+    ("\"https://{api_key}.hub.example/token\"", NAMES),
+    ("min = 255, max = 0", "whether one number is above another"),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";

@@ -66,22 +66,34 @@ pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&P
         return Ok(Given { app, scopes: Vec::new(), from: From::Sandbox });
     }
     // Nobody registers an app where there is nobody any more.
-    match has_ended(provider) {
-        Some((ended, note)) => Err(Card::usage(
-            ended,
-            note,
-            format!("whoever has an app of its time, and wants to try it: keyfob app add {0}, then keyfob login {0}", provider.name),
-        )),
+    match has_ended(provider, context) {
+        Some(Ended { told, note, instead }) => {
+            let instead = instead.map(|instead| format!("{instead}; ")).unwrap_or_default();
+            let old =
+                format!("whoever has an app of its time, and wants to try it: keyfob app add {0}, then keyfob login {0}", provider.name);
+            Err(Card::usage(told, note, format!("{instead}{old}")))
+        }
         None => fields.complete(context, From::Person).await,
     }
 }
 
-/// That a provider has ended, and what there is to say of it; `None` of one that is there, or whose end was announced and has not come.
-pub(crate) fn has_ended(provider: &Provider) -> Option<(String, String)> {
-    let Status::Retired { on, note, .. } = &provider.status else { return None };
+/// That a provider has ended, and what there is to say of it.
+pub(crate) struct Ended {
+    pub(crate) told: String,
+    pub(crate) note: String,
+    /// What took its place, with the command where that is known here.
+    pub(crate) instead: Option<String>,
+}
+
+/// `None` of a provider that is there, or whose end was announced and has not come.
+pub(crate) fn has_ended(provider: &Provider, context: &Context) -> Option<Ended> {
+    let Status::Retired { on, note, successor } = &provider.status else { return None };
     // Dates of this form are in the order of their letters.
-    (*on <= moment::formatted(now(), "%Y-%m-%d"))
-        .then(|| (format!("{} has ended, or was announced to end, on {on}", provider.title), note.clone()))
+    (*on <= moment::formatted(now(), "%Y-%m-%d")).then(|| Ended {
+        told: format!("{} has ended, or was announced to end, on {on}", provider.title),
+        note: note.clone(),
+        instead: successor.as_deref().map(|successor| context.in_its_place(successor)),
+    })
 }
 
 /// The fields of a provider's app, being gathered.

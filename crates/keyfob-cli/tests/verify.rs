@@ -56,10 +56,15 @@ async fn a_walk_reads_only_and_its_report_holds_nothing_of_the_person() {
     for (name, origin) in origins.iter().filter(|(name, _)| ["telldus", "netatmo"].contains(&name.as_str())) {
         house.file(&format!("config/providers/{name}.toml"), &format!("[origins]\n\"*\" = \"{origin}\"\n"));
     }
-    let telldus = house.good(&["provider", "verify", "telldus", "--live"]).await;
-    for line in
-        ["| login | done on ", "| action devices | ", " rows, ", "| ok |", "at http://127.0.0.1:", "A file of the user's own was read"]
-    {
+    let telldus = house.run(&["provider", "verify", "telldus", "--live"]).await.exits(1).stdout;
+    for line in [
+        "| login | done on ",
+        "| action devices | ",
+        " rows, ",
+        "| ok |",
+        "at http://127.0.0.1:",
+        "not verified by this: a file of the user's own moves the provider elsewhere",
+    ] {
         assert!(telldus.contains(line), "{line}: {telldus}");
     }
     assert!(!telldus.contains("turn-on") && !telldus.contains("verified ="), "{telldus}");
@@ -69,7 +74,10 @@ async fn a_walk_reads_only_and_its_report_holds_nothing_of_the_person() {
     assert!(names.len() > 2, "{devices}");
     assert!(!names.iter().any(|name| telldus.contains(name)), "{telldus}");
     let file = house.path("report.md").display().to_string();
-    house.good(&["provider", "verify", "netatmo", "--live", "-o", &file]).await;
+    house
+        .run(&["provider", "verify", "netatmo", "--live", "-o", &file])
+        .await
+        .fails(1, ["cannot verify netatmo", "moves the provider elsewhere", "take that file out"]);
     let netatmo = std::fs::read_to_string(&file).expect("a report");
     for line in ["| refresh | new tokens | ok |", "| action stations | "] {
         assert!(netatmo.contains(line), "{line}: {netatmo}");
@@ -114,7 +122,9 @@ async fn what_was_not_seen_is_not_certified() {
         _ => (200, r#"[{"other":1}]"#),
     };
     let house = house_at(&serve(things).await).await;
-    let report = house.good(&["provider", "verify", "hub", "--live"]).await;
+    let walked = house.run(&["provider", "verify", "hub", "--live"]).await;
+    let report = walked.stdout.clone();
+    walked.fails(1, ["cannot verify hub", "its login was not walked", "keyfob login hub"]);
     for line in
         ["| login | none: the tokens were imported on ", " | left out |", "| action things | 2 rows, 2 columns; nothing is in ID | ok |"]
     {
@@ -122,7 +132,10 @@ async fn what_was_not_seen_is_not_certified() {
     }
     // Tokens that were pasted say nothing of a login, whatever the API answers them.
     assert!(!report.contains("verified = ") && report.contains("The file is not verified by this: its login was not walked"), "{report}");
-    assert_eq!(house.json(&["provider", "verify", "hub", "--live"]).await["ok"], false);
+    let told = house.run(&["provider", "verify", "hub", "--live", "--json"]).await.exits(1);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    assert_eq!((&told["ok"], &told["mixed"]), (&false.into(), &false.into()));
+    assert!(told["missing"].as_str().is_some_and(|missing| missing.starts_with("its login was not walked")), "{told}");
     // Where the file itself says that tokens are made elsewhere there is no login to walk.
     let file = house.path("config/providers/hub.toml");
     let text = std::fs::read_to_string(&file).expect("the file");
@@ -135,7 +148,7 @@ async fn what_was_not_seen_is_not_certified() {
         &house,
         "[actions.none]\nabout = \"None\"\npath = \"/none\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",
     );
-    let report = house.good(&["provider", "verify", "hub", "--live"]).await;
+    let report = house.run(&["provider", "verify", "hub", "--live"]).await.exits(1).stdout;
     assert!(report.contains("| action none | 0 rows, 1 columns; so nothing was seen of what is in them | ok |"), "{report}");
     add(
         &house,
@@ -174,7 +187,7 @@ async fn an_action_that_wants_a_scope_says_which_login_asks_for_it() {
     let shown = house.good(&["provider", "show", "hub"]).await;
     assert!(shown.contains("Plans (needs --add-scope plans.read)"), "{shown}");
     assert_eq!(house.json(&["provider", "show", "hub"]).await["actions"][1]["scopes"], serde_json::json!(["plans.read"]));
-    let walked = house.run(&["provider", "verify", "hub", "--live"]).await.exits(0);
+    let walked = house.run(&["provider", "verify", "hub", "--live"]).await.exits(1);
     let left_out = "| action plans | refused, and the account is not known to have what it needs: plans.read | left out |";
     assert!(walked.stdout.contains(left_out), "{}", walked.stdout);
     assert!(walked.stderr.contains("keyfob login hub --add-scope plans.read"), "{}", walked.stderr);

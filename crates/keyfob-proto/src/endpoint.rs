@@ -34,6 +34,9 @@ impl Endpoint {
             return Err(wrong("a URL with a fragment"));
         }
         let uri: Uri = text.parse().map_err(|_| wrong("text that is no URL"))?;
+        if let Some(scheme) = uri.scheme_str().filter(|scheme| !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))) {
+            return Err(wrong(&format!("a URL of the scheme {}", crate::scrub::printable(scheme))));
+        }
         let origin = Origin::of(&uri).ok_or_else(|| wrong("a URL without scheme and host, or with user information"))?;
         match uri.scheme_str() {
             Some("https") => {}

@@ -66,7 +66,7 @@ impl Catalogue {
     pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
         self.providers.get(name).map(Entry::provider).ok_or_else(|| UnknownProvider {
             name: printable(name),
-            nearest: nearest::nearest(name, self.names()).map(str::to_owned),
+            nearest: nearest::nearest(name, self.names().chain(self.names_of_gone())).map(str::to_owned),
             gone: self.gone(name).map(Box::new),
         })
     }
@@ -82,7 +82,7 @@ impl Catalogue {
 
     /// All providers that have ended, by name.
     pub fn all_gone(&self) -> Vec<Gone> {
-        let names: BTreeSet<&str> = self.gone.keys().map(String::as_str).chain(RETIRED.iter().map(|(file, _)| stem(file))).collect();
+        let names: BTreeSet<&str> = self.names_of_gone().collect();
         names.into_iter().filter(|name| !self.providers.contains_key(*name)).filter_map(|name| self.gone(name)).collect()
     }
 
@@ -110,6 +110,10 @@ impl Catalogue {
     /// The names of all providers.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.providers.keys().map(AsRef::as_ref)
+    }
+
+    fn names_of_gone(&self) -> impl Iterator<Item = &str> {
+        self.gone.keys().map(String::as_str).chain(RETIRED.iter().map(|(file, _)| stem(file)))
     }
 
     /// What is wrong with the user's files.
@@ -209,9 +213,17 @@ pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
 }
 
 /// What is sound in a provider file and hardly meant, for whoever writes one: a day that has not come yet (`today` is `yyyy-mm-dd`), a scope that the
-/// file itself does not know, a parameter that goes nowhere, a name that `is_taken` (a command's). Such a file is used like any other.
-pub fn doubts(text: &str, file_name: &str, today: &str, is_taken: impl Fn(&str) -> bool) -> Vec<Problem> {
-    file::doubts(text, file_name, today, is_taken, base)
+/// file itself does not know, a parameter that goes nowhere, a name that `is_taken` (a command's), a successor that is none of the `known` providers. Such a
+/// file is used like any other.
+pub fn doubts<'a>(
+    text: &str,
+    file_name: &str,
+    today: &str,
+    is_taken: impl Fn(&str) -> bool,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Vec<Problem> {
+    let known: Vec<&str> = known.into_iter().collect();
+    file::doubts(text, file_name, today, is_taken, base, &known)
 }
 
 /// A provider file's bytes as text.

@@ -34,6 +34,7 @@ pub use action::{Action, ActionRequest, Unreadable};
 pub use actions::Actions;
 pub use batch::{Batch, BatchCall};
 pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts, text_of};
+pub use file::url_hint;
 pub use gone::Gone;
 pub use moment::{Day, Rfc3339};
 pub use nearest::nearest;

@@ -3,26 +3,32 @@
 /// The known name that is nearest to what was typed, if one is near enough to be what was meant: by edit distance, without regard
 /// to case; a beginning of three letters counts as near.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    all_nearest(typed, known).first().copied()
+}
+
+/// The same, and those that are as near.
+fn all_nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     const LONGEST: usize = 64;
     let typed: Vec<char> = typed.to_lowercase().chars().take(LONGEST).collect();
     let allowed = (typed.len() / 3).clamp(1, 4);
-    known
-        .into_iter()
-        .map(|name| {
-            let lower: Vec<char> = name.to_lowercase().chars().take(LONGEST).collect();
-            let begins = typed.len() >= 3 && lower.starts_with(&typed);
-            let distance = distance(&typed, &lower);
-            (if begins { distance.min(allowed) } else { distance }, !begins, name)
-        })
-        .filter(|&(distance, ..)| distance <= allowed)
-        .min_by_key(|&(distance, strange, name)| (distance, strange, name.len().abs_diff(typed.len())))
-        .map(|(.., name)| name)
+    let judged = known.into_iter().map(|name| {
+        let lower: Vec<char> = name.to_lowercase().chars().take(LONGEST).collect();
+        let begins = typed.len() >= 3 && lower.starts_with(&typed);
+        let distance = distance(&typed, &lower);
+        ((if begins { distance.min(allowed) } else { distance }, !begins, name.len().abs_diff(typed.len())), name)
+    });
+    let mut near: Vec<_> = judged.filter(|((distance, ..), _)| *distance <= allowed).collect();
+    let Some(best) = near.iter().map(|(how, _)| *how).min() else { return Vec::new() };
+    near.retain(|(how, _)| *how == best);
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// A hint that names the nearest name, or lists them all where they are few.
+/// A hint that names the nearest name, all that are as near, or lists them all where they are few.
 pub(crate) fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
-    if let Some(name) = nearest(typed, known.clone()) {
-        return Some(format!("did you mean \"{name}\"?"));
+    let near = all_nearest(typed, known.clone());
+    if !near.is_empty() {
+        let quoted: Vec<String> = near.iter().map(|name| format!("\"{name}\"")).collect();
+        return Some(format!("did you mean {}?", quoted.join(" or ")));
     }
     let all: Vec<&str> = known.into_iter().take(31).collect();
     (!all.is_empty() && all.len() <= 30).then(|| format!("known: {}", all.join(", ")))

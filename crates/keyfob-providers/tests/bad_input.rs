@@ -3,7 +3,7 @@
 mod mistakes;
 
 use keyfob_proto::oauth2::{ClientAuth, Dpop};
-use keyfob_providers::{Problem, check, doubts, text_of};
+use keyfob_providers::{Catalogue, Problem, check, doubts, text_of};
 use mistakes::{API, GOOD, MISTAKES};
 use proptest::prelude::*;
 
@@ -55,6 +55,7 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
         ("basic-raw", ClientAuth::BasicRaw),
         ("basic-secret", ClientAuth::BasicSecret),
         ("post", ClientAuth::Post),
+        // Its key is a field of the app's.
         ("signed-secret\"\nsigned_secret = { issuer = \"t\", audience = \"https://hub.example\" }\n#\"", ClientAuth::SignedSecret),
         ("client_secret_jwt", ClientAuth::SecretJwt),
         ("private_key_jwt", ClientAuth::PrivateKeyJwt),
@@ -67,6 +68,7 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
             &format!("client_auth = \"{word}\"\npar_required = true\nrequest_object = true\ndpop = true"),
             1,
         );
+        let text = text.replacen("fields = [", "fields = [{ name = \"private_key\", label = \"Key\", secret = true }, ", 1);
         let settings = check(&text, "hub.toml").unwrap_or_else(|wrong| panic!("{word}: {wrong:?}")).settings(&|_| None).expect("complete");
         let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
         assert_eq!(flow.client_auth, expected, "{word}");
@@ -142,7 +144,7 @@ fn a_key_that_is_there_twice_is_named_with_its_place() {
 #[test]
 fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
     let told = |text: &str, file: &str, today: &str| -> Vec<String> {
-        doubts(text, file, today, |name| name == "login")
+        doubts(text, file, today, |name| name == "login", Catalogue::embedded().names())
             .iter()
             .map(|doubt| format!("{doubt} | {}", doubt.hint.clone().unwrap_or_default()))
             .collect()
@@ -171,12 +173,14 @@ fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
 #[test]
 fn what_goes_nowhere_is_doubted() {
     let only = |text: &str, file: &str| {
-        let told = doubts(text, file, "2026-11-21", |name| name == "login");
+        let told = doubts(text, file, "2026-11-21", |name| name == "login", Catalogue::embedded().names());
         assert!(told.len() == 1 && told[0].hint.is_some(), "{told:?}");
         told[0].to_string()
     };
     let unused = GOOD.replacen("positional = true }, {", "positional = true }, { name = \"room\" }, {", 1);
     assert!(only(&unused, "hub.toml").contains("the parameter room of actions.things is used nowhere"));
+    let field = GOOD.replacen("fields = [", "fields = [{ name = \"room\", label = \"Room\" }, ", 1);
+    assert!(only(&field, "hub.toml").contains("the field room of client.fields is used nowhere"));
     let moved = GOOD.replacen(
         "keep = [",
         "origins = { \"https://hub.example\" = \"http://127.0.0.1:1\", \"https://hub.exmaple\" = \"http://127.0.0.1:1\" }\nkeep = [",
@@ -189,6 +193,51 @@ fn what_goes_nowhere_is_doubted() {
     assert!(only(GOOD, "netatmo.toml").contains("takes the place of the netatmo that comes with Keyfob"));
     let ended = "title = \"Hub\"\nstatus = \"retired\"\nabout = \"A hub.\"\nsources = []\nretired = { on = 2030-01-01, note = \"So.\" }\n";
     assert!(only(ended, "hub.toml").contains("retired.on is 2030-01-01, which has not come yet"));
+    let after = |successor: &str| ended.replace("2030-01-01", &format!("2020-01-01, successor = \"{successor}\""));
+    let told = doubts(&after("netamto"), "hub.toml", "2026-11-21", |_| false, Catalogue::embedded().names());
+    assert!(told.len() == 1 && told[0].message.contains("retired.successor is \"netamto\", and no provider"), "{told:?}");
+    assert!(told[0].hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean \"netatmo\"?")), "{told:?}");
+    for good in ["netatmo", "https://hub.example/new"] {
+        assert_eq!(doubts(&after(good), "hub.toml", "2026-11-21", |_| false, Catalogue::embedded().names()), [], "{good}");
+    }
+}
+
+/// What is told of a mistyped place is the whole mistake: to leave the parameter away that it means would be the wrong cure.
+#[test]
+fn a_mistyped_place_is_told_alone() {
+    let action = |lines: &str| {
+        format!(
+            "{GOOD}[actions.lamps]\nabout = \"Lamps\"\nmethod = \"POST\"\nacts = false\nparameters = [{{ name = \"room\", required = true }}]\n{lines}\n"
+        )
+    };
+    for lines in [
+        "path = \"/lamps/{romo}\"",
+        "path = \"/lamps\"\nquery = { room = \"{romo}\" }",
+        "path = \"/lamps\"\nform = { room = \"{romo}\" }",
+        "path = \"/lamps\"\nheaders = { x-room = \"{romo}\" }",
+        "path = \"/lamps\"\njson = { at = [{ rooms = \"{romo}\" }] }",
+    ] {
+        let told = problems(&action(lines));
+        assert!(told.len() == 1 && told[0].message.contains("the unknown name {romo}"), "{lines}: {told:?}");
+        assert_eq!(doubts(&action(lines), "hub.toml", "2026-11-21", |_| false, []), [], "{lines}");
+    }
+    let used = "path = \"/lamps/{user_id}\"";
+    let told = doubts(&action(used), "hub.toml", "2026-11-21", |_| false, []);
+    assert!(told.len() == 1 && told[0].message.contains("the parameter room of actions.lamps is used nowhere"), "{told:?}");
+}
+
+/// Calls that are signed with RSA take the app's own key.
+#[test]
+fn who_signs_with_rsa_has_a_field_for_the_key() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telldus.toml")).expect("text");
+    for method in ["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"] {
+        let text = text.replacen("\"HMAC-SHA1\"", &format!("\"{method}\""), 1).replace("telldus", "my-hub");
+        let told = check(&text, "my-hub.toml").map(|_| ()).expect_err(method);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].message.contains(&format!("oauth1.signature is \"{method}\"")), "{told:?}");
+        let with = text.replacen("fields = [", "fields = [{ name = \"private_key\", label = \"Key\", secret = true }, ", 1);
+        assert!(check(&with, "my-hub.toml").is_ok(), "{method}: {:?}", check(&with, "my-hub.toml"));
+    }
 }
 
 /// The user's file is the one that is wrong, and the one that is there.
@@ -552,6 +601,13 @@ fn what_is_wrong_says_what_to_write_instead() {
         (without("title = \"Hub\"\n"), "title is missing", "title = \"…\", what people call it"),
         (without("checked = 2026-11-21, "), "sources.checked is missing", "checked = 2026-11-21, the day on which you read the page"),
         (without("kind = \"oauth2\"\n"), "kind", "oauth1"),
+        (without("client_auth = \"post\"\n"), "oauth2.client_auth is missing", "add it: client_auth = \"post\", for example"),
+        (action("view = \"list\"\n"), "actions.lamps.path is missing", "add it: path = \"/lamps/{id}\", for example"),
+        (
+            without("[oauth2]\nclient_auth = \"post\"\nscopes = [\"read\"]\n"),
+            "oauth2 is missing",
+            "add it: a heading [oauth2], with a line",
+        ),
     ];
     for (text, message, hint) in cases {
         let problems = check(&text, "hub.toml").expect_err(message);

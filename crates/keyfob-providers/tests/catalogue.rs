@@ -45,7 +45,7 @@ fn every_embedded_file_is_clean_and_named_as_its_provider() {
                 let read = catalogue.get(&provider.name).expect("it is embedded");
                 assert_eq!(format!("{read:?}"), format!("{provider:?}"), "{file}");
                 assert_eq!(
-                    keyfob_providers::doubts(&text, &file, "9999-12-31", |_| false)
+                    keyfob_providers::doubts(&text, &file, "9999-12-31", |_| false, Catalogue::embedded().names())
                         .into_iter()
                         .filter(|doubt| !doubt.message.contains("takes the place"))
                         .collect::<Vec<_>>(),
@@ -91,6 +91,12 @@ fn who_has_ended_is_told_with_the_day_and_the_successor() {
         assert!(gone.successor.is_none_or(|name| catalogue.get(&name).is_ok()), "{}: a successor that is not there", gone.name);
         assert!(catalogue.names().all(|name| name != gone.name));
     }
+    for provider in catalogue.iter() {
+        let Status::Retired { successor: Some(name), .. } = &provider.status else { continue };
+        assert!(catalogue.get(name).is_ok(), "{}: a successor that is not there: {name}", provider.name);
+    }
+    // Who mistypes the name of one that has ended meant that one.
+    assert_eq!(catalogue.get("xero-oauth").expect_err("none").nearest.as_deref(), Some("xero-oauth1"));
     let unknown = catalogue.get("xero-oauth1").expect_err("it has ended");
     assert_eq!(unknown.to_string(), "Xero (OAuth 1.0a) has ended, on 2021-09-30");
     assert_eq!(unknown.gone.and_then(|gone| gone.successor).as_deref(), Some("xero"));
@@ -273,7 +279,7 @@ fn fitbit_is_said_without_an_if() {
     assert!(settings.retired.is_some_and(|note| note.contains("2026-11-02") && note.contains("Google Health API")));
     let Status::Retired { on, successor, .. } = provider("fitbit").status else { panic!("retired") };
     assert_eq!(on, "2026-11-02");
-    assert!(successor.is_some());
+    assert_eq!(successor.as_deref(), Some("google-health"));
 }
 
 /// Of the two that nothing renews: a token that was taken back, and not a signature that is wrong.
@@ -487,4 +493,12 @@ fn names_that_are_missing_are_shown_as_nothing() {
         let half = shown(json!({ (first): "Ada", (last): null }));
         assert!(half.contains("Ada") && !half.contains("null"), "{name}: {half}");
     }
+}
+
+/// Where one app is everybody's, the field itself says which: it is where people look for what to type.
+#[test]
+fn an_app_that_is_everybodys_is_said_where_it_is_asked_for() {
+    let tado = provider("tado");
+    let help = &tado.client.field("client_id").expect("a field").help;
+    assert!(help.contains("1bb50063-6b0c-4d11-bd99-387f4a91cc46") && tado.client.register_help.contains("everybody's"), "{help}");
 }

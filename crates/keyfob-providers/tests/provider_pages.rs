@@ -2,21 +2,38 @@
 //!
 //! `KEYFOB_WRITE_DOCS=1 cargo test -p keyfob-providers --test provider_pages` writes them anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keyfob_proto::Flow;
 use keyfob_providers::{Action, Catalogue, Confidence, Kind, Provider, Status};
 
 const MADE: &str = "<!-- Made by crates/keyfob-providers/tests/provider_pages.rs of the provider's file: do not change it here. -->";
+
+#[test]
+fn a_page_says_what_can_be_done_and_how_its_file_was_checked() {
+    let catalogue = Catalogue::embedded();
+    let of = |name: &str| page(catalogue.get(name).expect("a provider"), &catalogue);
+    assert!(of("apple").contains("keyfob login apple\n```"), "there is no API to call: {}", of("apple"));
+    assert!(of("xing").contains("keyfob get xing /\n```"));
+    assert!(of("ebay").contains("by an independent client: requests-oauthlib; not verified live."), "{}", of("ebay"));
+    assert!(of("apple").contains("Checked by an imitation made of this file; not verified live."));
+    for (ended, after) in [("fitbit", "In its place: [Google Health](google-health.md)."), ("openstreetmap-oauth1", "(openstreetmap.md)")] {
+        assert!(of(ended).contains(after), "{}", of(ended));
+    }
+    let index = index(&catalogue);
+    assert!(index.contains("`keyfob provider list --search WORDS`") && index.contains("\n## N\n\n| name |"), "{index}");
+    assert_eq!(index.matches("\n| `").count(), catalogue.names().count() + catalogue.all_gone().len(), "each once");
+}
 
 #[test]
 fn every_provider_has_its_page_and_the_index_names_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").join("docs/providers");
     let catalogue = Catalogue::embedded();
     let mut pages: BTreeMap<PathBuf, String> =
-        catalogue.iter().map(|provider| (folder.join(format!("{}.md", provider.name)), page(provider))).collect();
+        catalogue.iter().map(|provider| (folder.join(format!("{}.md", provider.name)), page(provider, &catalogue))).collect();
     pages.insert(folder.join("README.md"), index(&catalogue));
     if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
         let _ = fs::remove_dir_all(&folder);
@@ -38,11 +55,11 @@ fn every_provider_has_its_page_and_the_index_names_it() {
 fn index(catalogue: &Catalogue) -> String {
     let mut page = format!(
         "# Providers\n\n{}\n\n\
-         To search them: `keyfob provider list --search lamps`, or the search field under *Connect* in the web app. `keyfob provider show NAME` says the same\n\
+         To search them: `keyfob provider list --search WORDS` looks through names, titles, protocols and actions\n\
+         (`lamps`, `oauth2 sleep`), and so does the search field under *Connect* in the web app. `keyfob provider show NAME` says the same\n\
          as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
          [provider-files.md](../provider-files.md).\n\n\
-         All of them are in this table, by the name that is typed, also those that have ended: the browser's search finds one.\n\n\
-         | name | provider | what it is | protocol | actions | |\n|---|---|---|---|---|---|\n",
+         All of them are here, by the first letter of the name that is typed, also those that have ended.\n",
         MADE.replace("the provider's file", "the providers' files")
     );
     let mut rows = BTreeMap::new();
@@ -61,34 +78,62 @@ fn index(catalogue: &Catalogue) -> String {
         let row = format!("{} | {} | | | ended {}, see below", cell(&gone.title), cell(&gone.about), gone.on);
         rows.insert(gone.name.clone(), row);
     }
+    let initial = |name: &str| name.chars().next().map(|letter| letter.to_ascii_uppercase());
+    let initials: BTreeSet<char> = rows.keys().filter_map(|name| initial(name)).collect();
+    let links: Vec<String> = initials.iter().map(|letter| format!("[{letter}](#{})", letter.to_ascii_lowercase())).collect();
+    write!(page, "\n{} · [ended](#ended)\n", links.join(" · ")).expect("text");
+    let mut under = None;
     for (name, row) in rows {
+        let letter = initial(&name);
+        if under != letter {
+            let heading = letter.map(String::from).unwrap_or_default();
+            write!(page, "\n## {heading}\n\n| name | provider | what it is | protocol | actions | |\n|---|---|---|---|---|---|\n")
+                .expect("text");
+            under = letter;
+        }
         writeln!(page, "| `{name}` | {row} |").expect("text");
     }
     page.push_str("\n## Ended\n\nNobody can log in to these any more; `keyfob login NAME` says the same.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
     for gone in catalogue.all_gone() {
-        let successor = gone.successor.map(|name| format!("[{name}]({name}.md)")).unwrap_or_default();
+        let successor = gone.successor.map(|successor| linked(&successor, catalogue)).unwrap_or_default();
         writeln!(page, "| {} (`{}`) | {} | {} | {successor} |", cell(&gone.title), gone.name, gone.on, cell(&gone.note)).expect("text");
     }
     page.push_str("\nThese have ended, too, and have files of what they were, which the sandbox plays. `keyfob login NAME` says so first.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
     for provider in catalogue.iter() {
         let Status::Retired { on, successor, note } = &provider.status else { continue };
-        let successor = successor.as_deref().unwrap_or_default();
+        let successor = successor.as_ref().map(|successor| linked(successor, catalogue)).unwrap_or_default();
         let (title, name) = (cell(&provider.title), &provider.name);
-        writeln!(page, "| [{title}]({name}.md) (`{name}`) | {on} | {} | {} |", cell(note), cell(successor)).expect("text");
+        writeln!(page, "| [{title}]({name}.md) (`{name}`) | {on} | {} | {} |", cell(note), cell(&successor)).expect("text");
     }
     page
 }
 
-fn page(provider: &Provider) -> String {
+/// What took the place of one that has ended: a provider's page, or one elsewhere.
+fn linked(successor: &str, catalogue: &Catalogue) -> String {
+    match catalogue.get(successor) {
+        Ok(provider) => format!("[{}]({}.md)", provider.title, provider.name),
+        Err(_) => format!("<{successor}>"),
+    }
+}
+
+/// Which checks of the file there are: `keyfob provider show` says the same, but for the one that all have.
+fn checked(provider: &Provider) -> String {
+    let client = provider.independent_client.iter().map(|client| format!(", by an independent client: {client}"));
+    let live = provider.verified.as_ref().map_or_else(|| "; not verified live".to_owned(), |day| format!(", and verified live on {day}"));
+    format!("Checked by an imitation made of this file{}{live}.", client.collect::<String>())
+}
+
+fn page(provider: &Provider, catalogue: &Catalogue) -> String {
     let mut page = format!("# {}\n\n{MADE}\n\n{}\n\n", provider.title, provider.about);
     if let Status::Retired { on, successor, note } = &provider.status {
-        let successor = successor.as_ref().map(|name| format!(" In its place: {name}.")).unwrap_or_default();
+        let successor = successor.as_ref().map(|successor| format!(" In its place: {}.", linked(successor, catalogue))).unwrap_or_default();
         write!(page, "**Retired on {on}.** {note}{successor}\n\n").expect("text");
     }
     write!(page, "Protocol: {}.", protocol(provider)).expect("text");
     if let Some(url) = &provider.homepage {
         write!(page, " Home page: <{url}>.").expect("text");
     }
+    write!(page, "\n\n{} [What that proves](../catalogue.md).", checked(provider)).expect("text");
     page.push_str("\n\n## What to register\n\n");
     page.push_str(&register(provider));
     if let Some(import) = &provider.import {
@@ -149,20 +194,32 @@ fn register(provider: &Provider) -> String {
     text
 }
 
+/// Whether there is something to call. Where calls would go to the issuer itself, and nobody knows of any, an ID token is all that a login is for.
+fn has_api(provider: &Provider) -> bool {
+    let settings = provider.settings(&|_| Some("x".to_owned()));
+    let issuer = settings.ok().and_then(|settings| match settings.flow {
+        Flow::OAuth2(flow) => flow.issuer,
+        _ => None,
+    });
+    let api = provider.endpoints().into_iter().find(|(what, _)| *what == "api").map(|(_, url)| url);
+    !provider.actions.is_empty() || issuer.is_none() || issuer != api
+}
+
 /// Keep the app, log in, and use it.
 fn commands(provider: &Provider) -> String {
     let name = &provider.name;
     let used = match provider.overview().next() {
-        Some(action) => format!("keyfob {name} {}", action.name),
-        None => format!("keyfob get {name} /"),
+        Some(action) => format!("keyfob {name} {}\n", action.name),
+        None if has_api(provider) => format!("keyfob get {name} /\n"),
+        None => String::new(),
     };
     if provider.status == Status::Sandbox {
-        return format!("keyfob sandbox &\nkeyfob --sandbox login {name}\nkeyfob --sandbox {}\n", &used["keyfob ".len()..]);
+        return format!("keyfob sandbox &\nkeyfob --sandbox login {name}\nkeyfob --sandbox {}", used.trim_start_matches("keyfob "));
     }
     if provider.import.is_some() {
-        return format!("keyfob app add {name}\nkeyfob import {name}\n{used}\n");
+        return format!("keyfob app add {name}\nkeyfob import {name}\n{used}");
     }
-    format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
+    format!("keyfob app add {name}\nkeyfob login {name}\n{used}")
 }
 
 fn action(action: &Action, asked_for: &[String]) -> String {

@@ -147,8 +147,7 @@ impl Context {
         catalogue.get(name).map_err(|unknown| {
             if let Some(gone) = &unknown.gone {
                 let next = match &gone.successor {
-                    Some(name) if catalogue.get(name).is_ok() => format!("what took its place: keyfob login {name}"),
-                    Some(page) => format!("what took its place: {page}"),
+                    Some(successor) => self.in_its_place(successor),
                     None => "nothing that is known here took its place; keyfob provider list shows what there is".to_owned(),
                 };
                 return Card::usage(unknown.to_string(), gone.note.clone(), next);
@@ -166,6 +165,12 @@ impl Context {
             };
             Card::usage(unknown.to_string(), why, next)
         })
+    }
+
+    /// What took the place of a provider that has ended: a provider's name, or a page.
+    pub(crate) fn in_its_place(&self, successor: &str) -> String {
+        let command = if self.catalogue().get(successor).is_ok() { "keyfob login " } else { "" };
+        format!("what took its place: {command}{successor}")
     }
 
     /// The provider that the first word of a short form means; what it means otherwise may be a verb that was mistyped.

@@ -87,7 +87,7 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     if method.is_safe() && !matches!(body, CallBody::None) {
         reader.problem(table.place, format!("{method} with a body"), Some("method = \"POST\"?".to_owned()));
     }
-    let call = Call { method, path: path?, query, headers: headers(reader, table.pairs("headers"), &names, more), body };
+    let headers = headers(reader, table.pairs("headers"), &names, more);
     let shown = Shown {
         view: table.word("view", &[("list", View::List), ("details", View::Details)]).unwrap_or_default(),
         rows: table.text("rows").and_then(|text| expression(reader, &text, &own)),
@@ -95,7 +95,9 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         links: table.tables("links").into_iter().filter_map(|link| self::link(link, known, &own)).collect(),
     };
     let page = table.table("page").and_then(|page| self::page(page, &own));
+    // Only now: a path that is missing is told there.
     table.finish();
+    let call = Call { method, path: path?, query, headers, body };
     let kept = keep.to_vec();
     Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, scopes, call, shown, page, kept })
 }
@@ -147,7 +149,8 @@ fn end_of_text(quoted: &str) -> usize {
     quoted.len()
 }
 
-fn parameter_names(action: &Node) -> Vec<&str> {
+/// What an action can be told, as the file has it.
+pub(super) fn parameter_names(action: &Node) -> Vec<&str> {
     let Some(Content::Array(parameters)) = action.get("parameters").map(|node| &node.value) else { return Vec::new() };
     let names = parameters.iter().filter_map(|parameter| match parameter.get("name").map(|node| &node.value) {
         Some(Content::Text(name)) => Some(name.as_str()),
@@ -229,16 +232,22 @@ fn kind(table: &Table<'_>) -> ParameterKind {
     };
     let choices = |needed: bool| {
         let choices = table.strings("choices");
-        if needed && choices.is_empty() {
+        if needed && table.is_left_out("choices") {
             table.missing("choices");
         }
         choices
     };
     match names[at] {
         "integer" => {
-            ParameterKind::Integer { min: table.integer("min", i64::MIN, i64::MAX), max: table.integer("max", i64::MIN, i64::MAX) }
+            let (min, max) = (table.integer("min", i64::MIN, i64::MAX), table.integer("max", i64::MIN, i64::MAX));
+            in_order(table, min, max);
+            ParameterKind::Integer { min, max }
         }
-        "number" => ParameterKind::Number { min: table.float("min"), max: table.float("max") },
+        "number" => {
+            let (min, max) = (table.float("min"), table.float("max"));
+            in_order(table, min, max);
+            ParameterKind::Number { min, max }
+        }
         "flag" => ParameterKind::Flag {
             yes: table.text("yes").map_or_else(|| "true".to_owned(), |text| text.value),
             no: table.text("no").map_or_else(|| "false".to_owned(), |text| text.value),
@@ -261,6 +270,16 @@ fn kind(table: &Table<'_>) -> ParameterKind {
             }
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
         }
+    }
+}
+
+/// Where the least is above the most, nothing can be said.
+fn in_order<T: PartialOrd + std::fmt::Display>(table: &Table<'_>, min: Option<T>, max: Option<T>) {
+    if let (Some(min), Some(max), Some(node)) = (min, max, table.get("min"))
+        && min > max
+    {
+        let hint = format!("min is the least that is taken, and max the most: min = {max}, max = {min}");
+        table.reader.problem(node.place, format!("min is {min}, and max is {max}: no value is between them"), Some(hint));
     }
 }
 

@@ -1,7 +1,9 @@
 //! What can be read, and is hardly meant. It takes no provider away from whoever has such a file: `provider check` tells it to whoever writes one.
 
-use keyfob_proto::Origin;
+use keyfob_proto::scrub::printable;
+use keyfob_proto::{Origin, Template};
 
+use super::action::parameter_names;
 use super::document::{Content, Node};
 use super::reader::Reader;
 use crate::nearest;
@@ -27,7 +29,8 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
         let hint = "leave it away: a space is written as + there, and a + as %2B".to_owned();
         reader.problem(separator.place, "oauth2.scope_separator is \"+\", which is sent as %2B", Some(hint));
     }
-    unused_parameters(reader, own);
+    unused_parameters(reader, own, below);
+    unused_fields(reader, own, below);
     strange_origins(reader, own, below);
     let known: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(scopes).collect();
     // A file may know none; one that knows some is asked about the others.
@@ -50,6 +53,19 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
     }
 }
 
+/// That what took the place of one that has ended is nothing that anybody finds.
+pub(super) fn successor(reader: &Reader<'_>, own: &Node, known: &[&str]) {
+    let Some(Node { value: Content::Text(name), place }) = own.get("retired").and_then(|retired| retired.get("successor")) else { return };
+    if known.contains(&name.as_str()) || name.starts_with("https://") || name.starts_with("http://") {
+        return;
+    }
+    let hint = match nearest::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"? Otherwise a page: successor = \"https://…\""),
+        None => "a provider's name, as keyfob provider list has it, or a page: successor = \"https://…\"".to_owned(),
+    };
+    reader.problem(*place, format!("retired.successor is \"{}\", and no provider has this name", printable(name)), Some(hint));
+}
+
 /// That a file has a name by which nobody reaches it, or takes the place of one that comes with the program.
 pub(super) fn name(reader: &Reader<'_>, own: &Node, name: &str, is_taken: bool, is_in_the_place: bool) {
     let place = own.get("name").map_or(own.place, |node| node.place);
@@ -64,11 +80,42 @@ pub(super) fn name(reader: &Reader<'_>, own: &Node, name: &str, is_taken: bool, 
     }
 }
 
+/// Fields of the app that nothing in the file names, and that no protocol has.
+fn unused_fields(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
+    const OF_APPS: [&str; 6] = ["client_id", "client_secret", "redirect_uri", "private_key", "private_key_id", "scope"];
+    let used: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(words).collect();
+    for field in own.get("client").and_then(|client| client.get("fields")).into_iter().flat_map(texts) {
+        let Some(Node { value: Content::Text(name), place }) = field.get("name") else { continue };
+        let place_of = format!("{{{name}}}");
+        let is_used = OF_APPS.contains(&name.as_str()) || used.iter().any(|text| text.contains(&place_of));
+        // What is told of a mistyped place is the whole mistake.
+        let is_near = || {
+            used.iter()
+                .filter_map(|text| Template::parse(text).ok())
+                .any(|template| template.names().any(|used| nearest::nearest(used, [name.as_str()]).is_some()))
+        };
+        if !is_used && !is_near() {
+            let hint = format!(
+                "put {place_of} where it belongs: an address, api.headers or api.query; or leave the field away, and nobody is asked for it"
+            );
+            reader.problem(*place, format!("the field {name} of client.fields is used nowhere"), Some(hint));
+        }
+    }
+}
+
 /// Parameters that are asked for and go nowhere.
-fn unused_parameters(reader: &Reader<'_>, own: &Node) {
+fn unused_parameters(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
+    let kept: Vec<&str> = [Some(own), below].into_iter().flatten().filter_map(|file| file.get("keep")).flat_map(words).collect();
     for (action, node) in members(own.get("actions")) {
         let used: Vec<&str> =
-            members(Some(node)).filter(|(key, _)| !["parameters", "about"].contains(key)).flat_map(|(_, node)| all_texts(node)).collect();
+            members(Some(node)).filter(|(key, _)| !["parameters", "about"].contains(key)).flat_map(|(_, node)| words(node)).collect();
+        // What is told of a mistyped place is the whole mistake: the parameter that it means is not to be left away.
+        let parameters = parameter_names(node);
+        let is_known = |name: &str| parameters.contains(&name) || kept.contains(&name);
+        let places = ["path", "query", "form", "json", "headers"].into_iter().filter_map(|key| node.get(key)).flat_map(words);
+        if places.into_iter().any(|text| !Template::parse(text).is_ok_and(|template| template.names().all(is_known))) {
+            continue;
+        }
         for parameter in node.get("parameters").into_iter().flat_map(texts) {
             let Some(Node { value: Content::Text(name), place }) = parameter.get("name") else { continue };
             let place_of = format!("{{{name}}}");
@@ -93,7 +140,7 @@ fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
         file.get("endpoints").into_iter().chain(elsewhere)
     });
     let mut known = Vec::new();
-    for address in places.flat_map(all_texts).filter(|text| text.contains("://") || text.starts_with('{')) {
+    for address in places.flat_map(words).filter(|text| text.contains("://") || text.starts_with('{')) {
         let host = address.split_once("://").map_or(address, |(_, rest)| rest);
         if host.split('/').next().is_some_and(|host| host.contains('{')) {
             return;
@@ -111,9 +158,15 @@ fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
 }
 
 /// Every text in it, however deep.
-fn all_texts(node: &Node) -> Vec<&str> {
+fn words(node: &Node) -> Vec<&str> {
+    let texts = all_texts(node).into_iter();
+    texts.filter_map(|node| if let Content::Text(text) = &node.value { Some(text.as_str()) } else { None }).collect()
+}
+
+/// The same with their places.
+pub(super) fn all_texts(node: &Node) -> Vec<&Node> {
     match &node.value {
-        Content::Text(text) => vec![text],
+        Content::Text(_) => vec![node],
         Content::Array(items) => items.iter().flat_map(all_texts).collect(),
         Content::Table(members) => members.iter().flat_map(|(_, node)| all_texts(node)).collect(),
         _ => Vec::new(),

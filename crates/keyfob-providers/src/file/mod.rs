@@ -11,6 +11,7 @@ mod action;
 mod client;
 mod document;
 mod doubts;
+mod fields;
 mod gone;
 mod oauth2;
 mod protocol;
@@ -32,8 +33,9 @@ use document::{Content, Files, Node};
 pub(crate) use document::{LARGEST, position};
 #[cfg(test)]
 use oauth2::{OF_AUTHORIZE, OF_TOKEN};
+pub use reader::url_hint;
 #[cfg(test)]
-use reader::BELONGS;
+use reader::{BELONGS, EXAMPLES};
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
 /// `known` are the names that it has, to say which was meant.
@@ -104,6 +106,7 @@ pub(crate) fn doubts(
     today: &str,
     is_taken: impl Fn(&str) -> bool,
     base: impl Fn(&str) -> Option<(String, String)>,
+    known: &[&str],
 ) -> Vec<Problem> {
     let mut files = Files::default();
     let Ok(own) = files.read(file_name, text) else { return Vec::new() };
@@ -114,6 +117,7 @@ pub(crate) fn doubts(
     let below = below.and_then(|(name, text)| files.read(&name, &text).ok());
     let reader = reader::Reader::new(&files);
     doubts::look(&reader, &own, below.as_ref(), today);
+    doubts::successor(&reader, &own, known);
     doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place);
     reader.into_problems()
 }

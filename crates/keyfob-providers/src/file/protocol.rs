@@ -204,9 +204,8 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
         let hint = "what every call has in its query stands in [api]: query = { … }; a call's path is put behind the base URL".to_owned();
         api.reader.problem(*place, "api.base_url with a query", Some(hint));
     }
-    let written = api.texts("hosts");
     let mut hosts = Vec::new();
-    for text in &written {
+    for text in api.texts("hosts") {
         match HostPattern::parse(&text.value) {
             Ok(host) => hosts.push(host),
             Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), Some(A_HOST.to_owned())),
@@ -222,7 +221,7 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
             let message = format!("api.base_url has a host that the login says ({}), and there is no api.hosts", said.join(", "));
             api.reader.problem(place, message, Some(hint));
         }
-        (true, Some(node)) if written.is_empty() => {
+        (true, Some(node)) if api.is_left_out("hosts") => {
             api.reader.problem(node.place, "api.hosts is empty", Some("hosts = [\"*.hub.example\"]".to_owned()))
         }
         (false, Some(node)) => {
@@ -373,7 +372,7 @@ fn periods(table: &Table<'_>) -> Vec<u32> {
             }
         }
     }
-    if table.array("periods").is_empty() && matches!(node.value, Content::Array(_)) {
+    if table.is_left_out("periods") {
         table.reader.problem(node.place, "api.limits.periods is empty", None);
     }
     if table.get("reset").is_some() {
@@ -466,7 +465,7 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
                 ),
             }
         }
-        if statuses.is_empty() && table.array("status").is_empty() {
+        if table.is_left_out("status") {
             table.missing("status");
         }
         let pointer = table.text("pointer");

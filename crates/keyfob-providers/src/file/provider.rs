@@ -4,7 +4,7 @@ use keyfob_proto::{Deviation, Endpoint, Origin, Settings};
 
 use super::document::{Content, Node};
 use super::reader::{Reader, Table, Text, url_hint};
-use super::{action, client, protocol};
+use super::{action, client, fields, protocol};
 use crate::nearest;
 use crate::provider::{ClientHelp, Confidence, Import, Kind, Moves, Provider, Source, Status};
 
@@ -37,6 +37,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let import = import(&top);
 
     let client = client::read(&top);
+    fields::own_key(top.reader, tree, &client);
+    fields::no_secret_in_a_host(top.reader, tree, &client);
     let keep = keep(&top, &client);
     let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
@@ -121,7 +123,7 @@ pub(super) fn status(top: &Table<'_>) -> Option<Status> {
 
 pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
     let tables = top.tables("sources");
-    if tables.is_empty() {
+    if top.is_left_out("sources") {
         let hint = "sources = [{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"endpoints\" }]";
         top.reader.problem(top.place, "sources is missing: every file says where its facts come from", Some(hint.to_owned()));
     }
@@ -136,7 +138,7 @@ pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
             let confidence = table
                 .required("confidence")
                 .and_then(|text| table.reader.word(&text, "verified, inferred or assumed for confidence", Confidence::ALL));
-            let about = table.text("about").map_or_else(String::new, |text| text.value);
+            let about = table.get("about").and_then(|_| table.required("about")).map_or_else(String::new, |text| text.value);
             table.finish();
             Some(Source { url: url?.value, checked: checked?, confidence: confidence?, about })
         })

@@ -64,11 +64,15 @@ impl<'a> Reader<'a> {
         match &node.value {
             Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
             other => {
-                let hint = format!("text stands in quotes: {} = \"…\"", last(name));
-                self.problem(node.place, format!("expected a string for {name}, found {}", other.kind()), Some(hint));
+                self.no_text(name, node.place, other, &format!("{} = \"…\"", last(name)));
                 None
             }
         }
+    }
+
+    fn no_text(&self, name: &str, place: Place, found: &Content, example: &str) {
+        let message = format!("expected a string for {name}, found {}", found.kind());
+        self.problem(place, message, Some(format!("text stands in quotes: {example}")));
     }
 
     /// One of some words.
@@ -295,8 +299,20 @@ impl<'r> Table<'r> {
         }
     }
 
+    /// Whether an array says nothing. One of a wrong type is there, and told as that.
+    pub(crate) fn is_left_out(&self, key: &'static str) -> bool {
+        self.get(key).is_none_or(|node| matches!(&node.value, Content::Array(items) if items.is_empty()))
+    }
+
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
-        self.array(key).iter().filter_map(|node| self.reader.text(&self.path(key), node)).collect()
+        let text = |node: &Node| match &node.value {
+            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
+            other => {
+                self.reader.no_text(&self.path(key), node.place, other, &format!("{key} = [\"…\"]"));
+                None
+            }
+        };
+        self.array(key).iter().filter_map(text).collect()
     }
 
     pub(crate) fn strings(&self, key: &'static str) -> Vec<String> {
@@ -343,17 +359,28 @@ impl<'r> Table<'r> {
         #[cfg(test)]
         self.reader.asked.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
         let mut missed = self.missed.borrow_mut();
+        let is_there = |name: &str| self.members.iter().any(|(key, _)| key.name == name);
         for (key, _) in self.members {
             if !asked.contains(&key.name.as_str()) {
                 let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
-                let meant = nearest::nearest(&key.name, missed.iter().copied());
+                let inside = key.name.split_once('_').filter(|(table, rest)| elsewhere(rest) == Some(table));
+                let meant = match inside {
+                    Some((table, _)) => missed.iter().copied().find(|key| *key == table),
+                    None => nearest::nearest(&key.name, missed.iter().copied()),
+                };
                 let hint = match meant {
+                    _ if inside.is_some() => inside.map(|(table, rest)| format!("it belongs into [{table}], as {rest} = …")),
                     Some(meant) => Some(format!("did you mean \"{meant}\"?")),
+                    None if self.name.is_empty() && ["oauth1", "oauth2"].contains(&key.name.as_str()) => Some(format!(
+                        "leave it away: it is for another kind, {}",
+                        if key.name == "oauth1" { "\"oauth1\"" } else { "\"oauth2\" or \"oidc\"" }
+                    )),
                     None if elsewhere(&key.name).is_some_and(|table| table != self.name) => elsewhere(&key.name).map(|table| match table {
                         "" => "it belongs to the top, above every [section]".to_owned(),
                         table => format!("it belongs into [{table}]"),
                     }),
-                    None => nearest::suggest(&key.name, asked.iter().copied()),
+                    // What is there already was not meant once more.
+                    None => nearest::suggest(&key.name, asked.iter().copied().filter(|asked| !is_there(asked))),
                 };
                 self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
                 // One mistake, one complaint: what was mistyped is not also missing.
@@ -367,11 +394,12 @@ impl<'r> Table<'r> {
     }
 
     fn wrong(&self, key: &str, node: &Node, expected: &str, found: &str) {
+        let without = if matches!(node.value, Content::Text(_)) { "without quotes: " } else { "" };
         let hint = match expected {
-            "true or false" => format!("without quotes: {key} = true"),
+            "true or false" => format!("{without}{key} = true"),
             "an array" => format!("a list stands in brackets: {key} = [ … ]"),
             _ if expected.starts_with("a date") => format!("{key} = 2026-11-21"),
-            _ => format!("without quotes: {key} = …, {expected}"),
+            _ => format!("{without}{key} = …, {expected}"),
         };
         self.reader.problem(node.place, format!("expected {expected} for {}, found {found}", self.path(key)), Some(hint));
     }
@@ -391,12 +419,14 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-/// What makes a URL one that credentials may go to.
-pub(super) fn url_hint(text: &str) -> &'static str {
+/// What makes a URL one that credentials may go to: for whoever wrote one that is none, what to write instead.
+pub fn url_hint(text: &str) -> &'static str {
     if text.starts_with("http://") {
         "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)"
     } else if !text.is_ascii() {
         "a host with other letters is written as DNS has it (xn--…), and they are percent-encoded in a path"
+    } else if text.contains('#') {
+        "leave the # and what comes after it away: it is sent to nobody"
     } else {
         "write the whole address: https://hub.example/path (no other scheme); a port is a number up to 65535, and there is no name or password in it"
     }
@@ -412,6 +442,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
     ("", &["homepage", "sources", "independent_client", "verified", "keep", "import", "deviations", "origins", "actions"]),
     ("endpoints", &["request_token", "authorize", "token", "refresh", "revoke", "jwks", "device", "par", "userinfo", "end_session"]),
     ("client", &["register_url", "register_help", "redirect", "token_env"]),
+    ("retired", &["on", "successor", "note"]),
     ("client.redirect", &["suggested", "any_port", "oob", "device_only"]),
     (
         "oauth1",
@@ -451,6 +482,26 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
     ("api", &["base_url", "hosts", "more_origins", "attach", "expired", "revoked", "failed", "limits", "batch", "method_override"]),
 ];
 
+/// What could stand behind keys that are needed: who has the program alone has no page to look it up. The reference is held to it.
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("signature", "\"HMAC-SHA1\""),
+    ("client_auth", "\"post\""),
+    ("pkce_reason", "\"not documented\""),
+    ("refresh_lifetime", "5184000"),
+    ("invalid_grant", "[40029, 42002]"),
+    ("label", "\"Shop\""),
+    ("on", "2020-01-31"),
+    ("note", "\"New apps are not taken any more.\""),
+    ("reset_in", "\"seconds\""),
+    ("path", "\"/lamps/{id}\""),
+    ("choices", "[\"on\", \"off\"]"),
+    ("bits", "{ TURNON = 1 }"),
+    ("value", "\".name\""),
+    ("action", "\"set\""),
+    ("full", "1024"),
+    ("set", "\"from\""),
+];
+
 /// A line as it could be, for a key that is missing.
 fn line(path: &str) -> String {
     let key = last(path);
@@ -465,7 +516,13 @@ fn line(path: &str) -> String {
         "sources" => "[{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"…\" }]",
         "refresh_lifetime_from" => "\"use\", where each use makes it longer, or \"login\", where none does",
         "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
-        _ => "…; docs/provider-files.md says what stands there",
+        "endpoints" | "client" | "oauth1" | "oauth2" | "api" | "retired" if key == path => {
+            return format!("a heading [{key}], with a line for each of its keys");
+        }
+        _ => match EXAMPLES.iter().find(|(known, _)| *known == key) {
+            Some((_, example)) => return format!("{key} = {example}, for example"),
+            None => "…; docs/provider-files.md says what stands there",
+        },
     };
     format!("{key} = {value}")
 }

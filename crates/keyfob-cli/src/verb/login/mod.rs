@@ -93,8 +93,9 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     }
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
     // Before anybody is asked for anything, or anything is sent.
-    if let Some((ended, note)) = credentials::has_ended(&provider) {
-        let told = format!("{}: {note}", context.out.note_paint().warn(&ended));
+    if let Some(ended) = credentials::has_ended(&provider, context) {
+        let instead = ended.instead.map(|instead| format!(" ({instead})")).unwrap_or_default();
+        let told = format!("{}: {}{instead}", context.out.note_paint().warn(&ended.told), ended.note);
         context.out.note(&crate::output::hang(&told, 0, context.out.note_width()));
     }
     if given.from == From::Person && context.app(&provider.name).await?.is_none() {

@@ -159,12 +159,17 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
         }
     };
     let mut facts = vec![("protocol".to_owned(), protocol(provider).to_owned()), ("status".to_owned(), status(provider))];
-    if let Status::Retired { note, .. } = &provider.status {
+    if let Status::Retired { note, successor, .. } = &provider.status {
         facts.push((String::new(), note.clone()));
+        facts.extend(successor.iter().map(|successor| ("in its place".to_owned(), successor.clone())));
     }
     let checked = provider.independent_client.iter().map(|client| format!("an independent client: {client}"));
     let checked = checked.chain(provider.verified.iter().map(|date| format!("live, on {date}")));
     facts.extend(checked.map(|how| ("checked by".to_owned(), how)));
+    // What is below is not what comes with the program, or not all of it.
+    let is_over = provider.files.len() > 1;
+    let own = provider.files.iter().filter(|file| file.contains(['/', '\\']));
+    facts.extend(own.map(|file| (if is_over { "changed by" } else { "read from" }.to_owned(), file.clone())));
     facts.extend(provider.homepage.iter().map(|url| ("home page".to_owned(), url.clone())));
     if !provider.default_scopes().is_empty() {
         facts.push(("scopes asked for".to_owned(), provider.default_scopes().join(" ")));
@@ -195,9 +200,6 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
     let actions = provider.actions.iter().map(|action| (action.usage(), told(action, provider.default_scopes())));
     section("Actions", actions.map(shortened).collect());
-    let own: Vec<(String, String)> =
-        provider.files.iter().filter(|file| file.contains(['/', '\\'])).map(|file| (String::new(), file.clone())).collect();
-    section("Read from, besides what comes with the program", own);
     let habits: Vec<String> = provider.habits().iter().map(|habit| format!("  {}", hang(habit, 2, width))).collect();
     if !habits.is_empty() {
         parts.push(format!("{}\n{}", paint.strong("Habits"), habits.join("\n")));
@@ -272,7 +274,8 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         Err(problems) => (None, problems),
     };
     let is_read = read.is_some();
-    problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d"), is_verb));
+    let today = moment::formatted(now(), "%Y-%m-%d");
+    problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, context.catalogue().names()));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
         Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),

@@ -144,6 +144,12 @@ fn described(name: &str, said: &Answers) -> String {
 
 /// What an app is, and where one is registered; `device_only`: no browser is sent anywhere.
 fn client(said: &Answers, device_only: bool) -> String {
+    // An issuer may know apps without a secret and apps with one: which of them this is, nobody has said.
+    let secret = match (said.get("--client-auth"), said.is_first()) {
+        ("none", _) => String::new(),
+        ("", false) => CLIENT_SECRET.replace(", OPTIONAL", ", required = false"),
+        _ => CLIENT_SECRET.replace(", OPTIONAL", ""),
+    };
     let register = match said.get("--register") {
         "" => String::new(),
         page => format!("register_url = {}\n", quoted(page)),
@@ -151,15 +157,17 @@ fn client(said: &Answers, device_only: bool) -> String {
     let place =
         |name: String| format!("    {{ name = {0}, label = {0}, help = \"what stands there in its addresses\" }},\n", quoted(&name));
     let places: String = said.places().into_iter().map(place).collect();
-    format!("[client]\n{register}{CLIENT}{places}{}", if device_only { DEVICE_ONLY } else { REDIRECT })
+    format!("[client]\n{register}{CLIENT}{secret}{places}{}", if device_only { DEVICE_ONLY } else { REDIRECT })
 }
 
 const CLIENT: &str = "\
 register_help = \"\"
 fields = [
     { name = \"client_id\", label = \"Client ID\", help = \"on the page of your app\" },
-    { name = \"client_secret\", label = \"Client secret\", help = \"on the page of your app\", secret = true, required = false },
 ";
+
+const CLIENT_SECRET: &str =
+    "    { name = \"client_secret\", label = \"Client secret\", help = \"on the page of your app\", secret = true, OPTIONAL },\n";
 
 const REDIRECT: &str = "\
 ]

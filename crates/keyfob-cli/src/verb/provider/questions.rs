@@ -94,6 +94,20 @@ struct Question {
     fits: fn(&str) -> Result<(), String>,
 }
 
+impl Question {
+    /// What to write instead of something that does not fit.
+    fn instead(&self, said: &str) -> &'static str {
+        match (self.value, self.flag) {
+            ("URL", "--docs" | "--register") => "it begins with https:// or http://",
+            ("URL", _) if Template::parse(said).is_err() => {
+                "a place that each app fills is a name in braces: https://{shop}.hub.example/token"
+            }
+            ("URL", _) => keyfob_providers::url_hint(said),
+            _ => "say it otherwise",
+        }
+    }
+}
+
 const KIND: &str = "--kind";
 
 /// What is asked, in this order, once it is known which protocol it is. `by_code`: whether there may be no page that a browser is sent to.
@@ -253,7 +267,7 @@ fn held(questions: &[Question], answers: &Answers, what: &str) -> Result<(), Car
             return Err(Card::usage(what, format!("{} is empty", question.flag), "say it, or leave the flag away and be asked"));
         }
         if !said.is_empty() {
-            (question.fits)(said).map_err(|why| Card::usage(what, format!("{}: {why}", question.flag), "say it otherwise"))?;
+            (question.fits)(said).map_err(|why| Card::usage(what, format!("{}: {why}", question.flag), question.instead(said)))?;
         }
     }
     Ok(())

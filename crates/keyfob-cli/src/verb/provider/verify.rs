@@ -8,7 +8,7 @@ use clap::Args;
 use keyfob::history::Event;
 use keyfob::proto::{Origin, TokenSet};
 use keyfob::{Account, Grant, Session};
-use keyfob_providers::{Action, Cell, Provider, Table};
+use keyfob_providers::{Action, Catalogue, Cell, Provider, Table};
 use serde_json::{Value, json};
 
 use crate::account::{login_for, now};
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
     let needed = needed(&opened);
     let date = moment::formatted(now(), "%Y-%m-%d");
     let failed = steps.iter().filter(|step| step.came == Came::Bad).count();
-    let missing = missing(&steps, &needed);
+    let missing = elsewhere(&opened.provider).or_else(|| missing(&steps, &needed));
     let ok = missing.is_none() && failed == 0;
     let report = report(&opened.provider, &steps, missing, &date);
     match &args.output {
@@ -117,7 +117,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
             let steps: Vec<Value> = steps.iter().map(told).collect();
             context
                 .out
-                .json(&json!({"provider": args.name, "date": date, "ok": ok, "origins": origins(&opened.provider), "steps": steps}))?;
+                .json(&json!({"provider": args.name, "date": date, "ok": ok, "missing": missing.map(|missing| missing.why), "mixed": is_mixed(&opened.provider), "origins": origins(&opened.provider), "steps": steps}))?;
         }
         None => context.out.data(report.trim_end())?,
     }
@@ -134,7 +134,24 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
         let why = format!("{failed} of {} steps did not come out as the file says", steps.len());
         return Err(Card::new(Exit::Error, what, why, "each is told above; the file wants correcting, or your app another scope"));
     }
-    Ok(())
+    match missing {
+        Some(missing) => Err(Card::new(Exit::Error, what, missing.why, missing.next(&args.name))),
+        None => Ok(()),
+    }
+}
+
+/// Why a walk on which nothing failed verifies no file.
+#[derive(Clone, Copy)]
+struct Missing {
+    why: &'static str,
+    /// What to do, with NAME for the provider.
+    next: &'static str,
+}
+
+impl Missing {
+    fn next(self, provider: &str) -> String {
+        self.next.replace("NAME", provider)
+    }
 }
 
 /// Every step that reads. One that fails does not end the walk: the report is about all of them.
@@ -228,17 +245,28 @@ fn needed(opened: &Opened) -> Needed {
 }
 
 /// What was not walked, without which a file is not verified: what somebody would find wrong first.
-fn missing(steps: &[Step], needed: &Needed) -> Option<&'static str> {
+fn missing(steps: &[Step], needed: &Needed) -> Option<Missing> {
     let is_good = |what: &str| steps.iter().any(|step| step.what == what && step.came == Came::Good);
     if needed.login && !is_good("login") {
-        Some("its login was not walked: log in with keyfob login, and verify that account")
+        let why = "its login was not walked: log in with keyfob login, and verify that account";
+        Some(Missing { why, next: "log in to it: keyfob login NAME; then walk again" })
     } else if needed.refresh && !is_good("refresh") {
-        Some("no refresh was walked, and the account's tokens are renewed")
+        let why = "no refresh was walked, and the account's tokens are renewed";
+        Some(Missing { why, next: "renew them: keyfob refresh NAME; it says what is in the way" })
     } else if !steps.iter().any(|step| step.is_call && step.came == Came::Good) {
-        Some("the API answered nothing")
+        Some(Missing { why: "the API answered nothing", next: "name a path that reads: keyfob provider verify NAME --live --get PATH" })
     } else {
         None
     }
+}
+
+/// A file of the user's own that leads the embedded one's provider to other hosts: what was walked is not that provider.
+fn elsewhere(provider: &Provider) -> Option<Missing> {
+    let embedded = Catalogue::embedded();
+    let is_moved = |known: &Provider| origins(known) != origins(provider);
+    let why = "a file of the user's own moves the provider elsewhere, so that the real one was not walked";
+    let next = "take that file out of the folder to walk the real one: keyfob provider show NAME names it";
+    (is_mixed(provider) && embedded.get(&provider.name).is_ok_and(is_moved)).then_some(Missing { why, next })
 }
 
 /// What a server said may be about the person: it is told to them, and does not get into the report.
@@ -258,11 +286,8 @@ fn step(what: &str, outcome: Result<String, Card>, context: &Context) -> Step {
     }
 }
 
-fn report(provider: &Provider, steps: &[Step], missing: Option<&str>, date: &str) -> String {
+fn report(provider: &Provider, steps: &[Step], missing: Option<Missing>, date: &str) -> String {
     let good = steps.iter().all(|step| step.came != Came::Bad);
-    let is_own = |file: &String| file.contains(['/', '\\']);
-    // A file of one's own alone is what was walked; over an embedded one it is not that one's proof.
-    let is_mixed = provider.files.iter().any(is_own) && !provider.files.iter().all(is_own);
     let mut text = format!(
         "# {}: walked on {date}\n\nKeyfob {}, provider `{}`, at {}.\n\n| step | outcome | |\n|---|---|---|\n",
         provider.title,
@@ -277,19 +302,25 @@ fn report(provider: &Provider, steps: &[Step], missing: Option<&str>, date: &str
     if steps.iter().any(|step| step.came == Came::LeftOut) {
         text.push_str("\nWhat was left out was not walked: this says nothing about it.\n");
     }
-    match (good, is_mixed) {
-        (true, _) if missing.is_some() => {
-            let _ = writeln!(text, "\nThe file is not verified by this: {}.", missing.unwrap_or_default());
+    match (good, missing, is_mixed(provider)) {
+        (true, Some(missing), _) => {
+            let _ = writeln!(text, "\nThe file is not verified by this: {}.", missing.why);
         }
-        (true, false) => {
+        (true, None, false) => {
             let _ = writeln!(text, "\nFor the provider's file: `verified = {date}`");
         }
-        (true, true) => {
+        (true, None, true) => {
             text.push_str("\nA file of the user's own was read besides the embedded one: this says nothing about the embedded one alone.\n")
         }
-        (false, _) => {}
+        (false, ..) => {}
     }
     text
+}
+
+/// Whether a file of the user's own lies over the embedded one. One's own alone is what was walked; over an embedded one it is not that one's proof.
+fn is_mixed(provider: &Provider) -> bool {
+    let is_own = |file: &String| file.contains(['/', '\\']);
+    provider.files.iter().any(is_own) && !provider.files.iter().all(is_own)
 }
 
 /// Where it was walked: the report of a provider that was moved elsewhere says so.

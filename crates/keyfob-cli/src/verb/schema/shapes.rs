@@ -51,7 +51,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
         "{name:s title:s kind:s? status:s about:s actions:[{name:s about:s acts:b usage:s scopes:[s]}] homepage:s? retired:any client:any import:any scopes:[s] \
          known_scopes:[{name:s allows:s}] endpoints:{*s} deviations:[{name:s why:s}] habits:[s] sources:[any] independent_client:s? verified:s? files:[s]}",
     ),
-    ("provider verify", "{provider:s date:s ok:b origins:[s] steps:[{step:s outcome:s ok:b left_out:b}]}"),
+    ("provider verify", "{provider:s date:s ok:b missing:s? mixed:b origins:[s] steps:[{step:s outcome:s ok:b left_out:b}]}"),
     ("put", "any"),
     ("refresh", "A / [{account:s provider:s outcome:s told:s}]"),
     ("request", "any"),

@@ -122,7 +122,7 @@ fn holds(holds: Holds) -> Value {
         Holds::Text | Holds::Template | Holds::Jq => json!({"type": "string"}),
         Holds::Url => url(),
         // It may begin with a place for a whole origin.
-        Holds::Base => json!({"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$)|[{])[^?]*$"}),
+        Holds::Base => json!({"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$)|[{])[^?#]*$"}),
         Holds::Pointer => pointer(),
         Holds::Flag => json!({"type": "boolean"}),
         Holds::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
@@ -167,7 +167,7 @@ fn holds(holds: Holds) -> Value {
 }
 
 fn url() -> Value {
-    json!({"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))"})
+    json!({"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^#]*$"})
 }
 
 fn pointer() -> Value {

@@ -146,3 +146,14 @@ fn keys_belong_where_they_are_described() {
         }
     }
 }
+
+/// What is told of a missing key is an example of the reference's.
+#[test]
+fn examples_of_missing_keys_are_those_of_the_reference() {
+    for (key, example) in file::EXAMPLES {
+        let sections = sections();
+        let known: Vec<&str> =
+            sections.iter().flat_map(|section| section.keys).filter(|known| known.name == *key).map(|known| known.example).collect();
+        assert!(known.contains(example), "{key}: {example} is none of {known:?}");
+    }
+}

@@ -18,7 +18,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
     let form = match (table, key) {
         ("", "name") => json!({"pattern": NAME}),
         ("", "keep") => json!({"items": {"type": "string", "not": {"enum": keyfob_proto::Settings::NEVER_KEPT}}}),
-        ("" | "actions.*", "title" | "about") | ("import", "help") => json!({"pattern": "\\S"}),
+        ("" | "actions.*", "title" | "about") | ("import", "help") | ("sources", "about") => json!({"pattern": "\\S"}),
         ("", "scopes") => {
             json!({"propertyNames": {"pattern": "^[!#-\\[\\]-~]+$"}, "additionalProperties": {"type": "string", "pattern": "\\S"}})
         }
@@ -36,7 +36,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("oauth2", "authorize_params") => json!({"propertyNames": {"not": {"enum": file::OF_AUTHORIZE}}}),
         ("oauth2", "token_params") => json!({"propertyNames": {"not": {"enum": file::OF_TOKEN}}}),
         ("oauth2", "scope_separator") => json!({"minLength": 1}),
-        ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?]*$"}),
+        ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?#]*$"}),
         ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
         ("client.fields", "env") => json!({"items": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}}),
         ("client.redirect", "suggested") => {
