@@ -51,7 +51,7 @@ async fn the_catalogue_is_searched_without_script() {
 #[tokio::test]
 async fn what_a_provider_file_says_to_type_looks_like_it() {
     let world = world().await;
-    let owner = world.owner().await;
+    let mut owner = world.owner().await;
     assert!(owner.get("/providers/telldus").await.has("<code>keyfob import</code> takes all four"));
     for name in found(&owner.get("/connect").await) {
         assert!(!owner.get(&format!("/providers/{name}")).await.has("`"), "{name}");
