@@ -614,6 +614,17 @@ fn what_is_wrong_says_what_to_write_instead() {
         let told = problems.iter().find(|problem| problem.message.contains(message)).unwrap_or_else(|| panic!("{message}: {problems:#?}"));
         assert!(told.hint.as_deref().is_some_and(|found| found.contains(hint)), "{message}: {told:#?}");
     }
+    // Quotes are spoken of where there are some.
+    for (line, hint) in [
+        ("default_lifetime = -5", "default_lifetime = …, a whole number from 1"),
+        ("default_lifetime = 1.5", "default_lifetime = …, a whole number"),
+        ("rotates = 1", "rotates = true"),
+        ("default_lifetime = \"60\"", "without quotes: default_lifetime = …"),
+        ("rotates = \"true\"", "without quotes: rotates = true"),
+    ] {
+        let problems = check(&GOOD.replacen("scopes = [\"read\"]", line, 1), "hub.toml").expect_err(line);
+        assert!(problems.len() == 1 && problems[0].hint.as_deref().is_some_and(|found| found.starts_with(hint)), "{line}: {problems:#?}");
+    }
     // What is an argument, and what merely looks like one.
     let fine = action(
         "path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }]\nrows = '.[] | select(.room == $args.room or .about == \"$args.nosuch\")'\n",
