@@ -166,7 +166,10 @@ async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
         return;
     }
     let every_one = self::chosen(usize::MAX).len();
-    assert_eq!(every_one, EVERY_ONE.1, "files or changes are others than when all were walked: do it again (CONTRIBUTING.md), and write down what came of it");
+    assert_eq!(
+        every_one, EVERY_ONE.1,
+        "files or changes are others than when all were walked: do it again (CONTRIBUTING.md), and write down what came of it"
+    );
     for key in ["par =", "userinfo =", "end_session =", "body_hash =", "empty_token =", "grant_types =", "id_token_algorithms ="] {
         let having: Vec<String> =
             files().into_iter().filter(|file| file.text.lines().any(|line| line.starts_with(key))).map(|file| file.name).collect();
