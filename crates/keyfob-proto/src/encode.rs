@@ -178,7 +178,7 @@ fn percent_bytes(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The same bytes in a larger buffer. A vector that grows by itself leaves a copy of them behind, and a form holds secrets: this one is wiped.
+/// The same bytes in a larger buffer. A vector that grows by itself leaves a copy of them behind, and a request holds secrets: this one is wiped.
 pub(crate) fn moved(bytes: &mut [u8], capacity: usize) -> Vec<u8> {
     let mut larger = Vec::with_capacity(capacity);
     larger.extend_from_slice(bytes);

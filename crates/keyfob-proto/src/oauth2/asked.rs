@@ -57,11 +57,10 @@ impl Client {
         let (begun, scope, front) = if request.scopes.is_empty() {
             match shared.usual(redirect_uri) {
                 Some(usual) => (usual.begun.clone(), None, (response_type == ResponseType::Code).then_some(&usual.front)),
-                None => (shared.begun.back_to(redirect_uri), None, None),
+                None => (shared.begun.back_to(redirect_uri, &shared.begun.scopes), None, None),
             }
         } else {
-            let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
-            (begun.back_to(redirect_uri), Some(request.scopes.join(&shared.settings.scope_separator)), None)
+            (shared.begun.back_to(redirect_uri, &request.scopes), Some(request.scopes.join(&shared.settings.scope_separator)), None)
         };
         let mode = self.response_mode(request, response_type)?;
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
@@ -233,7 +232,7 @@ impl Shared {
     /// It, if this is where they come back to.
     fn usual(&self, redirect_uri: &RedirectUri) -> Option<&Usual> {
         let usual = self.usual.get_or_init(|| Usual {
-            begun: self.begun.back_to(redirect_uri),
+            begun: self.begun.back_to(redirect_uri, &self.begun.scopes),
             front: front(&self.settings, first(self, ResponseType::Code, &self.scope, redirect_uri)),
         });
         (usual.begun.redirect_uri == *redirect_uri).then_some(usual)
@@ -241,8 +240,8 @@ impl Shared {
 }
 
 impl Begun {
-    fn back_to(&self, redirect_uri: &RedirectUri) -> Arc<Self> {
-        Arc::new(Self { redirect_uri: redirect_uri.clone(), ..self.clone() })
+    fn back_to(&self, redirect_uri: &RedirectUri, scopes: &[String]) -> Arc<Self> {
+        Arc::new(Self { redirect_uri: redirect_uri.clone(), scopes: scopes.to_vec(), ..self.clone() })
     }
 }
 

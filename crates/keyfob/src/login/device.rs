@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decided::{Heard, asked, decided};
 use super::keep::Place;
-use super::{Approved, LoggedIn};
+use super::{Approved, LoggedIn, check_provider};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
@@ -131,12 +131,7 @@ impl DeviceLogin {
     /// `Misuse` if it is a login with another provider than these settings are of, or a key that is wanted is missing.
     pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingDeviceLogin) -> Result<Self, Error> {
         let PendingDeviceLogin { provider, account, requested_scopes, login } = login;
-        if provider != settings.provider {
-            let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
-            return Err(Misuse::new(expected, format!("one with \"{provider}\""))
-                .with_hint("go on with the settings of the provider that it was begun with")
-                .into());
-        }
+        check_provider(settings, &provider)?;
         // The tokens are bound to the key of the question that brings them, so each program that asks may have its own.
         let client = keyfob.login_client(settings, app)?;
         let (settings, app) = (settings.clone(), app.clone());

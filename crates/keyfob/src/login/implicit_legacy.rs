@@ -5,8 +5,8 @@ use keyfob_proto::oauth2::{AuthorizeRequest, Dpop};
 use keyfob_proto::{Answer, App, Flow, Misuse, Settings};
 use serde::{Deserialize, Serialize};
 
-use super::LoggedIn;
 use super::keep::Place;
+use super::{LoggedIn, check_provider};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
@@ -116,11 +116,7 @@ impl ImplicitLegacyLogin {
     /// `Misuse` if it is a login with another provider than these settings are of.
     pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingImplicitLegacyLogin) -> Result<Self, Misuse> {
         let PendingImplicitLegacyLogin { provider, account, requested_scopes, pending } = login;
-        if provider != settings.provider {
-            let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
-            return Err(Misuse::new(expected, format!("one with \"{provider}\""))
-                .with_hint("go on with the settings of the provider that it was begun with"));
-        }
+        check_provider(settings, &provider)?;
         let (settings, app) = (settings.clone(), app.clone());
         Ok(Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() })
     }

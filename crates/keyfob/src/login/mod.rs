@@ -213,11 +213,7 @@ impl Login {
     /// account would be kept as one of the wrong provider.
     pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingLogin) -> Result<Self, Misuse> {
         let PendingLogin { provider, account, requested_scopes, pending, crowd: _, is_new: _ } = login;
-        if provider != settings.provider {
-            let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
-            return Err(Misuse::new(expected, format!("one with \"{provider}\""))
-                .with_hint("go on with the settings of the provider that it was begun with"));
-        }
+        check_provider(settings, &provider)?;
         let (settings, app) = (settings.clone(), app.clone());
         Ok(Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() })
     }
@@ -320,6 +316,15 @@ impl Login {
             }
         })
     }
+}
+
+/// That a login which a store kept goes on with the settings that it was begun with.
+fn check_provider(settings: &Settings, provider: &str) -> Result<(), Misuse> {
+    if provider == settings.provider {
+        return Ok(());
+    }
+    Err(Misuse::new(format!("a login with \"{}\", whose settings these are", settings.provider), format!("one with \"{provider}\""))
+        .with_hint("go on with the settings of the provider that it was begun with"))
 }
 
 /// Without the URL, which holds the `state` or the temporary token.
