@@ -458,6 +458,9 @@ async fn what_can_be_chosen_is_called_what_people_call_it() {
         let label = field.split_once('>').expect("its end").1.split('<').next().unwrap_or_default().trim();
         assert_eq!(label, title);
     }
+    let chosen = "device=70:ee:50:5a:9d:b0&types=min_temp&scale=1day&from=5%20days%20ago";
+    let series = owner.get(&format!("/accounts/netatmo/do/measure?{chosen}")).await;
+    assert!(series.has("Lowest temperature (°C)") && !series.has("min_temp (°C)"), "{}", series.text);
 }
 
 #[tokio::test]

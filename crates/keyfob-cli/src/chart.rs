@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn chart(points: &[(f64, Option<f64>)]) -> Chart {
-        let x = Column { title: "Time".into(), unit: None, kind: CellKind::Number, axis: None };
+        let x = Column { title: "Time".into(), caption: None, unit: None, kind: CellKind::Number, axis: None };
         Chart { x, series: vec![Series { title: "Level".into(), unit: Some("m".into()), points: points.to_vec() }] }
     }
 

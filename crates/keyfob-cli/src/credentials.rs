@@ -205,7 +205,8 @@ impl<'a> Fields<'a> {
             return Err(self.card(&missing));
         }
         self.introduce(context);
-        // Somebody types anyway, and an app that has a secret does nothing without it: that it may be missing is theirs to say.
+        // Somebody types anyway, and an app that has a secret does nothing without it: that it may be missing is theirs to say, and so is what is nearly
+        // always the same.
         let provider = self.provider;
         let is_missing = |field: &Field| missing.iter().any(|other| other.name == field.name);
         for field in provider.client.fields.iter().filter(|field| is_missing(field) || self.may_have(field)).collect::<Vec<_>>() {
@@ -214,9 +215,9 @@ impl<'a> Fields<'a> {
         Ok(self.given(From::Person))
     }
 
-    /// Whether it is a secret that some apps have, and that was not said.
+    /// Whether it is a secret that some apps have, or has a default, and was not said.
     fn may_have(&self, field: &Field) -> bool {
-        field.secret && !field.required && self.app.field(&field.name).is_none()
+        (field.secret || field.default.is_some()) && !field.required && self.app.field(&field.name).is_none()
     }
 
     fn given(self, from: From) -> Given {
@@ -225,8 +226,12 @@ impl<'a> Fields<'a> {
 
     async fn ask(&mut self, context: &Context, field: &Field) -> Result<(), Card> {
         for tries_left in (0..TRIES).rev() {
-            let none = if field.required { "" } else { "Enter if there is none" };
-            let help = [field.help.as_str(), none].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+            let none = match &field.default {
+                Some(default) => format!("Enter for {default}"),
+                None if field.required => String::new(),
+                None => "Enter if there is none".to_owned(),
+            };
+            let help = [field.help.as_str(), &none].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
             let help = if help.is_empty() { help } else { format!(" ({help})") };
             let question = format!("{}{help}: ", field.label);
             let said = if field.secret { prompt::hidden(question).await? } else { Secret::new(prompt::line(question).await?) };

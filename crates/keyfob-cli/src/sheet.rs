@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use keyfob::proto::Timestamp;
-use keyfob_providers::{Cell, Row, Table, View};
+use keyfob_providers::{Cell, Column, Row, Table, View};
 use serde_json::{Map, Value};
 
 use crate::card::Card;
@@ -112,7 +112,7 @@ pub(crate) fn pairs(pairs: &[(impl AsRef<str>, impl AsRef<str>)], width: Option<
 pub(crate) fn drawn(table: &Table, width: usize, paint: Paint) -> String {
     let table = without_empty_columns(table);
     if table.view == View::List {
-        let sheet = sheet(&table, &shown);
+        let sheet = sheet(&table, Column::caption_with_unit, &shown);
         if sheet.least_width() <= width {
             return sheet.drawn(width, paint);
         }
@@ -120,7 +120,7 @@ pub(crate) fn drawn(table: &Table, width: usize, paint: Paint) -> String {
     let details = table.rows.iter().map(|row| {
         let cells: Vec<(String, String)> = (table.columns.iter().zip(&row.cells))
             .filter(|(_, cell)| !matches!(cell, Cell::Empty))
-            .map(|(column, cell)| (column.title.clone(), with_unit(cell, column.unit.as_deref())))
+            .map(|(column, cell)| (column.caption().to_owned(), with_unit(cell, column.unit.as_deref())))
             .collect();
         pairs(&cells, Some(width), paint)
     });
@@ -141,13 +141,13 @@ pub(crate) fn without_empty_columns(table: &Table) -> Table {
 
 /// How wide an action's table would like to be.
 pub(crate) fn natural_width(table: &Table) -> usize {
-    let drawn = sheet(table, &shown).drawn(usize::from(u16::MAX) - 2, Paint::plain());
+    let drawn = sheet(table, Column::caption_with_unit, &shown).drawn(usize::from(u16::MAX) - 2, Paint::plain());
     drawn.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
 /// An action's table for a program: tab-separated values under headings.
 pub(crate) fn tab_separated(table: &Table) -> String {
-    sheet(table, &|cell| match cell {
+    sheet(table, Column::heading, &|cell| match cell {
         Cell::Time(seconds) => moment::utc(Timestamp::from_unix(*seconds)),
         other => other.to_string(),
     })
@@ -172,9 +172,9 @@ pub(crate) fn json(table: &Table) -> Value {
     table.rows.iter().map(|found| row(&found.cells)).collect()
 }
 
-fn sheet(table: &Table, text: &dyn Fn(&Cell) -> String) -> Sheet {
+fn sheet(table: &Table, heading: fn(&Column) -> String, text: &dyn Fn(&Cell) -> String) -> Sheet {
     Sheet {
-        headings: table.columns.iter().map(|column| column.heading()).collect(),
+        headings: table.columns.iter().map(heading).collect(),
         right: table.columns.iter().map(|column| column.is_right_aligned()).collect(),
         rows: table.rows.iter().map(|row| row.cells.iter().map(text).collect()).collect(),
     }
@@ -197,12 +197,18 @@ fn with_unit(cell: &Cell, unit: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use keyfob_providers::{CellKind, Column, Row};
+    use keyfob_providers::{CellKind, Row};
 
     use super::*;
 
     fn table() -> Table {
-        let column = |title: &str, unit: Option<&str>, kind| Column { title: title.into(), unit: unit.map(Into::into), kind, axis: None };
+        let column = |title: &str, unit: Option<&str>, kind| Column {
+            title: title.into(),
+            caption: None,
+            unit: unit.map(Into::into),
+            kind,
+            axis: None,
+        };
         Table {
             view: View::List,
             columns: vec![
@@ -219,7 +225,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_numbers_to_the_right() {
-        let sheet = sheet(&table(), &|cell| match cell {
+        let sheet = sheet(&table(), Column::heading, &|cell| match cell {
             Cell::Time(_) => "then".into(),
             other => other.to_string(),
         });
@@ -233,7 +239,7 @@ mod tests {
 
     #[test]
     fn narrow_tables_wrap_between_words() {
-        let drawn = sheet(&table(), &shown).drawn(34, Paint::plain());
+        let drawn = sheet(&table(), Column::caption_with_unit, &shown).drawn(34, Paint::plain());
         assert_eq!(
             drawn,
             "Name       Level  Seen\n\

@@ -167,7 +167,8 @@ impl Action {
         let read = self.arguments(arguments).map_err(|misuse| unreadable(misuse.to_string()))?;
         let args = jq::from_json(&Value::Object(read.iter().map(|(name, argument)| (name.clone(), argument.json.clone())).collect()));
         let rows = self.rows(&args, answer)?;
-        self.shown.table(&read, &args, rows).map_err(unreadable)
+        let captions = self.parameters.iter().map(|parameter| (parameter.name.as_str(), &parameter.titles)).collect();
+        self.shown.table(&read, &captions, &args, rows).map_err(unreadable)
     }
 
     /// The arguments for the next page of a long answer; `None` if this was the last.
@@ -417,7 +418,14 @@ pub(crate) struct Page {
 }
 
 impl Shown {
-    fn table(&self, arguments: &BTreeMap<String, Argument>, args: &Val, rows: Vec<Val>) -> Result<Table, String> {
+    /// `captions` are what people call the items of list parameters.
+    fn table(
+        &self,
+        arguments: &BTreeMap<String, Argument>,
+        captions: &BTreeMap<&str, &BTreeMap<String, String>>,
+        args: &Val,
+        rows: Vec<Val>,
+    ) -> Result<Table, String> {
         if self.columns.is_empty() {
             return Ok(plain(self.view, &rows));
         }
@@ -436,7 +444,12 @@ impl Shown {
                 let kind = template.kinds.get(&title).copied().unwrap_or(template.kind);
                 // Neither moments nor days are heights of a line.
                 let axis = template.axis.filter(|axis| *axis == Axis::X || !kind.is_when());
-                columns.push(Column { title, unit, kind, axis });
+                let caption = template
+                    .each
+                    .as_ref()
+                    .and_then(|parameter| captions.get(parameter.as_str())?.get(&title))
+                    .map(|caption| capital(caption));
+                columns.push(Column { title, caption, unit, kind, axis });
                 cells.push((template.value.program()?, index, kind, template.decimals));
             }
         }
@@ -483,6 +496,12 @@ impl Shown {
     }
 }
 
+/// As a heading begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
 /// A table for a file that names no columns: one for each key, in the order they turn up.
 fn plain(view: View, rows: &[Val]) -> Table {
     let rows: Vec<Value> = rows.iter().map(jq::to_json).collect();
@@ -511,6 +530,8 @@ fn plain(view: View, rows: &[Val]) -> Table {
     Table {
         view,
         rows: rows.iter().map(|row| Row { cells: titles.iter().map(|title| cell(row, title)).collect(), links: Vec::new() }).collect(),
-        columns: (titles.iter()).map(|title| Column { title: printable(title), unit: None, kind: CellKind::Text, axis: None }).collect(),
+        columns: (titles.iter())
+            .map(|title| Column { title: printable(title), caption: None, unit: None, kind: CellKind::Text, axis: None })
+            .collect(),
     }
 }

@@ -75,7 +75,7 @@ impl Catalogue {
     pub fn gone(&self, name: &str) -> Option<Gone> {
         let embedded = || {
             let (file, text) = RETIRED.iter().find(|(file, _)| stem(file) == name)?;
-            file::read_gone(text, file)?.ok()
+            file::read_gone(text, file, |_| false)?.ok()
         };
         self.gone.get(name).cloned().or_else(embedded)
     }
@@ -268,10 +268,7 @@ fn too_large(file_name: &str, length: u64) -> Problem {
 
 /// Checks the file of a provider that has ended: one that says `retired` and has no endpoints, of a name that no other file has. `None` for any other.
 pub fn check_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<Problem>>> {
-    let read = file::read_gone(text, file_name)?;
-    // A file without kind changes the one that is there.
-    let changes = matches!(&read, Ok(gone) if base(&gone.name).is_some());
-    (!changes).then_some(read)
+    file::read_gone(text, file_name, |name| base(name).is_some())
 }
 
 /// No provider has this name.

@@ -92,6 +92,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "plentymarkets.toml",
     "plurk.toml",
     "polar-v3.toml",
+    "polar-v4.toml",
     "projectplace.toml",
     "quickbooks.toml",
     "ravelry.toml",

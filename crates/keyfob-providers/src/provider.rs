@@ -76,7 +76,12 @@ impl Provider {
     /// `Misuse` for a value that is missing or fits no URL, and for a provider of kind `oidc`, whose issuer has to be asked first:
     /// [`Described::issuer_to_ask`].
     pub fn settings(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
-        self.spec.settings(self, field)
+        self.spec.settings(self, &|name| self.said(name, field(name)))
+    }
+
+    /// What was said of a field, or what it is where nothing was.
+    pub(crate) fn said(&self, name: &str, said: Option<String>) -> Option<String> {
+        said.or_else(|| self.client.fields.iter().find(|field| field.name == name)?.default.clone())
     }
 
     /// The same provider with every URL that we send something to (or send a person to) moved to one origin: how it is
@@ -167,7 +172,7 @@ impl Provider {
 /// Of kind `oidc`, it says itself where its endpoints are; what the file says counts.
 impl Described for Provider {
     fn issuer_to_ask(&self, app: &App) -> Result<Option<String>, Misuse> {
-        self.spec.issuer_to_ask(&|name| app.field(name).map(str::to_owned), &self.moves)
+        self.spec.issuer_to_ask(&|name| self.said(name, app.field(name).map(str::to_owned)), &self.moves)
     }
 
     fn settings_for(&self, app: &App) -> Result<Settings, Misuse> {
@@ -346,6 +351,8 @@ pub struct Field {
     pub secret: bool,
     /// Whether an app is of no use without it.
     pub required: bool,
+    /// What it is where nothing is said: it is not required then.
+    pub default: Option<String>,
     /// What it looks like: a regular expression for the whole value.
     pub pattern: Option<String>,
     /// The variables it is also read from.
@@ -484,6 +491,7 @@ mod tests {
             help: "on the page of your app".into(),
             secret: false,
             required: true,
+            default: None,
             pattern: Some("[0-9A-Z]{6}".into()),
             env: vec![],
         };

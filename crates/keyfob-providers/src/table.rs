@@ -34,8 +34,11 @@ pub enum View {
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
-    /// Its heading.
+    /// Its name, for programs.
     pub title: String,
+    /// What people call it, where its name is a word of the API: `Lowest temperature`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
     /// The unit of its numbers.
     pub unit: Option<String>,
     /// What its cells are.
@@ -50,11 +53,25 @@ impl Column {
         self.kind == CellKind::Number
     }
 
-    /// Title and unit: `Temperature (°C)`.
+    /// Title and unit, for programs: `min_temp (°C)`.
     pub fn heading(&self) -> String {
+        self.with_unit(&self.title)
+    }
+
+    /// What people call it: `Lowest temperature`.
+    pub fn caption(&self) -> &str {
+        self.caption.as_deref().unwrap_or(&self.title)
+    }
+
+    /// The same and the unit: `Lowest temperature (°C)`.
+    pub fn caption_with_unit(&self) -> String {
+        self.with_unit(self.caption())
+    }
+
+    fn with_unit(&self, name: &str) -> String {
         match &self.unit {
-            Some(unit) => format!("{} ({unit})", self.title),
-            None => self.title.clone(),
+            Some(unit) => format!("{name} ({unit})"),
+            None => name.to_owned(),
         }
     }
 }
@@ -208,7 +225,7 @@ impl Table {
         let series: Vec<Series> = (self.columns.iter().enumerate())
             .filter(|(_, column)| column.axis == Some(Axis::Y))
             .map(|(at, column)| Series {
-                title: column.title.clone(),
+                title: column.caption().to_owned(),
                 unit: column.unit.clone(),
                 points: (self.rows.iter().zip(&positions))
                     .filter_map(|(row, position)| Some((((*position)?), row.cells.get(at).and_then(Cell::number))))

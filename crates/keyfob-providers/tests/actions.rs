@@ -277,6 +277,14 @@ fn both_shapes_of_a_series_are_the_same_table() {
     let times =
         self::table("netatmo", "measure", &[("device", "x"), ("types", "date_min_temp")], &json!({"body": {"1700000000": [1700000000]}}));
     assert_eq!(text(&times), ["2023-11-14 22:13:20Z | 2023-11-14 22:13:20Z"]);
+    // People read what it is; programs keep the API's word for it.
+    let said = [("device", "x"), ("types", "min_temp,CO2")];
+    let lows = self::table("netatmo", "measure", &said, &json!({"body": {"1700000000": [3.1, 612], "1700003600": [3.3, 600]}}));
+    assert_eq!(headings(&lows), "Time | min_temp (°C) | CO2 (ppm)");
+    let captions: Vec<_> = lows.columns.iter().map(|column| column.caption_with_unit()).collect();
+    assert_eq!(captions, ["Time", "Lowest temperature (°C)", "CO2 (ppm)"]);
+    let series: Vec<_> = lows.chart().expect("a chart").series.into_iter().map(|series| series.title).collect();
+    assert_eq!(series, ["Lowest temperature", "CO2"]);
 }
 
 #[test]

@@ -573,9 +573,32 @@ fn what_is_wrong_says_what_to_write_instead() {
     let without = |line: &str| GOOD.replacen(line, "", 1);
     let cases = [
         (GOOD.replacen("about = \"A hub.\"", "about = 3", 1), "expected a string for about", "text stands in quotes: about = \"…\""),
-        (GOOD.replacen("fields = [", "fields = [7, ", 1), "expected a table for client.fields", "fields = { … }"),
+        (
+            GOOD.replacen("fields = [", "fields = [7, ", 1),
+            "expected a table in client.fields",
+            "fields = [{ … }], or a heading [[client.fields]]",
+        ),
+        (action("path = \"/x\"\nparameters = [\"room\"]\n"), "expected a table in actions.lamps.parameters", "parameters = [{ … }]"),
+        (
+            action("path = \"/x\"\nparameters = { name = \"room\" }\n"),
+            "expected an array for actions.lamps.parameters",
+            "parameters = [{ … }]",
+        ),
+        (
+            action("path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }, { name = \"room\", about = \"r\" }]\n"),
+            "the parameter room is there twice",
+            "give it another name",
+        ),
+        (action("path = \"/x\"\nparameters = [{ about = \"r\" }]\n"), "actions.lamps.parameters.name is missing", "name = \"room\""),
+        (action("path = \"/x\"\nrows = \"lamps\"\n"), "jq with lamps", "a member is written with a dot: .lamps"),
+        (action("path = \"/x\"\nrows = \"key\"\n"), "jq with key", "or the member .key?"),
+        (
+            action("path = \"/x\"\ncolumns = [{ title = \"T\", value = \".t\", each = \"x\", units = { a = 3 } }]\n"),
+            "expected a string for actions.lamps.columns.units.a",
+            "a = \"…\"",
+        ),
         (action("path = \"/x\"\nacts = \"yes\"\n"), "expected true or false", "without quotes: acts = true"),
-        (action("path = \"/x\"\ncolumns = \"all\"\n"), "expected an array", "columns = [ … ]"),
+        (action("path = \"/x\"\ncolumns = \"all\"\n"), "expected an array", "columns = [{ … }]"),
         (action("path = \"/{nosuch}\"\n"), "the unknown name {nosuch}", "add a parameter to the action: parameters = [{ name = \"nosuch\""),
         (action("path = \"/x\"\nheaders = { x-a = \"{nosuch}\" }\n"), "the unknown name {nosuch}", "add a parameter to the action"),
         (

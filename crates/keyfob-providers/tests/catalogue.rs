@@ -115,6 +115,24 @@ fn who_has_ended_is_told_with_the_day_and_the_successor() {
     assert!(!escaped.contains("retired") && keyfob_providers::check_gone(&escaped, "elsewhere.toml").is_some());
 }
 
+/// What is nearly always the same need not be said; whoever has a tenant or a server of their own says it.
+#[test]
+fn a_place_with_a_default_is_filled_by_it_unless_an_app_says_otherwise() {
+    let catalogue = Catalogue::embedded();
+    let base = |name: &str, said: Option<(&str, &str)>| {
+        let field = |name: &str| said.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
+        let settings = catalogue.get(name).expect("there").settings(&field).expect("settings");
+        let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+        (flow.token.to_string(), settings.api.base.to_string())
+    };
+    let (token, _) = base("microsoft", None);
+    assert_eq!(token, "https://login.microsoftonline.com/common/oauth2/v2.0/token");
+    assert_eq!(base("microsoft", Some(("tenant", "hub.example"))).0, "https://login.microsoftonline.com/hub.example/oauth2/v2.0/token");
+    assert_eq!(base("gitlab", None), ("https://gitlab.com/oauth/token".to_owned(), "https://gitlab.com".to_owned()));
+    let own = base("gitlab", Some(("host", "git.hub.example")));
+    assert_eq!(own, ("https://git.hub.example/oauth/token".to_owned(), "https://git.hub.example".to_owned()));
+}
+
 /// A scope that is asked for is one of those that the file explains: what is mistyped is refused by the provider only when somebody logs in.
 #[test]
 fn scopes_that_are_asked_for_are_explained() {

@@ -32,24 +32,14 @@ struct LeftOut {
 }
 
 /// Those that are not there to be logged in to, or not known well enough. What a file cannot say is none of the reasons, at present.
-const UNKNOWN: &[LeftOut] = &[
-    LeftOut {
-        name: "beatport",
-        title: "Beatport",
-        why: "The OAuth 1 API that catalogues still list is gone, and for the one after it (version 4, OAuth 2) no apps are given out: what gets in borrows the \
+const UNKNOWN: &[LeftOut] = &[LeftOut {
+    name: "beatport",
+    title: "Beatport",
+    why: "The OAuth 1 API that catalogues still list is gone, and for the one after it (version 4, OAuth 2) no apps are given out: what gets in borrows the \
               client id of Beatport's own pages.",
-        source: "https://github.com/beetbox/beets/pull/4477",
-        checked: "2026-11-27",
-    },
-    LeftOut {
-        name: "polar-v4",
-        title: "Polar AccessLink (version 4)",
-        why: "Nobody has written its file. Public clients name its places (logins at auth.polar.com, the API at www.polaraccesslink.com/v4/data); a page of Polar's own \
-              that says which scopes it has, and how its tokens end, was not found. For version 3 there is `polar-v3`.",
-        source: "https://pypi.org/project/polar-accesslink",
-        checked: "2026-11-27",
-    },
-];
+    source: "https://github.com/beetbox/beets/pull/4477",
+    checked: "2026-11-27",
+}];
 
 /// The most used, each of which says who one is, and has the one list that people come for.
 const MOST_USED: [&str; 31] = [

@@ -447,7 +447,7 @@ const NO_BATCH: &str = "\
     discogs discord docusign douban dropbox ebay ecobee etsy evernote figma fitbit fitbit-oauth1 fivehundredpx flickr freshbooks \
     garmin garmin-oauth1 github gitlab heroku home-connect honeywell hubspot husqvarna intercom kakao keycloak line-me linear linkedin \
     magento2 mastodon monday monzo nest-sdm netatmo netlify netsuite netsuite-tba notion okta openstreetmap openstreetmap-oauth1 osu \
-    oura patreon paypal philips-hue pinterest pipedrive plentymarkets plurk polar-v3 projectplace ravelry reddit runkeeper schoology \
+    oura patreon paypal philips-hue pinterest pipedrive plentymarkets plurk polar-v3 polar-v4 projectplace ravelry reddit runkeeper schoology \
     shopify slack slack-openid slack-user smartcar smartthings smugmug sonos soundcloud spotify squareup stackexchange strava stripe \
     tado telldus ticktick tiktok trakt tripit tumblr tumblr-oauth1 twitch twitter twitter-oauth1 typeform unsplash vimeo wahoo \
     wakatime wechat weibo whoop withings xero xing yahoo yale-global yandex zendesk zoom";

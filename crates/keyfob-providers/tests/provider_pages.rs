@@ -25,7 +25,12 @@ fn a_page_says_what_can_be_done_and_how_its_file_was_checked() {
     }
     let index = index(&catalogue);
     assert!(index.contains("`keyfob provider list --search WORDS`") && index.contains("\n## N\n\n| name |"), "{index}");
-    assert_eq!(index.matches("\n| `").count(), catalogue.names().count() + catalogue.all_gone().len(), "each once");
+    let all = catalogue.names().count() + catalogue.all_gone().len();
+    assert_eq!(index.matches("\n| `").count(), all, "each once");
+    let searchable = searchable(&catalogue);
+    assert_eq!(searchable.matches("\n<li data-words=").count(), all, "each once");
+    assert!(searchable.contains("<a href=\"tado.md\">") && !searchable.contains("{rows}"), "{searchable}");
+    assert!(of("microsoft").contains("| Tenant (`tenant`) (`common`, unless said otherwise) |"), "{}", of("microsoft"));
 }
 
 #[test]
@@ -35,6 +40,7 @@ fn every_provider_has_its_page_and_the_index_names_it() {
     let mut pages: BTreeMap<PathBuf, String> =
         catalogue.iter().map(|provider| (folder.join(format!("{}.md", provider.name)), page(provider, &catalogue))).collect();
     pages.insert(folder.join("README.md"), index(&catalogue));
+    pages.insert(folder.join("index.html"), searchable(&catalogue));
     if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("docs/ is there");
@@ -55,9 +61,9 @@ fn every_provider_has_its_page_and_the_index_names_it() {
 fn index(catalogue: &Catalogue) -> String {
     let mut page = format!(
         "# Providers\n\n{}\n\n\
-         To search them: `keyfob provider list --search WORDS` looks through names, titles, protocols and actions\n\
-         (`lamps`, `oauth2 sleep`), and so does the search field under *Connect* in the web app. `keyfob provider show NAME` says the same\n\
-         as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
+         To search them: `keyfob provider list --search WORDS` looks through names, titles, protocols, actions and scopes\n\
+         (`lamps`, `oauth2 sleep`), and so do the search field of [index.html](index.html), opened in a browser, and the one under\n\
+         *Connect* in the web app. `keyfob provider show NAME` says the same as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
          [provider-files.md](../provider-files.md).\n\n\
          All of them are here, by the first letter of the name that is typed, also those that have ended.\n",
         MADE.replace("the provider's file", "the providers' files")
@@ -106,6 +112,40 @@ fn index(catalogue: &Catalogue) -> String {
         writeln!(page, "| [{title}]({name}.md) (`{name}`) | {on} | {} | {} |", cell(note), cell(&successor)).expect("text");
     }
     page
+}
+
+/// The same for a browser, with a field to search them. Without JavaScript it is a list.
+fn searchable(catalogue: &Catalogue) -> String {
+    let mut rows = BTreeMap::new();
+    for provider in catalogue.iter() {
+        let Provider { name, title, about, .. } = provider;
+        let status = match &provider.status {
+            Status::Retired { on, .. } => format!(" · ended {on}"),
+            Status::Sandbox => " · sandbox".to_owned(),
+            _ => String::new(),
+        };
+        let actions = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
+        let scopes = provider.scopes.iter().flat_map(|(name, allows)| [name.as_str(), allows.as_str()]);
+        let words: Vec<&str> = [provider.kind.name()].into_iter().chain(actions).chain(scopes).collect();
+        let row = format!(
+            "<li data-words=\"{}\"><p><a href=\"{name}.md\">{}</a> <code>{name}</code> · {}{status}</p><p>{}</p></li>\n",
+            escaped(&words.join(" ")),
+            escaped(title),
+            protocol(provider),
+            escaped(about)
+        );
+        rows.insert(name.clone(), row);
+    }
+    for gone in catalogue.all_gone() {
+        let (title, about) = (escaped(&gone.title), escaped(&gone.about));
+        let row = format!("<li data-words=\"retired\"><p>{title} <code>{}</code> · ended {}</p><p>{about}</p></li>\n", gone.name, gone.on);
+        rows.insert(gone.name.clone(), row);
+    }
+    include_str!("pages/index.html").replace("{rows}", &rows.into_values().collect::<String>())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// What took the place of one that has ended: a provider's page, or one elsewhere.
@@ -184,8 +224,9 @@ fn register(provider: &Provider) -> String {
     }
     text.push_str("| what | where to find it | variables |\n|---|---|---|\n");
     for field in &help.fields {
-        let notes = [(field.secret, "secret"), (!field.required, "may be left away")];
-        let notes: Vec<&str> = notes.into_iter().filter(|(there, _)| *there).map(|(_, note)| note).collect();
+        let default = field.default.as_ref().map(|default| format!("`{default}`, unless said otherwise"));
+        let optional = (!field.required && default.is_none()).then(|| "may be left away".to_owned());
+        let notes: Vec<String> = field.secret.then(|| "secret".to_owned()).into_iter().chain(optional).chain(default).collect();
         let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
         let variables: Vec<String> = field.env.iter().map(|name| format!("`{name}`")).collect();
         writeln!(text, "| {} (`{}`){notes} | {} | {} |", cell(&field.label), field.name, cell(&field.help), variables.join(", "))

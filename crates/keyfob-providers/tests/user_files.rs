@@ -151,6 +151,35 @@ form = { id = "{id}" }
 }
 
 /// Who checked the embedded file has not checked what somebody made of it.
+/// Whoever changes a file of ours means its keys, and has them not in the own file: those are the nearest names.
+#[test]
+fn a_mistyped_key_over_another_file_is_told_the_name_that_is_there() {
+    let cases = [
+        ("github", "titel = \"x\"\n", "did you mean \"title\"?"),
+        ("netatmo", "[oauth2]\nscope = [\"read_station\"]\n", "did you mean \"scopes\"?"),
+        ("netatmo", "[api]\nbase_ur = \"https://hub.example\"\n", "did you mean \"base_url\"?"),
+        ("netatmo", "[endpoints]\ntokn = \"https://hub.example/token\"\n", "did you mean \"token\"?"),
+        ("netatmo", "[endpoint]\ntoken = \"https://hub.example/token\"\n", "did you mean \"endpoints\"?"),
+        ("netatmo", "[client]\nregister_hlp = \"There.\"\n", "did you mean \"register_help\"?"),
+        ("netatmo", "[oauth2]\nscopes = []\nscope = [\"read_station\"]\n", "\"scopes\" is there already: leave this one away"),
+    ];
+    for (name, text, hint) in cases {
+        let problems = check(text, &format!("{name}.toml")).expect_err(text);
+        let [problem] = problems.as_slice() else { panic!("{text}: {problems:#?}") };
+        assert_eq!(problem.hint.as_deref(), Some(hint), "{text}: {problem:#?}");
+    }
+}
+
+/// A file without kind changes what is there, also where all it says is that there is an end.
+#[test]
+fn a_file_may_say_of_one_of_ours_that_it_has_ended() {
+    let text = "status = \"retired\"\n\n[retired]\non = 2026-01-01\nnote = \"Gone.\"\n";
+    assert!(keyfob_providers::check_gone(text, "netatmo.toml").is_none(), "not one of its own");
+    let changed = check(text, "netatmo.toml").expect("sound");
+    assert!(matches!(changed.status, keyfob_providers::Status::Retired { .. }) && changed.title == "Netatmo", "{changed:?}");
+    assert!(keyfob_providers::check_gone(text, "of-nobody.toml").is_some_and(|read| read.is_err()));
+}
+
 #[test]
 fn a_file_over_another_is_checked_by_nobody_unless_it_says_so() {
     let checked = |text: &str| {

@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     fn chart(series: Vec<Series>) -> Chart {
-        let x = keyfob_providers::Column { title: "Time".into(), unit: None, kind: CellKind::Time, axis: None };
+        let x = keyfob_providers::Column { title: "Time".into(), caption: None, unit: None, kind: CellKind::Time, axis: None };
         Chart { x, series }
     }
 
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn days_are_days_and_no_moments() {
-        let x = keyfob_providers::Column { title: "Day".into(), unit: None, kind: CellKind::Date, axis: None };
+        let x = keyfob_providers::Column { title: "Day".into(), caption: None, unit: None, kind: CellKind::Date, axis: None };
         let points = (0..3).map(|day| (f64::from(day) * DAY, Some(f64::from(day)))).collect();
         let plot = &Plot::all(&Chart { x, series: vec![series("Steps", "", points)] }, &Scrubber::new())[0];
         assert_eq!(plot.period, "1 Jan 1970 to 3 Jan 1970");

@@ -117,15 +117,18 @@ impl TableView {
     /// Text of the server in it goes through the scrubber: an API that mirrors requests shows tokens.
     pub(crate) fn new(table: &Table, seat: &Seat, holder: &Holder, scrubber: &Scrubber) -> Self {
         let is_details = table.view == View::Details;
-        let heads: Vec<Head> =
-            table.columns.iter().map(|column| Head { text: scrubber.mask(&column.heading()), right: column.is_right_aligned() }).collect();
+        let heads: Vec<Head> = table
+            .columns
+            .iter()
+            .map(|column| Head { text: scrubber.mask(&column.caption_with_unit()), right: column.is_right_aligned() })
+            .collect();
         let name = naming_column(table);
         let rows: Vec<RowView> = (table.rows.iter().take(MOST_ROWS))
             .map(|row| {
                 let mut cells: Vec<CellView> = (row.cells.iter().zip(table.columns.iter().zip(&heads)))
                     .map(|(cell, (column, head))| CellView {
                         heading: head.text.clone(),
-                        title: scrubber.mask(&column.title),
+                        title: scrubber.mask(column.caption()),
                         unit: column.unit.as_ref().filter(|_| matches!(cell, Cell::Number(_))).map(|unit| scrubber.mask(unit)),
                         text: text(cell, scrubber),
                         moment: if let Cell::Time(at) = cell { Some(moment::iso(*at)) } else { None },

@@ -110,7 +110,7 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
     let desk = site.desk(&provider.name);
     let value = |field: &Field| {
         let said = said.iter().find(|(name, _)| *name == field.name && !field.secret);
-        said.map(|(_, value)| value.clone()).unwrap_or_default()
+        said.map(|(_, value)| value.clone()).or_else(|| field.default.clone()).unwrap_or_default()
     };
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     // The file says so, or an issuer of itself.

@@ -101,7 +101,7 @@ async fn providers(sandbox: &Sandbox, only: Option<&str>, context: &Context) -> 
     Err(Card::usage(
         format!("the sandbox does not play {only}"),
         format!("it plays {}", names.join(", ")),
-        "keyfob try walks through all of them",
+        format!("keyfob sandbox --as {only} plays it, too, as its file describes it; then: keyfob --sandbox login {only}"),
     ))
 }
 

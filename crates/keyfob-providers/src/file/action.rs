@@ -8,7 +8,7 @@ use keyfob_proto::Template;
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
 use super::provider::{is_scope, no_name};
-use super::reader::{Reader, Table, Text};
+use super::reader::{Reader, TWICE, Table, Text};
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
 use crate::jq::Expression;
 use crate::nearest;
@@ -177,7 +177,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
             no_name(reader, &name, "parameter's name");
         }
         if parameters.iter().any(|parameter| parameter.name == name.value) {
-            reader.problem(name.place, format!("the parameter {} is there twice", name.value), None);
+            reader.problem(name.place, format!("the parameter {} is there twice", name.value), Some(TWICE.to_owned()));
         }
         if required == Some(true) && default.is_some() {
             reader.problem(
@@ -291,7 +291,7 @@ fn titles(table: &Table<'_>, kind: &ParameterKind) -> BTreeMap<String, String> {
         _ => return BTreeMap::new(),
     };
     let mut titles = BTreeMap::new();
-    for (key, text) in table.pairs("titles") {
+    for (key, text) in table.named_texts("titles") {
         if !values.contains(&key.name.as_str()) {
             let hint = nearest::suggest(&key.name, values.iter().copied());
             table.reader.problem(key.place, format!("a title for {}, which cannot be chosen", key.name), hint);
@@ -386,14 +386,14 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
         ("date", CellKind::Date),
         ("flag", CellKind::Flag),
     ];
-    let kinds = table.pairs("kinds").into_iter();
+    let kinds = table.named_texts("kinds").into_iter();
     let kinds = kinds.filter_map(|(key, text)| Some((key.name, reader.word(&text, "text, number, time, date or flag", &known)?))).collect();
     let column = (
         table.text("unit").map(|text| text.value),
         table.word("kind", &known),
         table.integer("decimals", 0, 9).and_then(|decimals| u8::try_from(decimals).ok()),
         table.word("axis", &[("x", Axis::X), ("y", Axis::Y)]),
-        table.pairs("units").into_iter().map(|(key, text)| (key.name, text.value)).collect::<BTreeMap<_, _>>(),
+        table.named_texts("units").into_iter().map(|(key, text)| (key.name, text.value)).collect::<BTreeMap<_, _>>(),
     );
     table.finish();
     let (unit, kind, decimals, axis, units) = column;

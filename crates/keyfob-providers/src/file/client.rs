@@ -4,7 +4,7 @@ use keyfob_proto::Settings;
 
 use super::document::Place;
 use super::provider::no_name;
-use super::reader::Table;
+use super::reader::{TWICE, Table, Text};
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
 
@@ -68,21 +68,22 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         if let Some(name) = &name
             && fields.iter().any(|field| field.name == name.value)
         {
-            table.reader.problem(
-                name.place,
-                format!("the field {} is there twice", name.value),
-                Some("leave one of the two away, or give it another name".to_owned()),
-            );
+            table.reader.problem(name.place, format!("the field {} is there twice", name.value), Some(TWICE.to_owned()));
         }
+        let default = table.text("default");
         let field = Field {
             name: name.map_or_else(String::new, |text| text.value),
             label: label.map_or_else(String::new, |text| text.value),
             help: table.text("help").map_or_else(String::new, |text| text.value),
             secret: table.flag("secret").unwrap_or(false),
-            required: table.flag("required").unwrap_or(true),
+            required: table.flag("required").unwrap_or(default.is_none()),
+            default: default.as_ref().map(|text| text.value.clone()),
             pattern: pattern.map(|text| text.value),
             env: env.into_iter().map(|text| text.value).collect(),
         };
+        if let Some(default) = &default {
+            self::default(&table, &field, default);
+        }
         if Field::is_always_secret(&field.name) && !field.secret {
             let hint = "add it: secret = true; it is typed unseen then, and never shown".to_owned();
             table.reader.problem(table.place, format!("the field {} without secret = true", field.name), Some(hint));
@@ -91,6 +92,23 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         fields.push(field);
     }
     fields
+}
+
+/// What a field is where nothing is said. Only templates fall back to it: what identifies an app has none.
+fn default(table: &Table<'_>, field: &Field, default: &Text) {
+    if field.required {
+        let hint = "leave one of the two away: what has a default need not be said".to_owned();
+        table.reader.problem(default.place, format!("the field {} is required, and has a default", field.name), Some(hint));
+    } else if field.secret || matches!(field.name.as_str(), "client_id" | "redirect_uri" | "scope" | "private_key_id") {
+        let hint = "leave it away: this is each app's own".to_owned();
+        table.reader.problem(default.place, format!("the field {} with a default", field.name), Some(hint));
+    } else if let Err(wrong) = field.check(&default.value) {
+        table.reader.problem(
+            default.place,
+            format!("the default of {}: {wrong}", field.name),
+            Some("it looks as any other value of the field".to_owned()),
+        );
+    }
 }
 
 /// The name of a variable.

@@ -25,6 +25,13 @@ pub(crate) struct Place {
     offset: usize,
 }
 
+impl Place {
+    /// Whether two are in one file.
+    pub(crate) fn is_beside(self, other: Self) -> bool {
+        self.file == other.file
+    }
+}
+
 /// A value and where it was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {

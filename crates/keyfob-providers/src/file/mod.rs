@@ -82,16 +82,20 @@ pub(crate) fn read_embedded(text: &'static str, file_name: &'static str) -> Resu
     Ok(Provider { actions: Actions::embedded(file_name, text), ..provider })
 }
 
-/// Reads the file of a provider that has ended; `None` for any other.
-pub(crate) fn read_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<Problem>>> {
+/// Reads the file of a provider that has ended; `None` for any other, and for one that changes a file `that_is_there`.
+pub(crate) fn read_gone(text: &str, file_name: &str, that_is_there: impl Fn(&str) -> bool) -> Option<Result<Gone, Vec<Problem>>> {
     // Nearly every file is none, and would be read twice. An escape may spell anything.
     if !text.contains(gone::STATUS) && !text.contains('\\') {
         return None;
     }
     let mut files = Files::default();
     let tree = files.read(file_name, text).ok().filter(gone::is_gone)?;
+    let name = name_of(&tree, file_name);
+    if that_is_there(&name) {
+        return None;
+    }
     let reader = reader::Reader::new(&files);
-    let read = gone::read(&reader, &tree, &name_of(&tree, file_name));
+    let read = gone::read(&reader, &tree, &name);
     let problems = reader.into_problems();
     Some(match read {
         Some(gone) if problems.is_empty() => Ok(gone),

@@ -176,7 +176,7 @@ const GRANTS: &[&str] = &["authorization_code", "refresh_token"];
 
 fn other_names(table: &Table<'_>, key: &'static str, what: &str, known: &[&str]) -> Vec<(String, String)> {
     let mut names = Vec::new();
-    for (key, own) in table.pairs(key) {
+    for (key, own) in table.named_texts(key) {
         if !known.contains(&key.name.as_str()) {
             let hint = nearest::suggest(&key.name, known.iter().copied());
             table.reader.problem(key.place, format!("another name for the unknown {what} {}", key.name), hint);

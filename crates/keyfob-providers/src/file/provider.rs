@@ -125,7 +125,8 @@ pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
     let tables = top.tables("sources");
     if top.is_left_out("sources") {
         let hint = "sources = [{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"endpoints\" }]";
-        top.reader.problem(top.place, "sources is missing: every file says where its facts come from", Some(hint.to_owned()));
+        let (place, is) = top.get("sources").map_or((top.place, "missing"), |empty| (empty.place, "empty"));
+        top.reader.problem(place, format!("sources is {is}: every file says where its facts come from"), Some(hint.to_owned()));
     }
     tables
         .into_iter()
@@ -213,7 +214,7 @@ fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node, kind: Option<Kind>) {
 /// `[scopes]`: names are the provider's own, so any goes that RFC 6749 §3.3 lets through; what each allows is a sentence.
 fn scopes(top: &Table<'_>) -> Vec<(String, String)> {
     let mut scopes = Vec::new();
-    for (key, text) in top.pairs("scopes") {
+    for (key, text) in top.named_texts("scopes") {
         if !is_scope(&key.name) {
             top.reader.problem(
                 key.place,
@@ -240,7 +241,7 @@ pub(super) fn is_scope(name: &str) -> bool {
 
 fn moves(top: &Table<'_>) -> Moves {
     let mut moves = Moves::default();
-    for (from, to) in top.pairs("origins") {
+    for (from, to) in top.named_texts("origins") {
         let target = match Endpoint::parse(&to.value) {
             Ok(endpoint) if Origin::parse(&to.value).is_some_and(|origin| is_bare(&to.value, &origin)) => endpoint.origin(),
             Ok(_) => {

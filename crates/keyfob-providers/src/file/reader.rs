@@ -18,6 +18,9 @@ pub(crate) struct Reader<'a> {
     pub(super) asked: RefCell<std::collections::BTreeSet<(String, &'static str)>>,
 }
 
+/// Of two of one name.
+pub(super) const TWICE: &str = "leave one of the two away, or give it another name";
+
 /// Where no other hint is known.
 const GENERAL_HINT: &str = "docs/provider-files.md says what stands there";
 
@@ -56,7 +59,11 @@ impl<'a> Reader<'a> {
                 &[]
             }
         };
-        Table { reader: self, name: name.to_owned(), place: node.place, members, asked: RefCell::default(), missed: RefCell::default() }
+        self.members(name, node.place, members)
+    }
+
+    fn members<'r>(&'r self, name: &str, place: Place, members: &'r [(Key, Node)]) -> Table<'r> {
+        Table { reader: self, name: name.to_owned(), place, members, asked: RefCell::default(), missed: RefCell::default() }
     }
 
     /// A value as text, with its place.
@@ -287,12 +294,17 @@ impl<'r> Table<'r> {
     }
 
     pub(crate) fn array(&self, key: &'static str) -> &'r [Node] {
+        self.list(key, || format!("a list stands in brackets: {key} = [ … ]"))
+    }
+
+    fn list(&self, key: &'static str, hint: impl FnOnce() -> String) -> &'r [Node] {
         match self.get(key) {
             None => &[],
             Some(node) => match &node.value {
                 Content::Array(items) => items,
                 other => {
-                    self.wrong(key, node, "an array", other.kind());
+                    let message = format!("expected an array for {}, found {}", self.path(key), other.kind());
+                    self.reader.problem(node.place, message, Some(hint()));
                     &[]
                 }
             },
@@ -323,9 +335,26 @@ impl<'r> Table<'r> {
         self.get(key).map(|node| self.reader.table(&self.path(key), node))
     }
 
-    /// An array of tables.
+    /// An array of tables. What is none is a complaint, and one only.
     pub(crate) fn tables(&self, key: &'static str) -> Vec<Table<'r>> {
-        self.array(key).iter().map(|node| self.reader.table(&self.path(key), node)).collect()
+        let path = self.path(key);
+        let hint = || format!("{key} = [{{ … }}], or a heading [[{path}]] for each, with a line for each of its keys");
+        let table = |node: &'r Node| match &node.value {
+            Content::Table(members) => Some(self.reader.members(&path, node.place, members)),
+            other => {
+                self.reader.problem(node.place, format!("expected a table in {path}, found {}", other.kind()), Some(hint()));
+                None
+            }
+        };
+        self.list(key, hint).iter().filter_map(table).collect()
+    }
+
+    /// A table of free names with strings in it.
+    pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(Key, Text)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let table = self.reader.table(&self.path(key), node);
+        let text = |key: &Key, node: &Node| self.reader.text(&table.path(&key.name), node);
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
     /// A table of free names with strings (or numbers and flags, as they are written) in it.
@@ -359,7 +388,6 @@ impl<'r> Table<'r> {
         #[cfg(test)]
         self.reader.asked.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
         let mut missed = self.missed.borrow_mut();
-        let is_there = |name: &str| self.members.iter().any(|(key, _)| key.name == name);
         for (key, _) in self.members {
             if !asked.contains(&key.name.as_str()) {
                 let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
@@ -379,8 +407,7 @@ impl<'r> Table<'r> {
                         "" => "it belongs to the top, above every [section]".to_owned(),
                         table => format!("it belongs into [{table}]"),
                     }),
-                    // What is there already was not meant once more.
-                    None => nearest::suggest(&key.name, asked.iter().copied().filter(|asked| !is_there(asked))),
+                    None => self.similar(&key.name, key.place, &asked),
                 };
                 self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
                 // One mistake, one complaint: what was mistyped is not also missing.
@@ -393,11 +420,19 @@ impl<'r> Table<'r> {
         }
     }
 
+    /// What was perhaps meant by a name that is none. Whoever changes a file of ours means those of its keys that are not in the own one, too.
+    fn similar(&self, typed: &str, place: Place, known: &[&'static str]) -> Option<String> {
+        let is_there = |name: &str| self.members.iter().any(|(key, node)| key.name == name && node.place.is_beside(place));
+        match nearest::nearest(typed, known.iter().copied()) {
+            Some(near) if is_there(near) => Some(format!("\"{near}\" is there already: leave this one away")),
+            _ => nearest::suggest(typed, known.iter().copied().filter(|known| !is_there(known))),
+        }
+    }
+
     fn wrong(&self, key: &str, node: &Node, expected: &str, found: &str) {
         let without = if matches!(node.value, Content::Text(_)) { "without quotes: " } else { "" };
         let hint = match expected {
             "true or false" => format!("{without}{key} = true"),
-            "an array" => format!("a list stands in brackets: {key} = [ … ]"),
             _ if expected.starts_with("a date") => format!("{key} = 2026-11-21"),
             _ => format!("{without}{key} = …, {expected}"),
         };
@@ -489,7 +524,13 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("pkce_reason", "\"not documented\""),
     ("refresh_lifetime", "5184000"),
     ("invalid_grant", "[40029, 42002]"),
+    ("name", "\"room\""),
     ("label", "\"Shop\""),
+    ("help", "\"Settings, API, New token: copy both.\""),
+    ("code", "\"/errcode\""),
+    ("grant_type", "\"hub_refresh\""),
+    ("response_type", "\"hubPin\""),
+    ("user_code", "\"hubPin\""),
     ("on", "2020-01-31"),
     ("note", "\"New apps are not taken any more.\""),
     ("reset_in", "\"seconds\""),

@@ -119,7 +119,7 @@ impl Spec {
             return Err(Misuse::new("a provider of kind oidc", format!("{}, which speaks OAuth 1", provider.name)).into());
         };
         let flow = spec.discovered(metadata, app, &provider.moves)?;
-        Ok(self.complete(provider, &|name| app.field(name).map(str::to_owned), Flow::OAuth2(flow))?)
+        Ok(self.complete(provider, &|name| provider.said(name, app.field(name).map(str::to_owned)), Flow::OAuth2(flow))?)
     }
 
     /// Whom to ask first for the endpoints, where the file leaves them to the issuer.

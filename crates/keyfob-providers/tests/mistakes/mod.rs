@@ -524,7 +524,49 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "client_auth = \"post\"\nclient_autth = \"post\"",
         "client_autth",
         "the unknown key client_autth in oauth2",
-        "known: token_body",
+        "\"client_auth\" is there already: leave this one away",
+    ),
+    // Sentences for people are text.
+    (
+        "client_auth = \"post\"",
+        "client_auth = \"post\"\nparameter_names = { scope = 3 }",
+        "3 }",
+        "expected a string for oauth2.parameter_names.scope",
+        "scope = \"…\"",
+    ),
+    ("scopes = [\"read\"]", "scopes = [\"read\"]\n\n[scopes]\nread = true", "true\n", "expected a string for scopes.read", "read = \"…\""),
+    ("status = \"live\"", "status = \"live\"\norigins = { \"*\" = 8902 }", "8902", "expected a string for origins.*", "in quotes"),
+    // What is where nothing is said.
+    ("label = \"Client ID\"", "label = \"Client ID\", default = \"x\"", "\"x\"", "the field client_id with a default", "each app's own"),
+    (
+        "fields = [",
+        "fields = [{ name = \"shop\", label = \"Shop\", default = \"a\", required = true }, ",
+        "\"a\"",
+        "the field shop is required, and has a default",
+        "leave one of the two away",
+    ),
+    (
+        "fields = [",
+        "fields = [{ name = \"shop\", label = \"Shop\", default = \"A\", pattern = \"[a-z]+\" }, ",
+        "\"A\"",
+        "the default of shop",
+        "as any other value",
+    ),
+    // Where it is.
+    (
+        "sources = [{ url = \"https://hub.example/docs\", checked = 2026-11-21, confidence = \"verified\", about = \"all\" }]",
+        "sources = []",
+        "[]",
+        "sources is empty",
+        "sources = [{ url",
+    ),
+    // A list of tables.
+    (
+        "fields = [",
+        "fields = [7, ",
+        "7,",
+        "expected a table in client.fields, found a whole number",
+        "fields = [{ … }], or a heading [[client.fields]]",
     ),
     (
         "acts = true\npath = \"/things/{id}\"\n",

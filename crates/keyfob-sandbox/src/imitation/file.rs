@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Value;
 
+use crate::apps::Registration;
+
 /// What is walked of a file.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct File {
@@ -78,6 +80,8 @@ pub(super) struct Redirect {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Field {
     pub(super) name: String,
+    /// An app need not say such a one, and the imitation's does not.
+    pub(super) default: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -434,6 +438,12 @@ fn texts(value: &mut Value, with: &impl Fn(&mut String)) {
 }
 
 impl File {
+    /// A field of the app, or what it is where the app says nothing.
+    pub(super) fn field(&self, app: &Registration, name: &str) -> Option<String> {
+        let default = || self.client.fields.iter().find(|field| field.name == name)?.default.clone();
+        app.fields.get(name).cloned().or_else(default)
+    }
+
     pub(super) fn deviates(&self, name: &str) -> bool {
         self.deviations.contains_key(name)
     }

@@ -313,7 +313,8 @@ impl Imitated {
             _ => client_secret.to_owned(),
         };
         let known = ["client_id", "client_secret", "redirect_uri", "scope"];
-        let names = file.client.fields.iter().map(|field| field.name.as_str()).filter(|name| !known.contains(name));
+        let own = file.client.fields.iter().filter(|field| field.default.is_none());
+        let names = own.map(|field| field.name.as_str()).filter(|name| !known.contains(name));
         let app_key = file.oauth1.signature.starts_with("RSA-").then(app_key::app_key);
         let mut app = Registration {
             service: file.name.clone(),
@@ -361,7 +362,7 @@ impl Imitated {
         match name {
             "client_id" => Some(self.app.client_id.clone()),
             "client_secret" => Some(self.app.client_secret.clone()),
-            _ => self.app.fields.get(name).cloned().or_else(|| self.kept().remove(name)),
+            _ => self.file.field(&self.app, name).or_else(|| self.kept().remove(name)),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn read(file: &File, app: &Registration, hosts: &mut Hosts) -> Result<Self, String> {
         let at = &file.endpoints;
-        let field = |name: &str| if name == "client_id" { Some(app.client_id.clone()) } else { app.fields.get(name).cloned() };
+        let field = |name: &str| if name == "client_id" { Some(app.client_id.clone()) } else { file.field(app, name) };
         let mut place = |url: &Option<String>| url.as_ref().map(|url| hosts.place(&fill(url, field)?)).transpose();
         let mut places = Self {
             request_token: place(&at.request_token)?,

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn chart(title: &str, points: &[(f64, Option<f64>)]) -> Chart {
-        let x = Column { title: "Time".into(), unit: None, kind: CellKind::Time, axis: None };
+        let x = Column { title: "Time".into(), caption: None, unit: None, kind: CellKind::Time, axis: None };
         Chart { x, series: vec![Series { title: title.into(), unit: Some("°C".into()), points: points.to_vec() }] }
     }
 

@@ -25,7 +25,7 @@ use crate::signal::unless_stopped_reading_file;
 pub(crate) enum Verb {
     /// List the providers
     List {
-        /// Only those with all of these words in name, title, home page, description, protocol, status or actions
+        /// Only those with all of these words in name, title, home page, description, protocol, status, actions or scopes
         #[arg(long, value_name = "WORDS")]
         search: Option<String>,
         /// Only those of one protocol
@@ -126,7 +126,8 @@ fn is_about(provider: &Provider, words: &str) -> bool {
     // All but the few others are live, which tells nobody apart.
     let status = if matches!(provider.status, Status::Live) { "" } else { provider.status.name() };
     let known = [name, title, about, homepage.as_deref().unwrap_or_default(), provider.kind.name(), protocol(provider), status];
-    has_words(&known.into_iter().chain(actions).collect::<Vec<_>>(), words)
+    let scopes = provider.scopes.iter().flat_map(|(name, allows)| [name.as_str(), allows.as_str()]);
+    has_words(&known.into_iter().chain(actions).chain(scopes).collect::<Vec<_>>(), words)
 }
 
 fn has_words(texts: &[&str], words: &str) -> bool {
@@ -137,11 +138,14 @@ fn has_words(texts: &[&str], words: &str) -> bool {
 /// What is known of the files that come with the program, in three counts: docs/catalogue.md says what each proves. A file of the user's own is none of
 /// them, and one that it changes no longer is.
 fn counts<'a>(providers: impl Iterator<Item = &'a Provider>) -> String {
-    let ours: Vec<&Provider> = providers.filter(|provider| !provider.files.iter().any(|file| file.contains(['/', '\\']))).collect();
+    let is_own = |file: &String| file.contains(['/', '\\']);
+    let (changed, ours): (Vec<&Provider>, Vec<&Provider>) =
+        providers.filter(|provider| !provider.files.iter().all(is_own)).partition(|provider| provider.files.iter().any(is_own));
     let independent = ours.iter().filter(|provider| provider.independent_client.is_some()).count();
     let live = ours.iter().filter(|provider| provider.verified.is_some()).count();
+    let unchanged = if changed.is_empty() { String::new() } else { format!(" and that no file of yours changes ({} does)", changed.len()) };
     format!(
-        "Of {} that come with Keyfob, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.",
+        "Of {} that come with Keyfob{unchanged}, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.",
         ours.len()
     )
 }
@@ -166,6 +170,10 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let checked = provider.independent_client.iter().map(|client| format!("an independent client: {client}"));
     let checked = checked.chain(provider.verified.iter().map(|date| format!("live, on {date}")));
     facts.extend(checked.map(|how| ("checked by".to_owned(), how)));
+    if provider.verified.is_none() && provider.status == Status::Live {
+        let how = format!("not yet by anybody; keyfob provider verify {} --live does it, with your own account", provider.name);
+        facts.push(("verified live".to_owned(), how));
+    }
     // What is below is not what comes with the program, or not all of it.
     let is_over = provider.files.len() > 1;
     let own = provider.files.iter().filter(|file| file.contains(['/', '\\']));
@@ -275,7 +283,9 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     };
     let is_read = read.is_some();
     let today = moment::formatted(now(), "%Y-%m-%d");
-    problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, context.catalogue().names()));
+    // What is wrong with other files is not what was asked.
+    let catalogue = keyfob_providers::Catalogue::load(Some(&context.providers_folder()));
+    problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, catalogue.names()));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
         Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),
@@ -338,10 +348,12 @@ fn ended_on(day: &str) -> String {
 fn field(field: &Field) -> (String, String) {
     let mut notes = Vec::new();
     if field.secret {
-        notes.push("secret");
+        notes.push("secret".to_owned());
     }
-    if !field.required {
-        notes.push("may be left away");
+    match &field.default {
+        Some(default) => notes.push(format!("{default}, unless said otherwise")),
+        None if !field.required => notes.push("may be left away".to_owned()),
+        None => {}
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" [{}]", notes.join(", ")) };
     let env = if field.env.is_empty() { String::new() } else { format!("; variables {}", field.env.join(", ")) };

@@ -1,6 +1,6 @@
 //! `[actions.NAME]`.
 
-use super::Holds::{Bits, Flag, Jq, Json, Number, OneOf, Pairs, Table, Tables, Template, Text, Texts, Whole, Words};
+use super::Holds::{Bits, Flag, Jq, Json, NamedTexts, Number, OneOf, Pairs, Table, Tables, Template, Text, Texts, Whole, Words};
 use super::{Section, key};
 
 const KINDS: &[&str] = &["text", "number", "time", "date", "flag"];
@@ -71,8 +71,8 @@ pub(super) const PARAMETER: Section = Section {
         key("bits", Bits, "`flags`: names and their bits; needed there", "{ TURNON = 1 }"),
         key(
             "titles",
-            Pairs,
-            "`choice`, `list`, `flags`: what forms call those values that say little to people",
+            NamedTexts,
+            "`choice`, `list`, `flags`: what forms, tables and charts call those values that say little to people",
             "{ min_temp = \"lowest temperature\" }",
         ),
     ],
@@ -90,7 +90,7 @@ pub(super) const COLUMN: Section = Section {
         key("decimals", Whole(0, 9), "Digits behind the point", "1"),
         key("axis", OneOf(&["x", "y"]), "Its axis in the chart", "\"y\""),
         key("each", Text, "A column for each item of this list parameter, whose position is `$index`", "\"types\""),
-        key("units", Pairs, "Units by item", "{ Temperature = \"°C\" }"),
+        key("units", NamedTexts, "Units by item", "{ Temperature = \"°C\" }"),
         key("kinds", Words(KINDS), "Kinds by item", "{ date_min_temp = \"time\" }"),
     ],
 };

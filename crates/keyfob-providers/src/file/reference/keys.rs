@@ -1,8 +1,8 @@
 //! Everything of a file but its actions.
 
 use super::Holds::{
-    Attach, Base, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables,
-    Template, Text, Texts, Url, Urls, Values, Whole, Wholes,
+    Attach, Base, Date, Deviations, Endpoints, Flag, Named, NamedTexts, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table,
+    Tables, Template, Text, Texts, Url, Urls, Values, Whole, Wholes,
 };
 use super::{Section, actions, key};
 
@@ -54,7 +54,7 @@ pub(super) const TOP: Section = Section {
         key("oauth1", Table(&OAUTH1), "Habits under `kind = \"oauth1\"`, which needs it", ""),
         key("oauth2", Table(&OAUTH2), "Habits under the other kinds; `oauth2` needs it", ""),
         key("api", Table(&API), "Where the API is, and how a call carries the token", "").needed(),
-        key("scopes", Pairs, "Scopes that people ask for, each with what it allows", "{ read = \"see the lamps\" }"),
+        key("scopes", NamedTexts, "Scopes that people ask for, each with what it allows", "{ read = \"see the lamps\" }"),
         key(
             "deviations",
             Deviations,
@@ -63,7 +63,7 @@ pub(super) const TOP: Section = Section {
         ),
         key(
             "origins",
-            Pairs,
+            NamedTexts,
             "Origins in place of others; `\"*\"` moves everything: how a file points at the sandbox",
             "{ \"*\" = \"http://127.0.0.1:8902\" }",
         ),
@@ -174,7 +174,8 @@ pub(super) const FIELDS: Section = Section {
         key("label", Text, "What the provider's page calls it", "\"Shop\"").needed(),
         key("help", Text, "Where to find it", "\"the part before .hub.example\""),
         key("secret", Flag, "Whether it must not be shown", "true").or("false"),
-        key("required", Flag, "Whether an app is of no use without it", "false").or("true"),
+        key("required", Flag, "Whether an app is of no use without it", "false").or("true, unless there is `default`"),
+        key("default", Text, "What it is where nothing is said, for a place in URLs that is nearly always the same", "\"common\""),
         key("pattern", Text, "A regular expression for the whole value", "\"[a-z0-9-]+\""),
         key("env", Texts, "Variables that it is also read from", "[\"HUB_SHOP\"]"),
     ],

@@ -65,6 +65,8 @@ pub(super) enum Holds {
     Values,
     /// A table of free names with strings, whole numbers and flags in it.
     Pairs,
+    /// A table of free names with strings in it.
+    NamedTexts,
     /// A table of these names with strings in it.
     PairsOf(&'static [&'static str]),
     /// The names of deviations, each with its reason.

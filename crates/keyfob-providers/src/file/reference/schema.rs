@@ -137,6 +137,7 @@ fn holds(holds: Holds) -> Value {
         Holds::Statuses => json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 100, "maximum": 999}}),
         Holds::Values => json!({"type": "array"}),
         Holds::Pairs => pairs(),
+        Holds::NamedTexts => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Holds::PairsOf(words) => {
             let known: Map<String, Value> =
                 words.iter().map(|word| ((*word).to_owned(), json!({"type": "string", "minLength": 1}))).collect();

@@ -76,7 +76,7 @@ fn types_and_words_are_those_of_the_reader() {
         .map(|text| toml::Value::Table(toml::from_str(text).expect("TOML")))
         .collect();
     let nothing: toml::Value = toml::Value::Array(vec![toml::Value::Array(vec![toml::Value::Array(vec![7.into()])])]);
-    let mut tried = 0;
+    let (mut tried, mut texts) = (0, 0);
     for section in sections() {
         for key in section.keys {
             // Anything goes in these, and which endpoints there are depends on the kind.
@@ -98,6 +98,18 @@ fn types_and_words_are_those_of_the_reader() {
             let Some(told) = complaints(&nothing) else { continue };
             assert!(told.contains("expected"), "{} takes [[[7]]]: {told}", path.join("."));
             tried += 1;
+            // What is text for people takes no number.
+            let name = match key.holds {
+                Holds::NamedTexts => Some("any"),
+                Holds::PairsOf(words) | Holds::Words(words) => words.first().copied(),
+                _ => None,
+            };
+            if let Some(name) = name {
+                let three = toml::Table::from_iter([(name.to_owned(), 3.into())]);
+                let told = complaints(&three.into()).unwrap_or_default();
+                assert!(told.contains("expected a string for"), "{} takes 3: {told}", path.join("."));
+                texts += 1;
+            }
             if let Holds::OneOf(words) = key.holds {
                 let told = complaints(&"no-such-word".into()).unwrap_or_default();
                 let missing: Vec<_> = words.iter().filter(|word| !told.contains(*word)).collect();
@@ -105,7 +117,7 @@ fn types_and_words_are_those_of_the_reader() {
             }
         }
     }
-    assert!(tried > 110, "{tried} keys were tried");
+    assert!(tried > 110 && texts > 5, "{tried} keys were tried, and {texts} tables of texts");
 }
 
 /// Puts a value in place of what is at a path, in the first place where there is something.

@@ -81,6 +81,11 @@ pub(super) fn table(path: &str) -> Map<String, Value> {
         }),
         "actions.*.parameters" => json!({"not": {"required": ["required", "default"], "properties": {"required": {"const": true}}}}),
         "client.fields" => json!({
+            "not": {"required": ["required", "default"], "properties": {"required": {"const": true}}},
+            "dependentSchemas": {"default": {"properties": {
+                "name": {"not": {"enum": ["client_id", "redirect_uri", "scope", "private_key_id"]}},
+                "secret": {"const": false},
+            }}},
             "if": {"properties": {"name": {"enum": ["client_secret", "private_key"]}}},
             "then": {"properties": {"secret": {"const": true}}, "required": ["secret"]},
         }),

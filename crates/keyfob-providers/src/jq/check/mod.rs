@@ -338,8 +338,14 @@ impl Checker<'_> {
         if let Some((_, wanted)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
             return Refusal { message: format!("{name} with {count} arguments (it has {wanted})"), hint: None, at: self.find(name) };
         }
-        let hint = nearest::nearest(name, FUNCTIONS.iter().map(|(known, _)| *known)).map(|known| format!("did you mean {known}?"));
-        let hint = hint.or_else(|| Some("allowed are paths, select, map, to_entries, arithmetic and strings".to_owned()));
+        let near = nearest::nearest(name, FUNCTIONS.iter().map(|(known, _)| *known));
+        let hint = Some(match (near, count) {
+            // The commonest slip: a member of the answer without its dot.
+            (Some(known), 0) => format!("did you mean {known}, or the member .{name}?"),
+            (None, 0) => format!("a member is written with a dot: .{name}; functions are select, map, to_entries and the like"),
+            (Some(known), _) => format!("did you mean {known}?"),
+            (None, _) => "allowed are paths, select, map, to_entries, arithmetic and strings".to_owned(),
+        });
         Refusal { message: format!("jq with {name}, which is not allowed here"), hint, at: self.find(name) }
     }
 
