@@ -93,7 +93,21 @@ impl Maker<'_> {
         self.put(field, "another host", "", path, Some(url.replacen("://", "://other.", 1).into()));
     }
 
+    /// What a field of the app is where nothing is said.
+    fn defaults(&mut self) {
+        let fields = self.get(&["client", "fields"]).and_then(Value::as_array).map_or(0, Vec::len);
+        for at in 0..fields {
+            let at = at.to_string();
+            let path = ["client", "fields", &at, "default"];
+            if let Some(default) = self.text(&path) {
+                self.put("client.fields.default", "another value", default.clone(), &path, Some(format!("{default}x").into()));
+                self.put("client.fields.default", "gone", default, &path, None);
+            }
+        }
+    }
+
     fn endpoints(&mut self, kind: &str) {
+        self.defaults();
         if self.get(&["import"]).is_some() {
             self.login(kind);
         }

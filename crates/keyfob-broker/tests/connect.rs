@@ -59,6 +59,14 @@ async fn what_a_provider_file_says_to_type_looks_like_it() {
 }
 
 #[tokio::test]
+async fn what_is_nearly_always_the_same_stands_in_its_field() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let page = owner.get("/providers/microsoft").await;
+    assert!(page.has("name=\"tenant\" type=\"text\" value=\"common\""), "{}", page.text);
+}
+
+#[tokio::test]
 async fn the_owner_enters_an_app_and_connects() {
     let world = world().await;
     let mut owner = world.owner().await;

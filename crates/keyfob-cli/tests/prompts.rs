@@ -619,6 +619,25 @@ async fn a_secret_that_some_apps_have_is_asked_for_and_may_be_none() {
     }
 }
 
+/// What is nearly always the same is asked for with the rest, and Enter says that it is that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_a_default_is_asked_for_and_enter_takes_it() {
+    for typed in ["\n", "garden\n"] {
+        let house = House::new().await;
+        let fields_of_file =
+            "[{ name = \"client_id\", label = \"Public key\" }, { name = \"place\", label = \"Place\", default = \"home\" }]";
+        house.file("config/providers/telldus.toml", &format!("[client]\nfields = {fields_of_file}\n"));
+        let mut screen = Screen::start(&house, &["app", "add", "telldus"], USUAL, &[]);
+        screen.shows("Public key").await;
+        screen.types("some-key\n");
+        screen.shows("Place (Enter for home): ").await;
+        screen.types(typed);
+        screen.shows("is in the vault").await;
+        screen.ends(0).await;
+        assert_eq!(house.json(&["app", "list"]).await[0]["client_id"], "some-key");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn c5_who_waits_for_a_silent_server_is_told_so() {
     let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
