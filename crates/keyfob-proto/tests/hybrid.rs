@@ -117,11 +117,12 @@ fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
     let client = oauth2_client(|_, _| {});
     let half = |text: &str| encode::base64url(&Sha256::digest(text.as_bytes())[..16]);
     let verify = |hybrid: Hybrid, now, change: &dyn Fn(&mut serde_json::Value)| {
-        let asked = AuthorizeRequest { max_age: Some(60), acr_values: vec!["gold".into()], ..request() };
+        let wanted = json!({"id_token": {"locale": {"value": "en"}}}).to_string();
+        let asked = AuthorizeRequest { max_age: Some(60), acr_values: vec!["gold".into()], claims: Some(wanted), ..request() };
         let (url, pending) = client.authorize_hybrid(&asked, hybrid, NOW, &Chance::new(1)).expect("a URL");
         let mut claims = json!({
             "iss": "https://login.example", "aud": CLIENT_ID, "sub": "person-1", "iat": NOW.as_unix(), "exp": NOW.as_unix() + 300,
-            "auth_time": NOW.as_unix(), "acr": "gold", "nonce": query(&url)["nonce"], "c_hash": half("code-1"),
+            "auth_time": NOW.as_unix(), "acr": "gold", "locale": "en", "nonce": query(&url)["nonce"], "c_hash": half("code-1"),
         });
         if hybrid == Hybrid::IdTokenAndToken {
             claims["at_hash"] = json!(half("access-2"));
@@ -136,6 +137,11 @@ fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
     for hybrid in [Hybrid::IdToken, Hybrid::IdTokenAndToken] {
         let (verified, id_token, tokens) = verify(hybrid, NOW, &|_| {}).expect("verified");
         assert_eq!((id_token.subject.as_str(), tokens.is_some()), ("person-1", hybrid == Hybrid::IdTokenAndToken));
+        if let Some(tokens) = tokens {
+            // Whom the ID token names is told by what was verified alone; and what is granted is what was asked for, unless the answer says otherwise.
+            assert!(tokens.identity.is_none() && tokens.id_token.is_none() && tokens.authorization_details.is_empty());
+            assert_eq!(tokens.scopes, ["openid"]);
+        }
         assert!(form(client.exchange(verified).expect("an exchange").request()).contains(&("code".into(), "code-1".into())));
         let mut wrong = vec![
             ("iss", json!("https://evil.example")),
@@ -146,6 +152,7 @@ fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
             ("c_hash", json!("(none)")),
             ("auth_time", json!(NOW.as_unix() - 600)),
             ("acr", json!("silver")),
+            ("locale", json!("de")),
         ];
         if hybrid == Hybrid::IdTokenAndToken {
             wrong.extend([("at_hash", json!(half("access-3"))), ("at_hash", json!("(none)"))]);

@@ -288,6 +288,13 @@ mod tests {
             assert_eq!((report.reason, report.acceptable_timestamps), (Reason::TimestampRefused, Some((10, 20))));
         }
         assert_eq!(read(401, "OAuth realm=\"x\"", b"Invalid signature"), None);
+        // A report may have much to say; a page for people is none.
+        let of_length = |length: usize| {
+            let mut body = b"oauth_problem=nonce_used&more=".to_vec();
+            body.resize(length, b'x');
+            read(401, "", &body).map(|report| report.reason)
+        };
+        assert_eq!((of_length(16_384), of_length(16_385)), (Some(Reason::NonceUsed), None));
         assert_eq!(read(200, "", b"oauth_problem=timestamp_refused"), None, "a success is none");
         assert_eq!(read(401, "", b"oauth_problem="), None);
         assert_eq!(read(401, "NotOAuth oauth_problem=nonce_used", b""), None);

@@ -153,11 +153,12 @@ mod tests {
             (401, Code::Signature),
             (403, Code::Signature),
         ] {
-            assert_eq!((refused(status).code, refused(status).description), (code, None), "{status}");
+            let refused = refused(status);
+            assert_eq!((refused.status.map(|status| status.as_u16()), refused.code, refused.description), (Some(status), code, None));
         }
         assert!(matches!(answer(418, b""), Err(Error::Misbehaved(_))));
         let Err(Error::Refused(reported)) = answer(429, b"oauth_problem=consumer_key_unknown") else { panic!("a refusal") };
-        assert_eq!(reported.code, Code::TooManyRequests);
+        assert_eq!((reported.code, reported.status), (Code::TooManyRequests, Some(StatusCode::TOO_MANY_REQUESTS)));
         let Err(Error::Refused(reported)) = answer(401, b"oauth_problem=consumer_key_unknown") else { panic!("a refusal") };
         assert_ne!(reported.code, Code::TooManyRequests);
     }
@@ -168,6 +169,7 @@ mod tests {
         assert!(!error.to_string().contains("consumer-secret"), "{error}");
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
         assert!(matches!(error, Error::Refused(Refused { code: Code::Signature, .. })));
+        assert!(error.to_string().contains("OAuth Verification Failed: key was"), "the rest is told: {error}");
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl HybridPending {
 }
 
 /// Tokens that came through a browser, read as those of the token endpoint are. A refresh token must never be among them (RFC 6749 §4.2.2),
-/// nor are authorization details told there.
+/// and authorization details are not read there.
 pub(crate) fn front_channel_tokens(
     pending: &Pending,
     members: &mut Members<'_>,
@@ -142,7 +142,7 @@ pub(crate) fn front_channel_tokens(
     let context = Context { scopes: pending.begun().scopes.clone(), ..Context::default() };
     let tokens = token_response::tokens(members, client, context, now)?;
     // Whom an ID token names counts once it is verified, which is for whoever holds the keys.
-    Ok(OAuth2Tokens { identity: None, id_token: None, authorization_details: Vec::new(), ..tokens })
+    Ok(OAuth2Tokens { identity: None, id_token: None, ..tokens })
 }
 
 /// A hybrid answer to *our* request, whose ID token nobody has verified yet. Its code is not to be had but through that check
