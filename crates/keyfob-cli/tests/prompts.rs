@@ -106,6 +106,8 @@ async fn a_providers_file_is_made_of_answers() {
         ("Authorize URL", "https://hub.example/authorize"),
         ("Access token URL", ""),
         ("it has to be said", "https://hub.example/access"),
+        ("How requests are signed", "hmac"),
+        ("expected one of HMAC-SHA1", "HMAC-SHA256"),
         ("Where its API is", "https://hub.example/api"),
         ("where an app is registered", "https://hub.example/apps"),
     ];
@@ -123,6 +125,7 @@ async fn a_providers_file_is_made_of_answers() {
         (&shown["endpoints"]["request_token"], &shown["client"]["register_url"]),
         (&"https://hub.example/request".into(), &"https://hub.example/apps".into())
     );
+    assert!(std::fs::read_to_string(&file).expect("text").contains("signature = \"HMAC-SHA256\""));
 
     // Where no browser is sent anywhere, there is somewhere to ask for a code.
     let mut screen = Screen::start(&house, &["provider", "new", "coded"], USUAL, &[]);

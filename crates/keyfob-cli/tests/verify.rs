@@ -149,7 +149,7 @@ async fn what_was_not_seen_is_not_certified() {
         "[actions.none]\nabout = \"None\"\npath = \"/none\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",
     );
     let report = house.run(&["provider", "verify", "hub", "--live"]).await.exits(1).stdout;
-    assert!(report.contains("| action none | 0 rows, 1 columns; so nothing was seen of what is in them | ok |"), "{report}");
+    assert!(report.contains("| action none | 0 rows, 1 column; so nothing was seen of what is in them | ok |"), "{report}");
     add(
         &house,
         "[actions.other]\nabout = \"Other\"\npath = \"/other\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",

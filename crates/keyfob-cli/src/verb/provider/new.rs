@@ -63,6 +63,10 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
             format!("see it: keyfob provider show {name}; a file without kind in {} changes it", context.providers_folder().display()),
         ));
     }
+    if let Some(gone) = context.catalogue().gone(name) {
+        let paint = context.out.note_paint();
+        context.out.note(&format!("{} {gone}; the file will be of another one of that name", paint.warn("note:")));
+    }
     let path = context.providers_folder().join(format!("{name}.toml"));
     let text = match &args.issuer {
         Some(issuer) => discovered(name, issuer, &args.flags.beside_an_issuer(&what)?, &what, context).await?,
@@ -125,7 +129,7 @@ fn described(name: &str, said: &Answers) -> String {
     let page = |key: &str, url: &str| if url.is_empty() { String::new() } else { format!("{key} = {}\n", quoted(url)) };
     let pages = page("authorize", said.get("--authorize")) + &page("device", said.get("--device"));
     let habits = match said.is_first() {
-        true => "[oauth1]\nsignature = \"HMAC-SHA1\"\n".to_owned(),
+        true => format!("[oauth1]\nsignature = {}\n", quoted(said.get("--signature"))),
         false => format!("[oauth2]\nclient_auth = {}\nscopes = {}\n", quoted(said.get("--client-auth")), json!(said.words("--scope"))),
     };
     format!(

@@ -37,6 +37,9 @@ pub(crate) struct Flags {
     /// Where tokens are asked for
     #[arg(long, value_name = "URL", conflicts_with = "issuer")]
     token: Option<String>,
+    /// OAuth 1: how requests are signed: HMAC-SHA1 (as nearly everywhere), HMAC-SHA256, HMAC-SHA512 or PLAINTEXT; a file can say RSA, too
+    #[arg(long, value_name = "METHOD", conflicts_with = "issuer")]
+    signature: Option<String>,
     /// OAuth 2: how an app says who it is: basic (in a header), post (in the body), none (it has no secret)
     #[arg(long, value_name = "HOW", conflicts_with = "issuer")]
     client_auth: Option<String>,
@@ -132,6 +135,10 @@ fn questions(first: bool, by_code: bool) -> Vec<Question> {
         all.push(ask("--client-auth", "HOW", how, Some("basic"), client_auth));
         all.push(ask("--scope", "SCOPE", "Scopes to ask for, with blanks between them, if it has any: ", Some(""), scopes));
     }
+    if first {
+        let how = "How requests are signed: HMAC-SHA1, HMAC-SHA256, HMAC-SHA512 or PLAINTEXT [HMAC-SHA1] ";
+        all.push(ask("--signature", "METHOD", how, Some("HMAC-SHA1"), signature));
+    }
     all.push(ask("--api", "URL", "Where its API is: ", None, endpoint));
     all.push(ask("--register", "URL", "The page where an app is registered, if there is one: ", Some(""), page));
     all
@@ -149,7 +156,8 @@ fn opening() -> [Question; 4] {
 
 impl Flags {
     fn said(self) -> Answers {
-        let Self { title, about, docs, kind, request_token, authorize, device, token, client_auth, scopes, api, register } = self;
+        let Self { title, about, docs, kind, request_token, authorize, device, token, signature, client_auth, scopes, api, register } =
+            self;
         let scopes = (!scopes.is_empty()).then(|| scopes.join(" "));
         let all = [
             ("--title", title),
@@ -160,6 +168,7 @@ impl Flags {
             ("--authorize", authorize),
             ("--device", device),
             ("--token", token),
+            ("--signature", signature),
             ("--client-auth", client_auth),
             ("--scope", scopes),
             ("--api", api),
@@ -284,6 +293,12 @@ fn endpoint(text: &str) -> Result<(), String> {
 fn page(text: &str) -> Result<(), String> {
     let parsed = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     parsed.map(drop).ok_or_else(|| "expected the address of a page (https://…)".to_owned())
+}
+
+/// Those of shared secrets (RFC 5849 §3.4.2, §3.4.4): RSA wants a key among the app's fields, too.
+fn signature(text: &str) -> Result<(), String> {
+    let known = ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"];
+    if known.contains(&text) { Ok(()) } else { Err(format!("expected one of {}", known.join(", "))) }
 }
 
 fn client_auth(text: &str) -> Result<(), String> {

@@ -11,6 +11,7 @@ use keyfob::{Account, Grant, Session};
 use keyfob_providers::{Action, Catalogue, Cell, Provider, Table};
 use serde_json::{Value, json};
 
+use super::counted;
 use crate::account::{login_for, now};
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
@@ -213,7 +214,7 @@ async fn login(account: &Account, context: &Context) -> Result<Step, Card> {
 
 /// What an answer shows of the action's columns. Their titles are the file's, not the person's.
 fn seen(table: &Table, action: &Action) -> Step {
-    let mut outcome = format!("{} rows, {} columns", table.rows.len(), table.columns.len());
+    let mut outcome = format!("{}, {}", counted(table.rows.len(), "row"), counted(table.columns.len(), "column"));
     let is_empty = |at: usize| table.rows.iter().all(|row| row.cells.get(at).is_none_or(|cell| *cell == Cell::Empty));
     let empty: Vec<&str> = (table.columns.iter().enumerate())
         .filter(|(at, _)| action.names_columns() && !table.rows.is_empty() && is_empty(*at))
