@@ -155,7 +155,7 @@ async fn what_was_not_seen_is_not_certified() {
         "[actions.other]\nabout = \"Other\"\npath = \"/other\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",
     );
     let walked = house.run(&["provider", "verify", "hub", "--live"]).await.exits(1);
-    assert!(walked.stdout.contains("| action other | 1 rows, 1 columns; nothing is in any of them | **no** |"), "{}", walked.stdout);
+    assert!(walked.stdout.contains("| action other | 1 row, 1 column; nothing is in any of them | **no** |"), "{}", walked.stdout);
     assert!(!walked.stdout.contains("verified ="), "{}", walked.stdout);
 }
 
