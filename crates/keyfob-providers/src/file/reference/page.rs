@@ -30,7 +30,7 @@ pub(super) fn page() -> String {
 /// What was seen elsewhere, and has no key. No provider of the catalogue has any of it.
 const CANNOT: &str = "\n## What a file cannot say\n\n\
     A server with one of these habits wants a key here, and code behind it; no provider of the catalogue has one of them.\n\n\
-    - A token request that proves the secret by a hash of it and the code (Smartsheet takes `hash`, and the secret itself as well).\n\
+    - A token request that proves the secret by a hash of it and the code (Smartsheet).\n\
     - Token answers in XML (Concur's older API).\n\
     - A code that is sent as an assertion, in a grant of its own (Visual Studio's older API).\n\
     - Logins of more steps than their protocol has, and of no protocol (Pocket, which has ended).\n";
