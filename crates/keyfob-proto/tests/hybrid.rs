@@ -180,6 +180,17 @@ fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
     assert!(matches!(answer.verify(&Keys::Shared(&key), &algorithms, NOW), Err(Error::Misuse(_))));
 }
 
+/// An ID token with many groups in it is long; what is longer than any is refused before it is looked at.
+#[test]
+fn c4_an_answer_may_carry_a_long_id_token_and_none_without_end() {
+    let client = oauth2_client(|_, _| {});
+    let (_, pending) = begin(&client, Hybrid::IdToken);
+    let begins = format!("state={}&code=code-1&id_token=a.", pending.key().expose());
+    let of_length = |length: usize| begins.clone() + &"b".repeat(length - begins.len() - 2) + ".c";
+    assert!(pending.read(&client, Answer::Fragment(&of_length(128 * 1024)), NOW).is_ok());
+    refused_alive(pending.read(&client, Answer::Fragment(&of_length(128 * 1024 + 1)), NOW));
+}
+
 #[test]
 fn tokens_never_travel_in_a_query() {
     let client = oauth2_client(|_, _| {});
