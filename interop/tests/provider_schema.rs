@@ -59,6 +59,10 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("base_url = \"https://{api_key}.hub.example\"", NAMES),
     ("\"https://{api_key}.hub.example/token\"", NAMES),
     ("min = 255, max = 0", "whether one number is above another"),
+    (
+        "fields = [{ name = \"shop\", label = \"Shop\", default = \"A\", pattern = \"[a-z]+\" }, ",
+        "whether a default is one that the field takes",
+    ),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";
