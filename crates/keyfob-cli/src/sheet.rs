@@ -237,6 +237,19 @@ mod tests {
         );
     }
 
+    /// What people call it is for people: programs go on finding what they look for.
+    #[test]
+    fn a_caption_is_for_people_and_the_title_for_programs() {
+        let mut table = table();
+        table.columns[1].caption = Some("How bright".into());
+        table.rows.pop();
+        assert_eq!(drawn(&table, 80, Paint::plain()).lines().next(), Some("Name  How bright (%)  Seen"));
+        assert_eq!(natural_width(&table), "Name  How bright (%)  2020-01-01 00:00".len());
+        assert_eq!(drawn(&table, 24, Paint::plain()), "Name  Lamp\nHow bright\n      7 %\nSeen  2020-01-01 00:00");
+        assert!(tab_separated(&table).starts_with("Name\tLevel (%)\tSeen\n"), "{}", tab_separated(&table));
+        assert_eq!(json(&table)[0]["Level"], 7);
+    }
+
     #[test]
     fn narrow_tables_wrap_between_words() {
         let drawn = sheet(&table(), Column::caption_with_unit, &shown).drawn(34, Paint::plain());

@@ -625,7 +625,7 @@ async fn a_secret_that_some_apps_have_is_asked_for_and_may_be_none() {
 /// What is nearly always the same is asked for with the rest, and Enter says that it is that.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_a_default_is_asked_for_and_enter_takes_it() {
-    for typed in ["\n", "garden\n"] {
+    for (typed, place) in [("\n", serde_json::json!({})), ("garden\n", serde_json::json!({"place": "garden"}))] {
         let house = House::new().await;
         let fields_of_file =
             "[{ name = \"client_id\", label = \"Public key\" }, { name = \"place\", label = \"Place\", default = \"home\" }]";
@@ -637,7 +637,8 @@ async fn what_has_a_default_is_asked_for_and_enter_takes_it() {
         screen.types(typed);
         screen.shows("is in the vault").await;
         screen.ends(0).await;
-        assert_eq!(house.json(&["app", "list"]).await[0]["client_id"], "some-key");
+        let app = &house.json(&["app", "list"]).await[0];
+        assert_eq!((&app["client_id"], &app["fields"], &app["secrets"]), (&"some-key".into(), &place, &serde_json::json!([])));
     }
 }
 

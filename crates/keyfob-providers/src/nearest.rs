@@ -7,7 +7,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// The same, and those that are as near.
-fn all_nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn all_nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     const LONGEST: usize = 64;
     let typed: Vec<char> = typed.to_lowercase().chars().take(LONGEST).collect();
     let allowed = (typed.len() / 3).clamp(1, 4);

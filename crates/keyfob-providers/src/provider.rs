@@ -81,7 +81,12 @@ impl Provider {
 
     /// What was said of a field, or what it is where nothing was.
     pub(crate) fn said(&self, name: &str, said: Option<String>) -> Option<String> {
-        said.or_else(|| self.client.fields.iter().find(|field| field.name == name)?.default.clone())
+        said.or_else(|| self.usual(name).map(str::to_owned))
+    }
+
+    /// What a field is where nothing is said.
+    pub(crate) fn usual(&self, name: &str) -> Option<&str> {
+        self.client.field(name)?.default.as_deref()
     }
 
     /// The same provider with every URL that we send something to (or send a person to) moved to one origin: how it is
@@ -165,7 +170,29 @@ impl Provider {
     /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,
     /// moved origins are shown moved.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {
-        self.spec.endpoints(&self.moves)
+        self.spec.endpoints(&self.moves, |_| None)
+    }
+
+    /// The same where an app says nothing of what is nearly always the same: the addresses that most programs have.
+    pub fn usual_endpoints(&self) -> Vec<(&'static str, String)> {
+        self.spec.endpoints(&self.moves, |name| self.usual(name).map(str::to_owned))
+    }
+
+    /// What there is to say about it in words, in lower case: what a search looks through. All but few are live, which tells nobody apart.
+    pub fn words(&self) -> String {
+        let status = if matches!(self.status, Status::Live) { "" } else { self.status.name() };
+        let known = [
+            self.name.as_str(),
+            &self.title,
+            &self.about,
+            self.homepage.as_deref().unwrap_or_default(),
+            self.kind.name(),
+            self.kind.title(),
+            status,
+        ];
+        let actions = self.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
+        let scopes = self.scopes.iter().flat_map(|(name, allows)| [name.as_str(), allows.as_str()]);
+        known.into_iter().chain(actions).chain(scopes).collect::<Vec<_>>().join(" ").to_lowercase()
     }
 }
 
@@ -206,6 +233,15 @@ impl Kind {
             Self::OAuth1 => "oauth1",
             Self::OAuth2 => "oauth2",
             Self::Oidc => "oidc",
+        }
+    }
+
+    /// The protocol as people write it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::OAuth1 => "OAuth 1.0a",
+            Self::OAuth2 => "OAuth 2",
+            Self::Oidc => "OpenID Connect",
         }
     }
 }
@@ -360,6 +396,9 @@ pub struct Field {
 }
 
 impl Field {
+    /// Names of what is each app's own, and of which nothing is usual.
+    pub(crate) const OF_EACH_APP: [&str; 4] = ["client_id", "redirect_uri", "scope", "private_key_id"];
+
     /// Whether a field of this name is a secret whatever a file says: a file that says otherwise is wrong.
     pub(crate) fn is_always_secret(name: &str) -> bool {
         matches!(name, "client_secret" | "private_key")

@@ -566,6 +566,18 @@ proptest! {
     }
 }
 
+/// A list of tables in which the only thing is no table lacks nothing else.
+#[test]
+fn what_is_no_table_is_one_mistake() {
+    let fields = GOOD.find("fields = [").expect("there");
+    let end = fields + GOOD[fields..].find("]\n").expect("its end") + 1;
+    // Two of the fields are places of its URLs, which would be unknown.
+    let text = GOOD[..fields].to_owned() + "fields = [7]" + &GOOD[end..];
+    let told: Vec<String> = problems(&text).into_iter().map(|problem| problem.message).collect();
+    assert!(told.iter().any(|told| told.contains("expected a table in client.fields")), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("no field client_id")), "{told:?}");
+}
+
 /// Who is told that something is wrong is told what to write instead.
 #[test]
 fn what_is_wrong_says_what_to_write_instead() {
@@ -590,6 +602,27 @@ fn what_is_wrong_says_what_to_write_instead() {
             "give it another name",
         ),
         (action("path = \"/x\"\nparameters = [{ about = \"r\" }]\n"), "actions.lamps.parameters.name is missing", "name = \"room\""),
+        (
+            action("path = \"/x\"\npage = { full = 10, set = \"from\", value = \".t\" }\n"),
+            "pages that set the unknown parameter from",
+            "add a parameter: { name = \"from\"",
+        ),
+        (
+            action("path = \"/x\"\ncolumns = [{ each = \"types\", value = \".x\" }]\n"),
+            "the unknown list parameter types",
+            "add a parameter: { name = \"types\"",
+        ),
+        (
+            action("path = \"/x\"\nparameters = [{ name = \"n\", about = \"r\", type = \"integer\", min = 1, mix = 9 }]\n"),
+            "the unknown key mix",
+            "did you mean \"max\"?",
+        ),
+        (
+            GOOD.to_owned() + "[retired]\non = 2020-01-31\nnote = \"It ended.\"\n",
+            "[retired] without status = \"retired\"",
+            "write status = \"retired\" above it",
+        ),
+        (GOOD.to_owned() + "[scopes]\n\"read:user\" = 3\n", "expected a string for scopes.read:user", "\"read:user\" = \"…\""),
         (action("path = \"/x\"\nrows = \"lamps\"\n"), "jq with lamps", "a member is written with a dot: .lamps"),
         (action("path = \"/x\"\nrows = \"key\"\n"), "jq with key", "or the member .key?"),
         (

@@ -6,7 +6,7 @@ use std::path::Path;
 use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce};
 use keyfob_proto::{Attach, Deviation, Flow, Origin, Settings};
-use keyfob_providers::{Catalogue, Confidence, Kind, Provider, Status};
+use keyfob_providers::{Catalogue, Confidence, Kind, Provider, Status, check};
 use serde_json::json;
 
 fn provider(name: &str) -> Provider {
@@ -131,6 +131,28 @@ fn a_place_with_a_default_is_filled_by_it_unless_an_app_says_otherwise() {
     assert_eq!(base("gitlab", None), ("https://gitlab.com/oauth/token".to_owned(), "https://gitlab.com".to_owned()));
     let own = base("gitlab", Some(("host", "git.hub.example")));
     assert_eq!(own, ("https://git.hub.example/oauth/token".to_owned(), "https://git.hub.example".to_owned()));
+}
+
+/// And so is one in what is sent with every call.
+#[test]
+fn a_default_counts_wherever_a_place_may_be() {
+    let text = "title = \"Hub\"\nkind = \"oauth2\"\nstatus = \"live\"\nabout = \"A hub.\"\n\
+        sources = [{ url = \"https://hub.example/docs\", checked = 2026-11-21, confidence = \"verified\", about = \"all\" }]\n\
+        [endpoints]\nauthorize = \"https://{place}.hub.example/authorize\"\ntoken = \"https://{place}.hub.example/token\"\n\
+        [client]\nfields = [{ name = \"client_id\", label = \"ID\" }, { name = \"place\", label = \"Place\", default = \"home\" }]\n\
+        [oauth2]\nclient_auth = \"none\"\n\
+        [api]\nbase_url = \"https://{place}.hub.example\"\nheaders = { x-place = \"at {place}\" }\nquery = { place = \"{place}\" }\n\
+        attach = { headers = { x-token = \"{place} {access_token}\" } }\n";
+    let hub = check(text, "hub.toml").expect("sound");
+    for (said, place) in [(None, "home"), (Some("garden".to_owned()), "garden")] {
+        let settings = hub.settings(&|name| said.clone().filter(|_| name == "place")).expect("settings");
+        assert_eq!(settings.api.headers[0].1.as_str(), format!("at {place}"));
+        assert_eq!(settings.api.query[0].1.as_str(), place);
+        let Attach::Headers(attached) = settings.api.attach else { panic!("headers") };
+        assert_eq!(attached[0].1.as_str(), format!("{place} {{access_token}}"));
+    }
+    assert!(hub.usual_endpoints().contains(&("token", "https://home.hub.example/token".to_owned())), "{:?}", hub.usual_endpoints());
+    assert!(hub.endpoints().contains(&("token", "https://{place}.hub.example/token".to_owned())), "{:?}", hub.endpoints());
 }
 
 /// A scope that is asked for is one of those that the file explains: what is mistyped is refused by the provider only when somebody logs in.

@@ -62,6 +62,20 @@ fn text(endpoint: Option<&Endpoint>) -> Option<&str> {
     endpoint.map(Endpoint::as_str)
 }
 
+/// What is nearly always the same fills an issuer, too.
+#[test]
+fn an_issuer_is_asked_at_its_usual_place() {
+    let text = FILE.replacen("label = \"Tenant\" }", "label = \"Tenant\", default = \"usual\" }", 1);
+    let hub = check(&text, "hub.toml").expect("sound");
+    for (app, issuer) in [(App::public("us"), "https://login.hub.example/usual"), (app(), "https://login.hub.example/corner")] {
+        assert_eq!(hub.issuer_to_ask(&app).expect("an issuer").as_deref(), Some(issuer));
+        let Flow::OAuth2(flow) = hub.settings_of(&metadata(issuer, &json!({})).expect("metadata"), &app).expect("settings").flow else {
+            panic!("OAuth 2")
+        };
+        assert_eq!(flow.token.to_string(), format!("{issuer}/token"));
+    }
+}
+
 #[test]
 fn an_issuer_says_where_everything_is_and_the_file_the_rest() {
     let hub = with("[api]", "[oauth2]\nscopes = [\"openid\"]\nrotates = true\n\n[api]");

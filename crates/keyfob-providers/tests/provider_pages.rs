@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyfob_proto::Flow;
-use keyfob_providers::{Action, Catalogue, Confidence, Kind, Provider, Status};
+use keyfob_providers::{Action, Catalogue, Confidence, Provider, Status};
 
 const MADE: &str = "<!-- Made by crates/keyfob-providers/tests/provider_pages.rs of the provider's file: do not change it here. -->";
 
@@ -62,8 +62,8 @@ fn index(catalogue: &Catalogue) -> String {
     let mut page = format!(
         "# Providers\n\n{}\n\n\
          To search them: `keyfob provider list --search WORDS` looks through names, titles, protocols, actions and scopes\n\
-         (`lamps`, `oauth2 sleep`), and so do the search field of [index.html](index.html), opened in a browser, and the one under\n\
-         *Connect* in the web app. `keyfob provider show NAME` says the same as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
+         (`lamps`, `oauth2 sleep`); the search field of [index.html](index.html), opened in a browser, and the one under *Connect* in the\n\
+         web app look through the same. `keyfob provider show NAME` says the same as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
          [provider-files.md](../provider-files.md).\n\n\
          All of them are here, by the first letter of the name that is typed, also those that have ended.\n",
         MADE.replace("the provider's file", "the providers' files")
@@ -78,7 +78,7 @@ fn index(catalogue: &Catalogue) -> String {
         let actions: Vec<&str> = provider.actions.iter().map(|action| action.name.as_str()).collect();
         let (title, about) = (cell(&provider.title), cell(&provider.about));
         let link = format!("[{title}]({}.md)", provider.name);
-        rows.insert(provider.name.clone(), format!("{link} | {about} | {} | {} | {status}", protocol(provider), actions.join(", ")));
+        rows.insert(provider.name.clone(), format!("{link} | {about} | {} | {} | {status}", provider.kind.title(), actions.join(", ")));
     }
     for gone in catalogue.all_gone() {
         let row = format!("{} | {} | | | ended {}, see below", cell(&gone.title), cell(&gone.about), gone.on);
@@ -124,21 +124,20 @@ fn searchable(catalogue: &Catalogue) -> String {
             Status::Sandbox => " · sandbox".to_owned(),
             _ => String::new(),
         };
-        let actions = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
-        let scopes = provider.scopes.iter().flat_map(|(name, allows)| [name.as_str(), allows.as_str()]);
-        let words: Vec<&str> = [provider.kind.name()].into_iter().chain(actions).chain(scopes).collect();
         let row = format!(
             "<li data-words=\"{}\"><p><a href=\"{name}.md\">{}</a> <code>{name}</code> · {}{status}</p><p>{}</p></li>\n",
-            escaped(&words.join(" ")),
+            escaped(&provider.words()),
             escaped(title),
-            protocol(provider),
+            provider.kind.title(),
             escaped(about)
         );
         rows.insert(name.clone(), row);
     }
     for gone in catalogue.all_gone() {
         let (title, about) = (escaped(&gone.title), escaped(&gone.about));
-        let row = format!("<li data-words=\"retired\"><p>{title} <code>{}</code> · ended {}</p><p>{about}</p></li>\n", gone.name, gone.on);
+        let words = format!("{} {title} {about} retired", gone.name).to_lowercase();
+        let row =
+            format!("<li data-words=\"{}\"><p>{title} <code>{}</code> · ended {}</p><p>{about}</p></li>\n", words, gone.name, gone.on);
         rows.insert(gone.name.clone(), row);
     }
     include_str!("pages/index.html").replace("{rows}", &rows.into_values().collect::<String>())
@@ -169,7 +168,7 @@ fn page(provider: &Provider, catalogue: &Catalogue) -> String {
         let successor = successor.as_ref().map(|successor| format!(" In its place: {}.", linked(successor, catalogue))).unwrap_or_default();
         write!(page, "**Retired on {on}.** {note}{successor}\n\n").expect("text");
     }
-    write!(page, "Protocol: {}.", protocol(provider)).expect("text");
+    write!(page, "Protocol: {}.", provider.kind.title()).expect("text");
     if let Some(url) = &provider.homepage {
         write!(page, " Home page: <{url}>.").expect("text");
     }
@@ -276,14 +275,6 @@ fn section(page: &mut String, title: &str, lines: impl Iterator<Item = String>) 
     let lines: Vec<String> = lines.map(|line| format!("- {}\n", line.trim())).collect();
     if !lines.is_empty() {
         write!(page, "\n## {title}\n\n{}", lines.concat()).expect("text");
-    }
-}
-
-fn protocol(provider: &Provider) -> &'static str {
-    match provider.kind {
-        Kind::OAuth1 => "OAuth 1.0a",
-        Kind::Oidc => "OpenID Connect",
-        _ => "OAuth 2",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use keyfob_proto::Flow;
-use keyfob_providers::{Catalogue, check};
+use keyfob_providers::{Catalogue, Status, check};
 
 const HUB: &str = r#"
 title = "My hub"
@@ -150,7 +150,6 @@ form = { id = "{id}" }
     assert_eq!(telldus.files.len(), 2, "both files are named");
 }
 
-/// Who checked the embedded file has not checked what somebody made of it.
 /// Whoever changes a file of ours means its keys, and has them not in the own file: those are the nearest names.
 #[test]
 fn a_mistyped_key_over_another_file_is_told_the_name_that_is_there() {
@@ -180,6 +179,25 @@ fn a_file_may_say_of_one_of_ours_that_it_has_ended() {
     assert!(keyfob_providers::check_gone(text, "of-nobody.toml").is_some_and(|read| read.is_err()));
 }
 
+/// Where its end is ours, and is not so (an app that is still served), one line takes it back.
+#[test]
+fn a_file_may_say_of_one_that_ended_that_it_is_there() {
+    let folder = folder(&[("fitbit.toml", "status = \"live\"\n")]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    assert_eq!(catalogue.get("fitbit").expect("there").status, Status::Live);
+}
+
+/// And an end is one where the status says so.
+#[test]
+fn an_end_without_its_status_is_told() {
+    let folder = folder(&[("netatmo.toml", "[retired]\non = 2026-01-01\nnote = \"Gone.\"\n")]);
+    let told = problems(&Catalogue::load(Some(folder.path())));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("netatmo.toml:1:2: [retired] without status = \"retired\""), "{told:?}");
+}
+
+/// Who checked the embedded file has not checked what somebody made of it.
 #[test]
 fn a_file_over_another_is_checked_by_nobody_unless_it_says_so() {
     let checked = |text: &str| {

@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::proto::encode;
-use keyfob_providers::{Kind, Provider, Status};
+use keyfob_providers::{Provider, Status};
 
 use crate::browser::Visit;
 use crate::failure::{Failure, sentence};
@@ -78,8 +78,7 @@ pub(crate) async fn show(
 
 impl Entry {
     fn new(provider: &Provider, site: &Site, q: &str, kind: &str) -> Self {
-        let kind_name = kind_name(provider.kind);
-        let words = format!("{} {} {} {kind_name}", provider.name, provider.title, provider.about).to_lowercase();
+        let words = provider.words();
         let is_found =
             q.to_lowercase().split_whitespace().all(|word| words.contains(word)) && (kind.is_empty() || kind == provider.kind.name());
         Self {
@@ -89,22 +88,12 @@ impl Entry {
             hue: page::hue(provider),
             path: page::provider_path(&provider.name),
             kind: provider.kind.name(),
-            kind_name,
+            kind_name: provider.kind.title(),
             is_ready: site.desk(&provider.name).is_some(),
             is_retired: matches!(provider.status, Status::Retired { .. }),
             is_unplayed: false,
             words,
             is_found,
         }
-    }
-}
-
-/// A protocol as people write it.
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::OAuth1 => "OAuth 1.0a",
-        Kind::OAuth2 => "OAuth 2",
-        Kind::Oidc => "OpenID Connect",
-        _ => "another protocol",
     }
 }

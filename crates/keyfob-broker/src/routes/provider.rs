@@ -10,7 +10,6 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob_providers::{Field, Provider, Status};
 
-use super::catalogue::kind_name;
 use crate::apps;
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
@@ -120,7 +119,7 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         about: sentence(&provider.about),
         monogram: page::monogram(provider),
         hue: page::hue(provider),
-        kind_name: kind_name(provider.kind),
+        kind_name: provider.kind.title(),
         retired: match &provider.status {
             Status::Retired { on, note, .. } => Some((on.clone(), sentence(note))),
             _ => None,

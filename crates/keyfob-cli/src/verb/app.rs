@@ -1,5 +1,6 @@
 //! `keyfob app add`, `list` and `rm`: our registrations with providers.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -171,16 +172,18 @@ async fn list(context: &Context) -> Result<(), Card> {
         None => Vec::new(),
     };
     if context.out.json {
-        let described: Vec<Value> = apps.iter().map(|(provider, app)| json_of(provider, app)).collect();
+        let described: Vec<Value> = apps.iter().map(|(provider, app)| json_of(provider, app, context)).collect();
         return context.out.json(&described);
     }
     if apps.is_empty() {
         context.out.note("No apps yet. keyfob app add PROVIDER keeps one; so does a login.");
         return Ok(());
     }
-    let mut sheet = Sheet::new(["Provider", "Client ID", "Redirect URI", "Secrets"]);
+    let mut sheet = Sheet::new(["Provider", "Client ID", "Redirect URI", "Fields", "Secrets"]);
     for (provider, app) in &apps {
-        sheet.row([provider.as_str(), &app.client_id, app.redirect_uri.as_deref().unwrap_or("-"), &secrets(app).join(" ")]);
+        let (open, secrets) = fields(provider, app, context);
+        let open: Vec<String> = open.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        sheet.row([provider.as_str(), &app.client_id, app.redirect_uri.as_deref().unwrap_or("-"), &open.join(" "), &secrets.join(" ")]);
     }
     sheet.print(&context.out)
 }
@@ -218,12 +221,18 @@ async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
     Ok(())
 }
 
-/// The names of what is secret in it.
-fn secrets(app: &App) -> Vec<&str> {
-    let own = app.client_secret.iter().map(|_| "client_secret").chain(app.private_key.iter().map(|_| "private_key"));
-    own.chain(app.fields.keys().map(String::as_str)).collect()
+/// An app without its secrets, of which only the names are told.
+pub(crate) fn json_of(provider: &str, app: &App, context: &Context) -> Value {
+    let (open, secrets) = fields(provider, app, context);
+    json!({"provider": provider, "client_id": app.client_id, "redirect_uri": app.redirect_uri, "fields": open, "secrets": secrets})
 }
 
-fn json_of(provider: &str, app: &App) -> Value {
-    json!({"provider": provider, "client_id": app.client_id, "redirect_uri": app.redirect_uri, "secrets": secrets(app)})
+/// The provider's own fields that its file does not call secret, and the names of all that is. What no file knows may be anything.
+fn fields<'a>(provider: &str, app: &'a App, context: &Context) -> (BTreeMap<&'a str, &'a str>, Vec<&'a str>) {
+    let provider = context.catalogue().get(provider).ok();
+    let is_open = |name: &str| provider.is_some_and(|provider| provider.client.field(name).is_some_and(|field| !field.secret));
+    let (open, closed): (Vec<_>, Vec<_>) = app.fields.iter().partition(|(name, _)| is_open(name));
+    let own = app.client_secret.iter().map(|_| "client_secret").chain(app.private_key.iter().map(|_| "private_key"));
+    let secrets = own.chain(closed.into_iter().map(|(name, _)| name.as_str())).collect();
+    (open.into_iter().map(|(name, value)| (name.as_str(), value.expose())).collect(), secrets)
 }

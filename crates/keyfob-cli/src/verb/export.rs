@@ -3,7 +3,7 @@
 
 use clap::Args;
 use keyfob::history::Fingerprint;
-use keyfob::proto::{App, TokenSet};
+use keyfob::proto::TokenSet;
 use serde_json::{Value, json};
 
 use crate::account;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Export, context: &Context) -> Result<(), Card> {
         told["tokens"] = tokens(&account.tokens);
         told
     });
-    let apps = apps.iter().filter(|(provider, _)| wanted(provider)).map(|(provider, app)| of_app(provider, app));
+    let apps = apps.iter().filter(|(provider, _)| wanted(provider)).map(|(provider, app)| super::app::json_of(provider, app, context));
     let whole = json!({
         "keyfob": env!("CARGO_PKG_VERSION"),
         "accounts": described.collect::<Vec<_>>(),
@@ -56,12 +56,4 @@ fn tokens(tokens: &TokenSet) -> Value {
         }),
         _ => Value::Null,
     }
-}
-
-fn of_app(provider: &str, app: &App) -> Value {
-    let secrets: Vec<&str> = (app.client_secret.iter().map(|_| "client_secret"))
-        .chain(app.private_key.iter().map(|_| "private_key"))
-        .chain(app.fields.keys().map(String::as_str))
-        .collect();
-    json!({"provider": provider, "client_id": app.client_id, "redirect_uri": app.redirect_uri, "secrets": secrets})
 }

@@ -168,9 +168,11 @@ fn introduce(sandbox: &Running, context: &Context) -> Result<(), Card> {
         None => "",
     };
     let example = imitated.or(apps.first().map(|(name, _)| name.as_str())).unwrap_or("PROVIDER");
+    // Where no login begins here, the index has tokens to bring.
+    let begin = if context.known(example).is_ok_and(|provider| provider.import.is_some()) { "import" } else { "login" };
     context.out.note(&format!(
         "\nSecrets, ready tokens and everything else: {index}\n\
-         In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob login {example}\n{call}\n{without_data}{}",
+         In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob {begin} {example}\n{call}\n{without_data}{}",
         paint.dim("Ctrl-C ends it, and everything it knows is gone."),
         index = paint.accent(sandbox.index()),
     ));

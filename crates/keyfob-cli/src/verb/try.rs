@@ -96,12 +96,14 @@ async fn providers(sandbox: &Sandbox, only: Option<&str>, context: &Context) -> 
     if let Some(provider) = catalogue.iter().filter(is_played).find(|provider| provider.name == only) {
         return Ok(vec![provider.clone()]);
     }
-    context.provider(only).await?;
+    let begin = if context.provider(only).await?.import.is_some() { "import" } else { "login" };
     let names: Vec<&str> = catalogue.iter().filter(is_played).map(|provider| provider.name.as_str()).collect();
     Err(Card::usage(
-        format!("the sandbox does not play {only}"),
-        format!("it plays {}", names.join(", ")),
-        format!("keyfob sandbox --as {only} plays it, too, as its file describes it; then: keyfob --sandbox login {only}"),
+        format!("there is no walk through {only}"),
+        format!("the sandbox plays, by itself, {}", names.join(", ")),
+        format!(
+            "what its file describes is played, too, in another terminal: keyfob sandbox --as {only}; then: keyfob --sandbox {begin} {only}"
+        ),
     ))
 }
 

@@ -375,7 +375,8 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
             .map(|parameter| parameter.name.as_str())
             .collect();
         if !lists.contains(&each.value.as_str()) {
-            let hint = nearest::suggest(&each.value, lists.iter().copied());
+            let add = || Some(format!("add a parameter: {{ name = \"{}\", about = \"…\", type = \"list\" }}", each.value));
+            let hint = nearest::suggest(&each.value, lists.iter().copied()).or_else(add);
             reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
         }
     }
@@ -446,7 +447,8 @@ fn page(table: Table<'_>, names: &[&str]) -> Option<Page> {
     if let Some(set) = &set
         && !names.contains(&set.value.as_str())
     {
-        let hint = nearest::suggest(&set.value, names.iter().copied());
+        let add = || Some(format!("add a parameter: {{ name = \"{}\", about = \"…\" }}", set.value));
+        let hint = nearest::suggest(&set.value, names.iter().copied()).or_else(add);
         table.reader.problem(set.place, format!("pages that set the unknown parameter {}", set.value), hint);
     }
     table.finish();

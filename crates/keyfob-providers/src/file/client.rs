@@ -4,9 +4,10 @@ use keyfob_proto::Settings;
 
 use super::document::Place;
 use super::provider::no_name;
-use super::reader::{TWICE, Table, Text};
+use super::reader::{TWICE, Table, Text, line};
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
+use crate::spec::is_part_of_url;
 
 pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
     let Some(client) = top.table("client") else {
@@ -20,8 +21,9 @@ pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
         redirect: redirect(&client),
         token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
-    if !help.fields.iter().any(|field| field.name == "client_id") {
-        let hint = "add it: fields = [{ name = \"client_id\", label = \"…\" }], with the label that the provider's page has".to_owned();
+    // What is no table was told already, and may have been that one.
+    if client.is_of_tables("fields") && !help.fields.iter().any(|field| field.name == "client_id") {
+        let hint = format!("add it: {}", line("client.fields"));
         client.reader.problem(client.place, "client.fields has no field client_id", Some(hint));
     }
     client.finish();
@@ -99,14 +101,18 @@ fn default(table: &Table<'_>, field: &Field, default: &Text) {
     if field.required {
         let hint = "leave one of the two away: what has a default need not be said".to_owned();
         table.reader.problem(default.place, format!("the field {} is required, and has a default", field.name), Some(hint));
-    } else if field.secret || matches!(field.name.as_str(), "client_id" | "redirect_uri" | "scope" | "private_key_id") {
+    } else if field.secret || Field::OF_EACH_APP.contains(&field.name.as_str()) {
         let hint = "leave it away: this is each app's own".to_owned();
         table.reader.problem(default.place, format!("the field {} with a default", field.name), Some(hint));
     } else if let Err(wrong) = field.check(&default.value) {
+        let hint = "it looks as any other value of the field".to_owned();
+        table.reader.problem(default.place, format!("the default of {}: {wrong}", field.name), Some(hint));
+    } else if !is_part_of_url(&default.value) {
+        let hint = "it becomes part of a host or a path: letters, digits, -, _ and .".to_owned();
         table.reader.problem(
             default.place,
-            format!("the default of {}: {wrong}", field.name),
-            Some("it looks as any other value of the field".to_owned()),
+            format!("the default of {}: expected what a URL may have in this place", field.name),
+            Some(hint),
         );
     }
 }

@@ -105,9 +105,14 @@ impl Files {
         self.laid = Some(Laid { over: over.clone(), under: under.clone() });
     }
 
+    /// Whether something stands in the file that another lies over.
+    pub(crate) fn is_below(&self, place: Place) -> bool {
+        self.laid.as_ref().is_some_and(|laid| laid.under.place.file == place.file)
+    }
+
     /// A problem at a place. One in a file that another lies over is told of that other one: the first is right, and often nowhere on the disk.
     pub(crate) fn problem(&self, place: Place, message: String, hint: Option<String>) -> Problem {
-        match self.laid.as_ref().filter(|laid| laid.under.place.file == place.file) {
+        match self.laid.as_ref().filter(|_| self.is_below(place)) {
             Some(laid) => {
                 let found = self.told(place, message, hint);
                 let message = format!("{}: that comes of laying this file over {}, line {}", found.message, found.file, found.line);

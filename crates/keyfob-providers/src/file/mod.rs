@@ -35,7 +35,7 @@ pub(crate) use document::{LARGEST, position};
 use oauth2::{OF_AUTHORIZE, OF_TOKEN};
 pub use reader::url_hint;
 #[cfg(test)]
-use reader::{BELONGS, EXAMPLES};
+use reader::{BELONGS, EXAMPLES, line};
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
 /// `known` are the names that it has, to say which was meant.

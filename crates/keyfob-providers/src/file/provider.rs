@@ -4,7 +4,7 @@ use keyfob_proto::{Deviation, Endpoint, Origin, Settings};
 
 use super::document::{Content, Node};
 use super::reader::{Reader, Table, Text, url_hint};
-use super::{action, client, fields, protocol};
+use super::{action, client, fields, gone, protocol};
 use crate::nearest;
 use crate::provider::{ClientHelp, Confidence, Import, Kind, Moves, Provider, Source, Status};
 
@@ -105,7 +105,14 @@ fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
 }
 
 pub(super) fn status(top: &Table<'_>) -> Option<Status> {
-    let word = top.required("status")?;
+    let word = top.required("status");
+    let is_retired = word.as_ref().is_some_and(|word| word.value == gone::STATUS);
+    // Whoever says that one of ours is there again cannot take our reasons away.
+    if let Some(retired) = top.get("retired").filter(|retired| !is_retired && !top.reader.is_below(retired.place)) {
+        let hint = format!("write status = \"{}\" above it; or leave [retired] away, if the provider is there", gone::STATUS);
+        top.reader.problem(retired.place, format!("[retired] without status = \"{}\"", gone::STATUS), Some(hint));
+    }
+    let word = word?;
     match top.reader.word(&word, "live, sandbox or retired for status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
         0 => Some(Status::Live),
         1 => Some(Status::Sandbox),

@@ -41,6 +41,11 @@ impl<'a> Reader<'a> {
         problems
     }
 
+    /// Whether something stands in the file that another lies over.
+    pub(crate) fn is_below(&self, place: Place) -> bool {
+        self.files.is_below(place)
+    }
+
     pub(crate) fn problem(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
         // Nobody is told what is wrong without being told where to find what is right.
         let hint = hint.unwrap_or_else(|| GENERAL_HINT.to_owned());
@@ -349,11 +354,23 @@ impl<'r> Table<'r> {
         self.list(key, hint).iter().filter_map(table).collect()
     }
 
+    /// Whether nothing in an array of tables is something else.
+    pub(crate) fn is_of_tables(&self, key: &'static str) -> bool {
+        let all_tables = |items: &[Node]| items.iter().all(|item| matches!(item.value, Content::Table(_)));
+        self.get(key).is_none_or(|node| matches!(&node.value, Content::Array(items) if all_tables(items)))
+    }
+
     /// A table of free names with strings in it.
     pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(Key, Text)> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let table = self.reader.table(&self.path(key), node);
-        let text = |key: &Key, node: &Node| self.reader.text(&table.path(&key.name), node);
+        let text = |key: &Key, node: &Node| match &node.value {
+            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
+            other => {
+                self.reader.no_text(&table.path(&key.name), node.place, other, &format!("{} = \"…\"", written(&key.name)));
+                None
+            }
+        };
         table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
@@ -378,8 +395,7 @@ impl<'r> Table<'r> {
 
     /// A table inside this one that was left away, where everything in it may be.
     pub(crate) fn empty(&self, key: &'static str) -> Self {
-        let name = self.path(key);
-        Table { reader: self.reader, name, place: self.place, members: &[], asked: RefCell::default(), missed: RefCell::default() }
+        self.reader.members(&self.path(key), self.place, &[])
     }
 
     /// Complains about members that nobody asked for, and about those that are missing.
@@ -423,8 +439,9 @@ impl<'r> Table<'r> {
     /// What was perhaps meant by a name that is none. Whoever changes a file of ours means those of its keys that are not in the own one, too.
     fn similar(&self, typed: &str, place: Place, known: &[&'static str]) -> Option<String> {
         let is_there = |name: &str| self.members.iter().any(|(key, node)| key.name == name && node.place.is_beside(place));
-        match nearest::nearest(typed, known.iter().copied()) {
-            Some(near) if is_there(near) => Some(format!("\"{near}\" is there already: leave this one away")),
+        let near = nearest::all_nearest(typed, known.iter().copied());
+        match near.iter().any(|near| !is_there(near)) {
+            false if !near.is_empty() => Some(format!("\"{}\" is there already: leave this one away", near[0])),
             _ => nearest::suggest(typed, known.iter().copied().filter(|known| !is_there(known))),
         }
     }
@@ -447,6 +464,12 @@ impl<'r> Table<'r> {
 /// How an app gets a field more.
 pub(super) fn more_fields(name: &str) -> String {
     format!("add a field to client.fields: {{ name = \"{name}\", label = \"…\" }}")
+}
+
+/// A name as TOML has it.
+fn written(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare { name.to_owned() } else { format!("\"{}\"", name.escape_debug()) }
 }
 
 /// The key at the end of a path.
@@ -528,7 +551,13 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("label", "\"Shop\""),
     ("help", "\"Settings, API, New token: copy both.\""),
     ("code", "\"/errcode\""),
-    ("grant_type", "\"hub_refresh\""),
+    ("pin.grant_type", "\"hubPin\""),
+    ("renewal.grant_type", "\"hub_refresh\""),
+    ("long_lived_grant_type", "\"hub_exchange\""),
+    ("audience", "\"https://hub.example\""),
+    ("device_code", "\"code\""),
+    ("pin.page", "\"https://hub.example/apps\""),
+    ("pages.parameter", "\"cursor\""),
     ("response_type", "\"hubPin\""),
     ("user_code", "\"hubPin\""),
     ("on", "2020-01-31"),
@@ -544,7 +573,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 /// A line as it could be, for a key that is missing.
-fn line(path: &str) -> String {
+pub(super) fn line(path: &str) -> String {
     let key = last(path);
     let value = match key {
         "status" if path != "status" => "[401], the statuses of such an answer",
@@ -555,12 +584,13 @@ fn line(path: &str) -> String {
         "checked" => "2026-11-21, the day on which you read the page",
         "confidence" => "\"verified\", if the page was read; otherwise \"inferred\" or \"assumed\"",
         "sources" => "[{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"…\" }]",
+        "fields" => "[{ name = \"client_id\", label = \"…\" }], with the label that the provider's page has",
         "refresh_lifetime_from" => "\"use\", where each use makes it longer, or \"login\", where none does",
         "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
         "endpoints" | "client" | "oauth1" | "oauth2" | "api" | "retired" if key == path => {
             return format!("a heading [{key}], with a line for each of its keys");
         }
-        _ => match EXAMPLES.iter().find(|(known, _)| *known == key) {
+        _ => match EXAMPLES.iter().find(|(known, _)| path.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))) {
             Some((_, example)) => return format!("{key} = {example}, for example"),
             None => "…; docs/provider-files.md says what stands there",
         },

@@ -118,8 +118,9 @@ impl Spec {
         let FlowSpec::OAuth2(spec) = &self.flow else {
             return Err(Misuse::new("a provider of kind oidc", format!("{}, which speaks OAuth 1", provider.name)).into());
         };
-        let flow = spec.discovered(metadata, app, &provider.moves)?;
-        Ok(self.complete(provider, &|name| provider.said(name, app.field(name).map(str::to_owned)), Flow::OAuth2(flow))?)
+        let field = |name: &str| provider.said(name, app.field(name).map(str::to_owned));
+        let flow = spec.discovered(metadata, app, &field, &provider.moves)?;
+        Ok(self.complete(provider, &field, Flow::OAuth2(flow))?)
     }
 
     /// Whom to ask first for the endpoints, where the file leaves them to the issuer.
@@ -135,6 +136,8 @@ impl Spec {
             self.api.more_origins.iter().map(|template| Ok(endpoint(template)?.origin())).collect::<Result<_, Misuse>>()?;
         more_origins.dedup();
         let (base, base_of_account) = self.base(provider, field, &flow)?;
+        // A call fills what is left from the app itself, which says nothing of what is usual.
+        let usual = |template: &Template| template.filled(|name| field(name).filter(|_| provider.usual(name).is_some()));
         Ok(Settings {
             provider: provider.name.clone(),
             flow,
@@ -142,9 +145,12 @@ impl Spec {
                 base,
                 base_of_account,
                 more_origins,
-                attach: self.api.attach.clone(),
-                headers: self.api.headers.clone(),
-                query: self.api.query.clone(),
+                attach: match &self.api.attach {
+                    Attach::Headers(headers) => Attach::Headers(headers.iter().map(|(name, value)| (name.clone(), usual(value))).collect()),
+                    other => other.clone(),
+                },
+                headers: self.api.headers.iter().map(|(name, value)| (name.clone(), usual(value))).collect(),
+                query: self.api.query.iter().map(|(name, value)| (name.clone(), usual(value))).collect(),
                 expired: self.api.expired.clone(),
                 revoked: self.api.revoked.clone(),
                 failed: self.api.failed.clone(),
@@ -199,7 +205,8 @@ impl Spec {
         }
     }
 
-    pub(crate) fn endpoints(&self, moves: &Moves) -> Vec<(&'static str, String)> {
+    /// Places that `usual` knows are filled.
+    pub(crate) fn endpoints(&self, moves: &Moves, usual: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
         let named: Vec<(&'static str, Option<&Template>)> = match &self.flow {
             FlowSpec::OAuth1 { at: None, .. } => Vec::new(),
             FlowSpec::OAuth1 { at: Some(at), .. } => {
@@ -214,7 +221,8 @@ impl Spec {
         let named = named.into_iter().chain([("api", Some(&self.api.base_url))]);
         named
             .filter_map(|(what, template)| {
-                let text = template?.as_str();
+                let filled = template?.filled(&usual);
+                let text = filled.as_str();
                 let moved = Endpoint::parse(text).ok().and_then(|endpoint| endpoint.at(moves.target(&endpoint.origin())?).ok());
                 Some((what, moved.map_or_else(|| text.to_owned(), |endpoint| endpoint.as_str().to_owned())))
             })
@@ -232,15 +240,17 @@ fn fill(template: &Template, field: &dyn Fn(&str) -> Option<String>, moves: &Mov
     }
 }
 
+/// Whether a value may become part of a host name or a path: `evil.example/` or `a@evil.example` would send tokens elsewhere.
+pub(crate) fn is_part_of_url(value: &str) -> bool {
+    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    plain && !value.is_empty() && !value.starts_with('.') && !value.contains("..")
+}
+
 fn check_values(template: &Template, field: &dyn Fn(&str) -> Option<String>) -> Result<(), Misuse> {
     for name in template.names() {
-        if let Some(value) = field(name) {
-            // A value becomes part of a host name or a path: `evil.example/` or `a@evil.example` would send tokens elsewhere.
-            let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-            if !plain || value.is_empty() || value.starts_with('.') || value.contains("..") {
-                return Err(Misuse::new(format!("letters, digits, \"-\", \"_\" and \".\" for {name}"), "something else")
-                    .with_hint(format!("it becomes part of {}", template.as_str())));
-            }
+        if field(name).is_some_and(|value| !is_part_of_url(&value)) {
+            return Err(Misuse::new(format!("letters, digits, \"-\", \"_\" and \".\" for {name}"), "something else")
+                .with_hint(format!("it becomes part of {}", template.as_str())));
         }
     }
     Ok(())

@@ -127,9 +127,14 @@ impl OAuth2Spec {
     }
 
     /// The settings of an issuer that describes itself. What the metadata says was judged against the same issuer.
-    pub(super) fn discovered(&self, metadata: &Metadata, app: &App, moves: &Moves) -> Result<Settings, Error> {
-        let field = |name: &str| app.field(name).map(str::to_owned);
-        match self.issuer(&field, moves)? {
+    pub(super) fn discovered(
+        &self,
+        metadata: &Metadata,
+        app: &App,
+        field: &dyn Fn(&str) -> Option<String>,
+        moves: &Moves,
+    ) -> Result<Settings, Error> {
+        match self.issuer(field, moves)? {
             Some(issuer) if issuer.as_str() == metadata.issuer => {}
             // Somebody else's endpoints under this one's name would be a mix-up (RFC 9700 §4.4).
             _ => return Err(Misuse::new("the metadata of the provider's own issuer", "another issuer's").into()),
@@ -141,7 +146,7 @@ impl OAuth2Spec {
             dpop: if self.dpop { Dpop::Wanted } else { Dpop::Off },
             ..Preferences::default()
         };
-        Ok(self.over(metadata.settings(app, &preferences)?, &field, moves)?)
+        Ok(self.over(metadata.settings(app, &preferences)?, field, moves)?)
     }
 
     /// Whom the provider's tokens are from.

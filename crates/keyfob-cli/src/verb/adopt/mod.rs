@@ -73,7 +73,7 @@ fn whose(urls: &[String], context: &Context) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let origins: Vec<Origin> = urls.iter().filter_map(|url| Origin::parse(url)).collect();
     for provider in context.catalogue().iter() {
-        let theirs: Vec<Origin> = provider.endpoints().iter().filter_map(|(_, url)| Origin::parse(url)).collect();
+        let theirs: Vec<Origin> = provider.usual_endpoints().iter().filter_map(|(_, url)| Origin::parse(url)).collect();
         let count = origins.iter().filter(|origin| theirs.contains(origin)).count();
         if count > 0 {
             counts.insert(&provider.name, count);
@@ -95,7 +95,7 @@ fn lines(assigned: &[Assigned], found: &Map<String, Value>) -> BTreeMap<String, 
 
 /// What it calls of the API, without the OAuth part.
 fn paths(urls: &[String], provider: &Provider) -> Vec<String> {
-    let endpoints = provider.endpoints();
+    let endpoints = provider.usual_endpoints();
     let mut paths: Vec<String> = Vec::new();
     for url in urls {
         let is_ours = endpoints.iter().any(|(_, theirs)| Origin::parse(theirs).is_some() && Origin::parse(theirs) == Origin::parse(url));

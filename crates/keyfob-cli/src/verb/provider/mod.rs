@@ -64,10 +64,12 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 
 fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card> {
     let catalogue = context.catalogue();
-    let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && is_about(provider, search);
+    let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && has_words(&provider.words(), search);
     let gone = catalogue.all_gone();
     // Of one that has ended nobody asks any more how it was called.
-    let ended = gone.iter().filter(|gone| kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about, "retired"], search));
+    let ended = gone.iter().filter(|gone| {
+        kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about, "retired"].map(|text| text as &str).join(" "), search)
+    });
     let mut found: Vec<Listed<'_>> = catalogue.iter().filter(wanted).map(Listed::There).chain(ended.map(Listed::Gone)).collect();
     found.sort_by_key(|listed| listed.name());
     if context.out.json {
@@ -83,7 +85,7 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status"]);
     for listed in &found {
         sheet.row(match listed {
-            Listed::There(provider) => [provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider)],
+            Listed::There(provider) => [provider.name.clone(), provider.title.clone(), provider.kind.title().to_owned(), status(provider)],
             Listed::Gone(gone) => [gone.name.clone(), gone.title.clone(), String::new(), ended_on(&gone.on)],
         });
     }
@@ -119,20 +121,9 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Whether all words are in what there is to say about a provider.
-fn is_about(provider: &Provider, words: &str) -> bool {
-    let actions = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
-    let Provider { name, title, about, homepage, .. } = provider;
-    // All but the few others are live, which tells nobody apart.
-    let status = if matches!(provider.status, Status::Live) { "" } else { provider.status.name() };
-    let known = [name, title, about, homepage.as_deref().unwrap_or_default(), provider.kind.name(), protocol(provider), status];
-    let scopes = provider.scopes.iter().flat_map(|(name, allows)| [name.as_str(), allows.as_str()]);
-    has_words(&known.into_iter().chain(actions).chain(scopes).collect::<Vec<_>>(), words)
-}
-
-fn has_words(texts: &[&str], words: &str) -> bool {
-    let all = texts.join(" ").to_lowercase();
-    words.to_lowercase().split_whitespace().all(|word| all.contains(word))
+fn has_words(text: &str, words: &str) -> bool {
+    let text = text.to_lowercase();
+    words.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }
 
 /// What is known of the files that come with the program, in three counts: docs/catalogue.md says what each proves. A file of the user's own is none of
@@ -143,9 +134,10 @@ fn counts<'a>(providers: impl Iterator<Item = &'a Provider>) -> String {
         providers.filter(|provider| !provider.files.iter().all(is_own)).partition(|provider| provider.files.iter().any(is_own));
     let independent = ours.iter().filter(|provider| provider.independent_client.is_some()).count();
     let live = ours.iter().filter(|provider| provider.verified.is_some()).count();
-    let unchanged = if changed.is_empty() { String::new() } else { format!(" and that no file of yours changes ({} does)", changed.len()) };
+    let changed =
+        if changed.is_empty() { String::new() } else { format!(" {} that files of yours change are not counted.", changed.len()) };
     format!(
-        "Of {} that come with Keyfob{unchanged}, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.",
+        "Of {} that come with Keyfob, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.{changed}",
         ours.len()
     )
 }
@@ -162,7 +154,7 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
             parts.push(format!("{}\n{}", paint.strong(title), sheet::pairs(&indented, width, paint)));
         }
     };
-    let mut facts = vec![("protocol".to_owned(), protocol(provider).to_owned()), ("status".to_owned(), status(provider))];
+    let mut facts = vec![("protocol".to_owned(), provider.kind.title().to_owned()), ("status".to_owned(), status(provider))];
     if let Status::Retired { note, successor, .. } = &provider.status {
         facts.push((String::new(), note.clone()));
         facts.extend(successor.iter().map(|successor| ("in its place".to_owned(), successor.clone())));
@@ -171,8 +163,10 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let checked = checked.chain(provider.verified.iter().map(|date| format!("live, on {date}")));
     facts.extend(checked.map(|how| ("checked by".to_owned(), how)));
     if provider.verified.is_none() && provider.status == Status::Live {
-        let how = format!("not yet by anybody; keyfob provider verify {} --live does it, with your own account", provider.name);
-        facts.push(("verified live".to_owned(), how));
+        let how = if provider.files.iter().any(|file| file.contains(['/', '\\'])) { "not as it is here" } else { "not yet by anybody" };
+        // Where tokens are imported there is no login to walk.
+        let walk = format!("; keyfob provider verify {} --live does it, with your own account", provider.name);
+        facts.push(("verified live".to_owned(), format!("{how}{}", if provider.import.is_none() { walk.as_str() } else { "" })));
     }
     // What is below is not what comes with the program, or not all of it.
     let is_over = provider.files.len() > 1;
@@ -286,6 +280,10 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     // What is wrong with other files is not what was asked.
     let catalogue = keyfob_providers::Catalogue::load(Some(&context.providers_folder()));
     problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, catalogue.names()));
+    if is_read {
+        // It is sound, and is left out all the same: another one's name is the same.
+        problems.extend(catalogue.problems().iter().filter(|problem| is_same(file, problem.file.as_ref())).cloned());
+    }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
         Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),
@@ -295,6 +293,11 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         }
         None => unsound(&shown, &problems, is_read, context),
     }
+}
+
+fn is_same(one: &std::path::Path, other: &std::path::Path) -> bool {
+    let (one, other) = (one.canonicalize(), other.canonicalize());
+    one.is_ok_and(|one| other.is_ok_and(|other| one == other))
 }
 
 /// Tells what is wrong with a file, or, where it `is_read` all the same, hardly meant.
@@ -307,7 +310,7 @@ fn unsound(shown: &str, problems: &[Problem], is_read: bool, context: &Context) 
     context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
     let what = match is_read {
         // It is what it says, and hardly what was meant.
-        true => format!("{shown} is read all the same, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
+        true => format!("{shown} can be read, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
         false => format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem")),
     };
     let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
@@ -323,14 +326,6 @@ fn line(problem: &Problem, context: &Context) -> String {
     let Problem { file, line, column, message, hint } = problem;
     let hint = hint.as_ref().map(|hint| format!("\n  {}", paint.dim(hint))).unwrap_or_default();
     format!("{} {message}{hint}", paint.strong(&format!("{file}:{line}:{column}:")))
-}
-
-fn protocol(provider: &Provider) -> &'static str {
-    match provider.kind {
-        keyfob_providers::Kind::OAuth1 => "OAuth 1.0a",
-        keyfob_providers::Kind::Oidc => "OpenID Connect",
-        _ => "OAuth 2",
-    }
 }
 
 fn status(provider: &Provider) -> String {

@@ -327,7 +327,7 @@ fn is_mixed(provider: &Provider) -> bool {
 /// Where it was walked: the report of a provider that was moved elsewhere says so.
 fn origins(provider: &Provider) -> Vec<String> {
     let mut origins: Vec<String> = Vec::new();
-    for (_, url) in provider.endpoints() {
+    for (_, url) in provider.usual_endpoints() {
         let origin = Origin::parse(&url).map_or(url, |origin| origin.to_string());
         if !origins.contains(&origin) {
             origins.push(origin);

@@ -95,7 +95,7 @@ const SHARED: &[(char, &str)] = &[
     ),
     ('K', "{id:s name:s account:s allow:[s] rate:s? token:b created_at:t expires_at:t? last_used_at:t? key?:s}"),
     ('T', "{id:s name:s account:s? api:b created_at:t expires_at:t? last_used_at:t? key?:s}"),
-    ('P', "{provider:s client_id:s redirect_uri:s? secrets:[s]}"),
+    ('P', "{provider:s client_id:s redirect_uri:s? fields:{*s} secrets:[s]}"),
     ('R', "'yes|not-asked|impossible|failed'"),
 ];
 

@@ -27,13 +27,14 @@ pub(super) fn page() -> String {
     page
 }
 
-/// What was seen elsewhere, and has no key. No provider of the catalogue has any of it.
+/// What servers are known to do, and what has no key. No file of the catalogue needs any of it.
 const CANNOT: &str = "\n## What a file cannot say\n\n\
-    A server with one of these habits wants a key here, and code behind it; no provider of the catalogue has one of them.\n\n\
-    - A token request that proves the secret by a hash of it and the code (Smartsheet).\n\
-    - Token answers in XML (Concur's older API).\n\
-    - A code that is sent as an assertion, in a grant of its own (Visual Studio's older API).\n\
-    - Logins of more steps than their protocol has, and of no protocol (Pocket, which has ended).\n";
+    A server with one of these habits wants a key here, and code behind it; no file of the catalogue needs one of them.\n\n\
+    - An answer that the browser posts (`response_mode=form_post`). Where a server posts it for some scopes only, a file asks for the others.\n\
+    - A token request that proves the secret by a hash of it and the code.\n\
+    - Token answers in XML.\n\
+    - A code that is sent as an assertion, in a grant of its own.\n\
+    - Logins of more steps than their protocol has, or of no protocol.\n";
 
 fn line(section: &Section, key: &Key) -> String {
     let name = if key.needed { format!("**`{}`**", key.name) } else { format!("`{}`", key.name) };

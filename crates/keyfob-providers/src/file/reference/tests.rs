@@ -159,13 +159,25 @@ fn keys_belong_where_they_are_described() {
     }
 }
 
-/// What is told of a missing key is an example of the reference's.
+/// What is told of a missing key is an example of the reference's, and of each that is needed there is one.
 #[test]
 fn examples_of_missing_keys_are_those_of_the_reference() {
     for (key, example) in file::EXAMPLES {
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
         let sections = sections();
-        let known: Vec<&str> =
-            sections.iter().flat_map(|section| section.keys).filter(|known| known.name == *key).map(|known| known.example).collect();
+        let known: Vec<&str> = sections
+            .iter()
+            .filter(|known| known.path.ends_with(section))
+            .flat_map(|section| section.keys)
+            .filter(|known| known.name == name)
+            .map(|known| known.example)
+            .collect();
         assert!(known.contains(example), "{key}: {example} is none of {known:?}");
+    }
+    for section in sections() {
+        for key in section.keys.iter().filter(|key| key.needed) {
+            let path = [section.path, key.name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+            assert!(!file::line(&path).contains("docs/"), "{path}: {}", file::line(&path));
+        }
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::file;
+use crate::provider::Field;
 
 /// RFC 9110 §5.6.2.
 const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
@@ -83,7 +84,7 @@ pub(super) fn table(path: &str) -> Map<String, Value> {
         "client.fields" => json!({
             "not": {"required": ["required", "default"], "properties": {"required": {"const": true}}},
             "dependentSchemas": {"default": {"properties": {
-                "name": {"not": {"enum": ["client_id", "redirect_uri", "scope", "private_key_id"]}},
+                "name": {"not": {"enum": Field::OF_EACH_APP}},
                 "secret": {"const": false},
             }}},
             "if": {"properties": {"name": {"enum": ["client_secret", "private_key"]}}},
