@@ -167,7 +167,6 @@ pub(crate) struct Line {
 /// A line that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) number: EntryNumber,
     pub(crate) at: Timestamp,
     pub(crate) line: Line,
 }
@@ -236,14 +235,62 @@ impl Book {
     }
 
     /// The newest lines before that one, the newest first: all, or those in a person's book.
-    pub(crate) async fn read(&self, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Vec<Entry>, StoreError> {
-        let acts = self.shelf.acts(owner, before, most).await?;
-        let entry = |(number, act): (EntryNumber, Act)| {
-            let line = serde_json::from_slice(&act.content);
-            let line = line.unwrap_or(Line { who: Who::Other, what: What::Other });
-            Entry { number, at: act.at, line }
+    pub(crate) async fn read(&self, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Excerpt, StoreError> {
+        // One more than is shown tells whether there are more.
+        let (mut acts, damaged) = match self.shelf.acts(owner, before, most + 1).await {
+            Err(StoreError::Corrupt(_)) => self.one_by_one(owner, before, most + 1).await?,
+            acts => (acts?, Vec::new()),
         };
-        Ok(acts.into_iter().map(entry).collect())
+        let mut numbers: Vec<EntryNumber> = acts.iter().map(|(number, _)| *number).chain(damaged.iter().copied()).collect();
+        numbers.sort_unstable_by(|one, other| other.cmp(one));
+        let last = numbers.get(most.wrapping_sub(1)).copied().filter(|_| numbers.len() > most);
+        let is_shown = |number: &EntryNumber| last.is_none_or(|last| *number >= last);
+        acts.retain(|(number, _)| is_shown(number));
+        Ok(Excerpt {
+            entries: acts.iter().map(|(_, act)| Entry::of(act)).collect(),
+            unreadable: damaged.iter().filter(|number| is_shown(number)).count(),
+            rest: last,
+        })
+    }
+
+    /// The same where one of them is damaged: the others, and the numbers of those that cannot be read.
+    async fn one_by_one(
+        &self,
+        owner: Option<&str>,
+        before: Option<EntryNumber>,
+        most: usize,
+    ) -> Result<(Vec<(EntryNumber, Act)>, Vec<EntryNumber>), StoreError> {
+        let (mut acts, mut damaged) = (Vec::new(), Vec::new());
+        for number in self.shelf.numbers(owner, before, most).await? {
+            match self.shelf.acts(owner, Some(EntryNumber(number.0.saturating_add(1))), 1).await {
+                Ok(found) => acts.extend(found.into_iter().filter(|(found, _)| *found == number)),
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::warn!(number = number.0, %error, "a line of the book is left out: it cannot be read");
+                    damaged.push(number);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((acts, damaged))
+    }
+}
+
+/// A part of the book.
+#[derive(Debug)]
+pub(crate) struct Excerpt {
+    /// The newest first.
+    pub(crate) entries: Vec<Entry>,
+    /// How many lines cannot be read, and were left out. The log names them.
+    pub(crate) unreadable: usize,
+    /// The last of these lines, if there are more before it.
+    pub(crate) rest: Option<EntryNumber>,
+}
+
+impl Entry {
+    fn of(act: &Act) -> Self {
+        let line = serde_json::from_slice(&act.content);
+        let line = line.unwrap_or(Line { who: Who::Other, what: What::Other });
+        Self { at: act.at, line }
     }
 }
 

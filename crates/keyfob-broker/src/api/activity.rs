@@ -80,11 +80,9 @@ pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
         Some(number) => Some(EntryNumber(number.parse().map_err(|_| no_cursor())?)),
         None => None,
     };
-    let mut entries = call.gate()?.book.read(Some(call.person()), before, window.most + 1).await?;
-    let is_last = entries.len() <= window.most;
-    entries.truncate(window.most);
-    let next_cursor = entries.last().filter(|_| !is_last).map(|last| window.cursor(&last.number.0.to_string()));
-    Ok(Page { items: entries.iter().map(Shown::of).collect(), next_cursor, unreadable: 0 })
+    let excerpt = call.gate()?.book.read(Some(call.person()), before, window.most).await?;
+    let next_cursor = excerpt.rest.map(|last| window.cursor(&last.0.to_string()));
+    Ok(Page { items: excerpt.entries.iter().map(Shown::of).collect(), next_cursor, unreadable: excerpt.unreadable })
 }
 
 #[cfg(test)]

@@ -89,6 +89,31 @@ pub struct ValetKey {
     pub made_with: Option<String>,
 }
 
+impl ValetKey {
+    /// What to call it: its name, or, of one whose record is damaged, its number.
+    pub fn shown(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
+
+    /// What is known of one whose record is damaged: its number, and nothing else.
+    fn unreadable(id: &str, owner: Option<&str>) -> Self {
+        Self {
+            id: id.to_owned(),
+            owner: owner.unwrap_or_default().to_owned(),
+            name: String::new(),
+            account: String::new(),
+            account_id: AccountId::random(),
+            rules: Vec::new(),
+            rate: None,
+            may_see_token: false,
+            created_at: Timestamp::from_unix(0),
+            expires_at: None,
+            last_used_at: None,
+            made_with: None,
+        }
+    }
+}
+
 /// A key to be made.
 #[derive(Clone, Debug)]
 pub struct NewKey {
@@ -211,6 +236,7 @@ pub(crate) async fn find(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestam
 }
 
 /// Takes a key back, and writes that into the book; `None` if there is none of this number, or it is not this person's. Everywhere within a second.
+/// One whose record is damaged goes as well; of that only the number is told, and its name and account are empty.
 ///
 /// # Errors
 /// Those of the shelf. If only the book failed, the key is gone all the same.
@@ -218,41 +244,32 @@ pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, n
     if !is_number(id) {
         return Ok(None);
     }
-    let Some(item) = shelf.item(KIND, id, now).await? else { return Ok(None) };
-    if owner.is_some() && item.value.owner.as_deref() != owner {
-        return Ok(None);
-    }
-    let (key, _) = Record::read(&item)?;
+    let key = match shelf.item(KIND, id, now).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(item)) if owner.is_some() && item.value.owner.as_deref() != owner => return Ok(None),
+        Ok(Some(item)) => Record::read(&item).map_or_else(|_| ValetKey::unreadable(id, item.value.owner.as_deref()), |(key, _)| key),
+        // It opens nothing any more, and whoever takes it back wants to see it gone.
+        Err(StoreError::Corrupt(_)) if is_one(shelf, owner, id, now).await? => ValetKey::unreadable(id, owner),
+        Err(StoreError::Corrupt(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if !shelf.remove_item(KIND, id).await? {
         return Ok(None);
     }
     let what = What::KeyRevoked { key: key.id.clone(), name: key.name.clone(), account: key.account.clone() };
-    audit::record(shelf, Some(&key.owner), by, what, now).await?;
+    let whose = Some(key.owner.as_str()).filter(|owner| !owner.is_empty());
+    audit::record(shelf, whose, by, what, now).await?;
     Ok(Some(key))
 }
 
-/// Takes all keys of a person back, or everybody's; how many there were. For a person who leaves, and for the day when nobody knows what leaked.
-///
-/// # Errors
-/// Those of the shelf. Keys that were taken back by then stay so.
-pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Timestamp) -> Result<usize, StoreError> {
-    let mut revoked = 0;
+/// Whether there is a key of this number, and, by what stands beside its record, of this person.
+async fn is_one(shelf: &dyn Shelf, owner: Option<&str>, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let mut after = None;
     loop {
-        // From the beginning each time: what was taken back is not there any more.
-        let items = shelf.items(KIND, owner, None, PAGE, now).await?;
-        if items.is_empty() {
-            return Ok(revoked);
-        }
-        for item in items {
-            let what = match Record::read(&item) {
-                Ok((key, _)) => What::KeyRevoked { key: key.id, name: key.name, account: key.account },
-                // One that cannot be read opens nothing, and goes as well.
-                Err(_) => What::KeyRevoked { key: item.value.id.clone(), name: String::new(), account: String::new() },
-            };
-            let (id, whose) = (item.value.id, item.value.owner);
-            shelf.remove_item(KIND, &id).await?;
-            audit::record(shelf, whose.as_deref(), by.clone(), what, now).await?;
-            revoked += 1;
+        let ids = shelf.ids(KIND, owner, after.as_deref(), PAGE, now).await?;
+        match ids.last() {
+            Some(last) if last.as_str() < id => after = Some(last.clone()),
+            _ => return Ok(ids.iter().any(|known| known == id)),
         }
     }
 }

@@ -23,6 +23,8 @@ const MOST: usize = 50;
 struct Page {
     frame: Frame,
     rows: Vec<Row>,
+    /// How many lines between them cannot be read.
+    unreadable: usize,
     /// Whether these are not the newest.
     is_later: bool,
     /// Where the next ones are.
@@ -46,14 +48,11 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, RawQuery(query): RawQuer
         Some((_, number)) => Some(EntryNumber(number.parse().map_err(|_| Failure::nowhere())?)),
         None => None,
     };
-    // One more than is shown tells whether there are more.
-    let mut entries = gate.book.read(Some(visit.person()), before, MOST + 1).await?;
-    let is_more = entries.len() > MOST;
-    entries.truncate(MOST);
-    let older = entries.last().filter(|_| is_more).map(|last| last.number.0);
+    let excerpt = gate.book.read(Some(visit.person()), before, MOST).await?;
     let notice = site.take_notice(&visit).await;
-    let rows = entries.into_iter().map(|entry| Row::of(entry, &visit)).collect();
-    let page = Page { frame: Frame::of(&visit, notice), rows, is_later: before.is_some(), older };
+    let rows = excerpt.entries.into_iter().map(|entry| Row::of(entry, &visit)).collect();
+    let older = excerpt.rest.map(|last| last.0);
+    let page = Page { frame: Frame::of(&visit, notice), rows, unreadable: excerpt.unreadable, is_later: before.is_some(), older };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
 }
 

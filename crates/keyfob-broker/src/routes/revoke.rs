@@ -44,7 +44,7 @@ pub(crate) async fn revoke(
 ) -> Result<Response, Failure> {
     let visit = &posted.visit;
     let key = take_back(&site, visit.person(), &id).await?.ok_or_else(Failure::nowhere)?;
-    site.leave(visit, Notice::good(format!("The key {} is revoked: it opens nothing any more.", key.name))).await;
+    site.leave(visit, Notice::good(format!("The key {} is revoked: it opens nothing any more.", key.shown()))).await;
     Ok(super::see_other("/keys"))
 }
 

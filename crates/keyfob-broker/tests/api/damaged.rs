@@ -101,3 +101,67 @@ async fn l23_who_leaves_leaves_nothing_damaged_behind() {
     })
     .await;
 }
+
+/// A line that cannot be read is left out of the book, and no page of it is without an end.
+#[tokio::test]
+async fn a_damaged_line_hides_no_other_of_the_book() {
+    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
+        let mut owner = world.owner().await;
+        owner.connect("telldus").await;
+        let program = Program::of(&world, "owner").await;
+        for key in 0..4 {
+            let body = json!({"account": "telldus", "name": format!("key {key}"), "allow": ["GET /a"]});
+            assert_eq!(program.post("/v1/keys", &body).await.status, 201);
+        }
+        let whole = program.get("/v1/activity").await.json()["items"].as_array().expect("lines").clone();
+        let numbers = disk.numbers(Some("owner"), None, 100).await.expect("the numbers");
+        assert_eq!(numbers.len(), whole.len());
+        for damaged in [vec![0], vec![1], vec![0, 1], vec![2, 4], (0..numbers.len()).collect()] {
+            disk.whole();
+            damaged.iter().for_each(|at| disk.damage_line(numbers[*at]));
+            let left: Vec<_> = (0..whole.len()).filter(|at| !damaged.contains(at)).map(|at| whole[at].clone()).collect();
+            for limit in [1, 2, 3, whole.len() - 1, whole.len(), whole.len() + 1] {
+                let (mut seen, mut unreadable, mut cursor) = (Vec::new(), 0, String::new());
+                for pages in 0.. {
+                    assert!(pages <= whole.len(), "it has an end");
+                    let page = program.get(&format!("/v1/activity?limit={limit}{cursor}")).await;
+                    assert_eq!(page.status, 200, "{}", page.text());
+                    let page = page.json();
+                    seen.extend(page["items"].as_array().expect("lines").clone());
+                    unreadable += page["unreadable"].as_u64().expect("a number");
+                    let Some(next) = page["next_cursor"].as_str() else { break };
+                    cursor = format!("&cursor={next}");
+                }
+                assert_eq!((seen, unreadable), (left.clone(), damaged.len() as u64), "{damaged:?}, {limit} a page");
+            }
+            let page = owner.get("/activity").await;
+            assert_eq!(page.status, 200);
+            assert!(page.text.contains("damaged in the vault and cannot be read"), "{}", page.text);
+        }
+    })
+    .await;
+}
+
+/// A key whose record is damaged opens nothing; whoever takes it back wants to see it gone, and nobody takes back somebody else's.
+#[tokio::test]
+async fn a_damaged_key_can_be_taken_back_by_its_number() {
+    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
+        let mut owner = world.owner().await;
+        owner.connect("telldus").await;
+        let mut robin = world.member(&mut owner, "Robin").await;
+        let program = Program::of(&world, "owner").await;
+        let other = Program::of(&world, &id_of(&mut robin).await).await;
+        let made = program.post("/v1/keys", &json!({"account": "telldus", "name": "cron", "allow": ["GET /a"]})).await.json();
+        let id = made["id"].as_str().expect("a number");
+        disk.damage(id);
+        assert_eq!(other.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 404);
+        let now = keyfob::Clock::now(&*world.clock);
+        assert_eq!(ids(&*disk, Kind("key"), now).await, [id]);
+        let reply = program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await;
+        assert_eq!((reply.status, reply.json()["id"].as_str()), (200, Some(id)), "{}", reply.text());
+        assert!(ids(&*disk, Kind("key"), now).await.is_empty());
+        let line = &program.get("/v1/activity?limit=1").await.json()["items"][0];
+        assert_eq!((line["act"].as_str(), line["key"].as_str()), (Some("key-revoked"), Some(id)), "{line}");
+    })
+    .await;
+}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob::StoreError;
 use keyfob::proto::Timestamp;
-use keyfob::store::{Expected, Generation, Stored, Versioned};
+use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 
@@ -52,6 +52,16 @@ impl Hand {
     /// A bit of this item is not what it was: it opens no more, and a list with it neither.
     pub fn damage(&self, id: &str) {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    /// All is whole again.
+    pub fn whole(&self) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The same of a line of the book.
+    pub fn damage_line(&self, number: EntryNumber) {
+        self.damage(&format!("line {}", number.0));
     }
 
     fn is_damaged(&self, id: &str) -> bool {
@@ -120,6 +130,14 @@ impl Hooks for Hand {
                 act(self.behind.clone(), item.clone()).await?;
             }
             self.behind.put_item(kind, item, expected).await
+        })
+    }
+
+    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
+        Box::pin(async move {
+            let acts = self.behind.acts(owner, before, most).await?;
+            let is_whole = acts.iter().all(|(number, _)| !self.is_damaged(&format!("line {}", number.0)));
+            if is_whole { Ok(acts) } else { Err(StoreError::Corrupt("a bit fell over".to_owned())) }
         })
     }
 

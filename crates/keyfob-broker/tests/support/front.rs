@@ -32,6 +32,10 @@ pub trait Hooks: Send + Sync + std::fmt::Debug {
         self.behind().record(acts)
     }
 
+    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
+        self.behind().acts(owner, before, most)
+    }
+
     fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
         self.behind().changes()
     }
@@ -93,7 +97,11 @@ impl<H: Hooks> Shelf for Front<H> {
     }
 
     fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
-        self.0.behind().acts(owner, before, most)
+        self.0.acts(owner, before, most)
+    }
+
+    fn numbers<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<EntryNumber>> {
+        self.0.behind().numbers(owner, before, most)
     }
 
     fn sweep(&self, now: Timestamp, before: Timestamp, most: usize) -> Stored<'_, usize> {

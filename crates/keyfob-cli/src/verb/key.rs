@@ -171,7 +171,8 @@ async fn revoke(id: &str, context: &Context) -> Result<(), Card> {
         return context.out.json(&json!({"id": key.id, "name": key.name, "account": account(&key), "revoked": true}));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!("{} the key {} for {} opens nothing any more", paint.good("✓"), paint.strong(&key.name), account(&key)));
+    let whose = if key.account.is_empty() { "which was damaged, ".to_owned() } else { format!("for {} ", account(&key)) };
+    context.out.note(&format!("{} the key {} {whose}opens nothing any more", paint.good("✓"), paint.strong(key.shown())));
     Ok(())
 }
 

@@ -198,6 +198,29 @@ pub(super) async fn all(
     before: Option<EntryNumber>,
     most: usize,
 ) -> Result<Vec<(EntryNumber, Act)>, StoreError> {
+    let rows = rows(vault, owner, before, most).await?;
+    let mut now = vault.sealing.now();
+    loop {
+        let open = |row| ActRow::from_row(row).and_then(|row| Ok((EntryNumber(row.number), row.open(&now.sealer)?)));
+        let found = rows.iter().map(open).collect::<Result<Vec<_>, _>>();
+        match vault.sealing.newer(&now, is_damage(&found)).await? {
+            Some(newer) => now = newer,
+            None => return found,
+        }
+    }
+}
+
+/// The numbers of those, which are not sealed.
+pub(super) async fn numbers(
+    vault: &PostgresVault,
+    owner: Option<&str>,
+    before: Option<EntryNumber>,
+    most: usize,
+) -> Result<Vec<EntryNumber>, StoreError> {
+    rows(vault, owner, before, most).await?.iter().map(|row| Ok(EntryNumber(unsigned(get(row, 0)?)?))).collect()
+}
+
+async fn rows(vault: &PostgresVault, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Vec<Row>, StoreError> {
     if !owner.is_none_or(is_name) {
         return Ok(Vec::new());
     }
@@ -208,16 +231,7 @@ pub(super) async fn all(
         None => vault.connections.run(ALL, &[&before, &most], Again::Once).await,
         Some(owner) => vault.connections.run(ALL_OF, &[&before, &most, owner], Again::Once).await,
     };
-    let rows = rows.map_err(|failure| failure.error)?.rows;
-    let mut now = vault.sealing.now();
-    loop {
-        let open = |row| ActRow::from_row(row).and_then(|row| Ok((EntryNumber(row.number), row.open(&now.sealer)?)));
-        let found = rows.iter().map(open).collect::<Result<Vec<_>, _>>();
-        match vault.sealing.newer(&now, is_damage(&found)).await? {
-            Some(newer) => now = newer,
-            None => return found,
-        }
-    }
+    Ok(rows.map_err(|failure| failure.error)?.rows)
 }
 
 pub(super) async fn sweep(vault: &PostgresVault, before: Timestamp, most: usize) -> Result<u64, StoreError> {

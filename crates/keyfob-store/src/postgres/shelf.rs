@@ -53,6 +53,10 @@ impl Shelf for PostgresVault {
         Box::pin(acts::all(self, owner, before, most))
     }
 
+    fn numbers<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<EntryNumber>> {
+        Box::pin(acts::numbers(self, owner, before, most))
+    }
+
     fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize> {
         Box::pin(async move {
             let swept = items::sweep(self, now, most).await? + acts::sweep(self, acts_before, most).await?;

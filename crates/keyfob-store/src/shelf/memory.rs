@@ -125,6 +125,10 @@ impl Shelf for MemoryShelf {
         Box::pin(async { Ok(found) })
     }
 
+    fn numbers<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<EntryNumber>> {
+        Box::pin(async move { Ok(self.acts(owner, before, most).await?.into_iter().map(|(number, _)| number).collect()) })
+    }
+
     fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize> {
         let mut held = self.held();
         let over: Vec<_> = held.items.iter().filter(|(_, item)| item.value.is_over(now)).map(|(key, _)| key.clone()).take(most).collect();

@@ -121,6 +121,9 @@ pub trait Shelf: Send + Sync + fmt::Debug {
     /// The newest lines of the book, the newest first: all, or those of an owner; only those before `before`.
     fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>>;
 
+    /// The numbers of what [`acts`](Self::acts) would give, without a look at what is in them: where one is damaged, the others are read one by one.
+    fn numbers<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<EntryNumber>>;
+
     /// Removes items that have expired, and lines of the book from before `acts_before`, but for the newest of all; how many. At most so many
     /// of each, so that nobody waits for long.
     fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize>;

@@ -28,13 +28,27 @@ pub(super) fn acts(
     before: Option<EntryNumber>,
     most: usize,
 ) -> Result<Vec<(EntryNumber, Act)>, StoreError> {
+    let rows = rows(connection, owner, before, most)?;
+    rows.into_iter().map(|row| Ok((EntryNumber(row.number), row.open(sealer)?))).collect()
+}
+
+/// The numbers of those, which are not sealed.
+pub(super) fn numbers(
+    connection: &Connection,
+    owner: Option<&str>,
+    before: Option<EntryNumber>,
+    most: usize,
+) -> Result<Vec<EntryNumber>, StoreError> {
+    Ok(rows(connection, owner, before, most)?.into_iter().map(|row| EntryNumber(row.number)).collect())
+}
+
+fn rows(connection: &Connection, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Vec<ActRow>, StoreError> {
     // No number is so high that SQLite could not count to it.
     let before = before.and_then(|EntryNumber(before)| i64::try_from(before).ok()).unwrap_or(i64::MAX);
-    let rows = match owner {
+    match owner {
         None => all(connection, ACTS, (before, limit(most)), ActRow::read),
         Some(owner) => all(connection, ACTS_OF, (before, owner, limit(most)), ActRow::read),
-    }?;
-    rows.into_iter().map(|row| Ok((EntryNumber(row.number), row.open(sealer)?))).collect()
+    }
 }
 
 /// Writes lines after the last one, all of them or, on an error, none.

@@ -93,6 +93,11 @@ impl Shelf for Vault {
         self.readers.elsewhere(|_| false, move |connection, sealer| acts::acts(connection, sealer, owner.as_deref(), before, most))
     }
 
+    fn numbers<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<EntryNumber>> {
+        let owner = owner.map(str::to_owned);
+        self.readers.elsewhere(|_| false, move |connection, _| acts::numbers(connection, owner.as_deref(), before, most))
+    }
+
     fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize> {
         self.writer.run_careful(move |write| Ok(write.sweep_items(now, most)? + write.sweep_acts(acts_before, most)?))
     }

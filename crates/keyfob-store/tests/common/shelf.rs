@@ -274,6 +274,8 @@ pub async fn acts(Shelves { shelf, other, .. }: &Shelves) {
         let (mut before, mut seen) = (None::<EntryNumber>, Vec::new());
         loop {
             let some = other.acts(owner, before, 2).await.expect("reads");
+            let numbers: Vec<EntryNumber> = some.iter().map(|(number, _)| *number).collect();
+            assert_eq!(other.numbers(owner, before, 2).await.expect("reads"), numbers);
             let Some((last, _)) = some.last() else { break };
             before = Some(*last);
             seen.extend(some.into_iter().map(|(_, act)| act));
