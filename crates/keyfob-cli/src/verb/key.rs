@@ -167,12 +167,14 @@ async fn revoke(id: &str, context: &Context) -> Result<(), Card> {
         context.out.note(&format!("{} the API token {} opens nothing any more", paint.good("✓"), paint.strong(&token.name)));
         return Ok(());
     };
+    // Of a damaged one that is not known.
+    let account = Some(account(&key)).filter(|_| !key.account.is_empty());
     if context.out.json {
-        return context.out.json(&json!({"id": key.id, "name": key.name, "account": account(&key), "revoked": true}));
+        return context.out.json(&json!({"id": key.id, "name": key.name, "account": account, "revoked": true}));
     }
     let paint = context.out.note_paint();
-    let whose = if key.account.is_empty() { "which was damaged, ".to_owned() } else { format!("for {} ", account(&key)) };
-    context.out.note(&format!("{} the key {} {whose}opens nothing any more", paint.good("✓"), paint.strong(key.shown())));
+    let whose = account.map_or_else(|| ", which was damaged,".to_owned(), |account| format!(" for {account}"));
+    context.out.note(&format!("{} the key {}{whose} opens nothing any more", paint.good("✓"), paint.strong(key.shown())));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::action::parameter_names;
 use super::document::{Content, Node};
 use super::reader::Reader;
 use crate::nearest;
+use crate::provider::Field;
 
 /// Looks at a file of one's own, and at the one that it changes, if it changes one; `today` is `yyyy-mm-dd`.
 pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today: &str) {
@@ -82,12 +83,13 @@ pub(super) fn name(reader: &Reader<'_>, own: &Node, name: &str, is_taken: bool, 
 
 /// Fields of the app that nothing in the file names, and that no protocol has.
 fn unused_fields(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
-    const OF_APPS: [&str; 6] = ["client_id", "client_secret", "redirect_uri", "private_key", "private_key_id", "scope"];
+    const SECRETS: [&str; 2] = ["client_secret", "private_key"];
+    let is_of_oauth = |name: &str| SECRETS.contains(&name) || Field::OF_EACH_APP.contains(&name);
     let used: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(words).collect();
     for field in own.get("client").and_then(|client| client.get("fields")).into_iter().flat_map(texts) {
         let Some(Node { value: Content::Text(name), place }) = field.get("name") else { continue };
         let place_of = format!("{{{name}}}");
-        let is_used = OF_APPS.contains(&name.as_str()) || used.iter().any(|text| text.contains(&place_of));
+        let is_used = is_of_oauth(name) || used.iter().any(|text| text.contains(&place_of));
         // What is told of a mistyped place is the whole mistake.
         let is_near = || {
             used.iter()
