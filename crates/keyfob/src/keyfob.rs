@@ -23,7 +23,7 @@ use crate::limit::Limit;
 use crate::open::Open;
 use crate::own_keys::{RsaSigners, Signers};
 use crate::policy::Policy;
-use crate::session::{Session, Shared};
+use crate::session::{Session, Setup, Shared};
 use crate::store::{Expected, Generation, Hold, Store, StoreError, Versioned};
 use crate::transport::{self, Transport};
 
@@ -197,6 +197,17 @@ impl Keyfob {
         }
         open.insert(name, &shared);
         Ok(Session::new(shared))
+    }
+
+    /// What all accounts of this app have in common.
+    pub(crate) fn setup(&self, settings: Settings, app: App) -> Result<Arc<Setup>, Error> {
+        if let Some(known) = self.opened().setups.get(&settings, &app) {
+            return Ok(known);
+        }
+        // Not under the lock: keys may have to be read for it. Where two make it at once, both are good.
+        let setup = Arc::new(Setup::new(self, settings, app)?);
+        self.opened().setups.insert(&setup);
+        Ok(setup)
     }
 
     /// Listens to what this process does to tokens from now on: logins, refreshes and their failures, logouts, tokens that could not be

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use crate::session::Shared;
+use crate::session::{Setups, Shared};
 
 /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
 #[derive(Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Open {
     sessions: BTreeMap<String, Weak<Shared>>,
     /// Those that another took the place of, and that somebody may still use: they may have tokens that nobody else has.
     left: Vec<Weak<Shared>>,
+    /// What they have in common.
+    pub(crate) setups: Setups,
 }
 
 impl Open {

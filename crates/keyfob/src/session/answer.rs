@@ -46,7 +46,7 @@ impl Answer {
     /// What it tells about the provider's rate limit, in the headers that the settings name.
     pub fn limit(&self) -> Option<Limit> {
         let shared = self.session.shared();
-        shared.settings.api.limits.as_ref()?.read(self.headers(), shared.keyfob.now())
+        shared.setup.settings.api.limits.as_ref()?.read(self.headers(), shared.keyfob.now())
     }
 
     /// The answer as it streams.
@@ -57,7 +57,7 @@ impl Answer {
     /// What somebody must not see who may use the account, and not have its tokens: those that were sent, and the app's secret. Some providers echo
     /// them. A compressed body cannot be looked into: ask for `identity`.
     pub fn mask(&self) -> Mask {
-        let app = &self.session.shared().app;
+        let app = &self.session.shared().setup.app;
         self.used.mask(|tokens| Mask::of(tokens.secrets().into_iter().chain(&app.client_secret).chain(&app.private_key)))
     }
 
@@ -172,7 +172,7 @@ fn again_at(session: &Session, answer: Incoming<'_>) -> Option<Timestamp> {
     }
     // Who says when the next period begins, and no more, means the same.
     let limited = answer.status == StatusCode::TOO_MANY_REQUESTS;
-    let limits = session.shared().settings.api.limits.as_ref().filter(|_| limited)?;
+    let limits = session.shared().setup.settings.api.limits.as_ref().filter(|_| limited)?;
     limits.read(answer.headers, now)?.resets_at.filter(|at| *at > now)
 }
 

@@ -195,7 +195,7 @@ impl Call {
         let shared = &self.session.shared;
         let known = shared.known();
         known.usable()?;
-        let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.client, known.tokens()) else {
+        let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.setup.client, known.tokens()) else {
             return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed")
                 .of("RFC 5849 §3.4")
                 .with_hint("nothing of it is signed: look at the request itself, with --dry-run")
@@ -211,7 +211,7 @@ impl Call {
     }
 
     fn uri(&self) -> Result<Uri, Misuse> {
-        let base = &self.session.shared.settings.api.base;
+        let base = &self.session.shared.setup.settings.api.base;
         if self.query.is_empty() {
             return target::resolve(base, &self.url);
         }
@@ -335,7 +335,7 @@ impl Prepared<'_> {
     /// Whether an OAuth 1 server's clock turns out to be another than was thought. What was read to find out is put back.
     async fn judge_clock(&self, answer: http::Response<Body>, used: ClockOffset) -> Result<(http::Response<Body>, bool), Error> {
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        let origin = self.origin.as_ref().filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
+        let origin = self.origin.as_ref().filter(|_| refused && matches!(self.shared.setup.client, Client::OAuth1(_)));
         let Some(origin) = origin else { return Ok((answer, false)) };
         let (parts, mut body) = answer.into_parts();
         let bytes = Box::pin(self.peek(&mut body, REFUSAL)).await?;
@@ -364,7 +364,7 @@ impl Prepared<'_> {
             Some(_) => retry_after(answer.headers(), now)?,
             // Who says when the next period begins, and no more, means the same.
             None if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
-                let begins = self.shared.settings.api.limits.as_ref()?.read(answer.headers(), now)?.resets_at?;
+                let begins = self.shared.setup.settings.api.limits.as_ref()?.read(answer.headers(), now)?.resets_at?;
                 u64::try_from(begins.since(now).max(0)).ok()?
             }
             None => return None,
@@ -382,9 +382,9 @@ impl Prepared<'_> {
         parts.uri = self.uri.clone();
         parts.headers = self.headers.clone();
         if self.to == To::Api {
-            let (api, kept) = (&self.shared.settings.api, &known.account().kept);
-            api.set_headers(&self.shared.app, kept, &mut parts)?;
-            api.set_query(&self.shared.app, kept, &mut parts)?;
+            let (api, kept) = (&self.shared.setup.settings.api, &known.account().kept);
+            api.set_headers(&self.shared.setup.app, kept, &mut parts)?;
+            api.set_query(&self.shared.setup.app, kept, &mut parts)?;
         }
         Ok(parts)
     }
@@ -401,7 +401,7 @@ impl Prepared<'_> {
         let account = known.account();
         let origin = self.origin.as_ref();
         // Where UserInfo is, the settings say, and nobody else.
-        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.settings.api_origins().any(|own| own == origin);
+        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.setup.settings.api_origins().any(|own| own == origin);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
         if !origin.is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
@@ -414,7 +414,11 @@ impl Prepared<'_> {
         let body = match body {
             Some(bytes) => SignedBody::of(&parts.headers, bytes),
             // RFC 5849 §3.4.1.3.1: its parameters belong into the signature, and nobody has them yet.
-            None if matches!((&self.shared.client, SignedBody::of(&parts.headers, &[])), (Client::OAuth1(_), SignedBody::Form(_))) => {
+            None if matches!(
+                (&self.shared.setup.client, SignedBody::of(&parts.headers, &[])),
+                (Client::OAuth1(_), SignedBody::Form(_))
+            ) =>
+            {
                 return Err(Misuse::new("a form of which every byte is there, since OAuth 1 signs its parameters", "one that streams")
                     .of("RFC 5849 §3.4.1.3")
                     .with_hint("read it whole, and send it as bytes")
@@ -423,7 +427,7 @@ impl Prepared<'_> {
             None => SignedBody::Opaque,
         };
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
-        let new_body = match (&self.shared.client, known.tokens()) {
+        let new_body = match (&self.shared.setup.client, known.tokens()) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {
                 let nonce = Nonce::new(entropy);
                 let once = Once { nonce: nonce.as_str(), timestamp: offset.apply(now), entropy };
@@ -455,11 +459,11 @@ impl Prepared<'_> {
             oauth2::attach_bound(tokens, &key, nonce, parts, now, entropy)?;
             return Ok(None);
         }
-        let attach = |api: &Api, parts: &mut Parts| oauth2::attach(api, &shared.app, &known.account().kept, tokens, parts, body);
+        let attach = |api: &Api, parts: &mut Parts| oauth2::attach(api, &shared.setup.app, &known.account().kept, tokens, parts, body);
         Ok(match self.to {
-            To::Api => attach(&shared.settings.api, parts)?,
+            To::Api => attach(&shared.setup.settings.api, parts)?,
             To::UserInfo => {
-                let mut there = Api::new(shared.settings.api.base.clone());
+                let mut there = Api::new(shared.setup.settings.api.base.clone());
                 if self.method == Method::POST {
                     there.attach = Attach::Body("access_token".to_owned());
                 }
@@ -476,7 +480,7 @@ impl Prepared<'_> {
 
     /// Where the issuer's own metadata says where UserInfo is, that has to be as near as the issuer, or public (F4).
     fn mark(&self) -> Option<PublicOnly> {
-        match (&self.shared.settings.flow, self.to) {
+        match (&self.shared.setup.settings.flow, self.to) {
             (Flow::OAuth2(oauth2::Settings { discovered: true, issuer: Some(issuer), .. }), To::UserInfo) => {
                 let home = Endpoint::parse(issuer).ok().map(|issuer| issuer.origin());
                 home.map_or(Some(PublicOnly), |home| PublicOnly::unless_near(&home, self.origin.as_ref()))

@@ -15,6 +15,7 @@ mod mask;
 mod refresh;
 mod said;
 mod settle;
+mod setup;
 mod shared;
 mod signed_in;
 mod target;
@@ -32,7 +33,8 @@ pub(crate) use known::Known;
 pub use mask::Mask;
 pub use refresh::Unsaved;
 pub(crate) use refresh::{Wait, Why};
-use shared::Client;
+use setup::Client;
+pub(crate) use setup::{Setup, Setups};
 pub(crate) use shared::Shared;
 pub use token::Token;
 
@@ -66,7 +68,7 @@ impl Session {
 
     /// The provider's settings in use.
     pub fn settings(&self) -> &Settings {
-        &self.shared.settings
+        &self.shared.setup.settings
     }
 
     /// A valid access token, for programs that attach it themselves; refreshed first if it ends within `min_valid` seconds. From a warm
@@ -102,7 +104,7 @@ impl Session {
     ///
     /// `NoAccount` if it was logged out.
     pub async fn reread(&self) -> Result<Self, Error> {
-        let Shared { keyfob, settings, app, .. } = &*self.shared;
+        let (keyfob, Setup { settings, app, .. }) = (&self.shared.keyfob, &*self.shared.setup);
         let name = self.shared.known().account().name.clone();
         let Some(record) = keyfob.store().account(&name).await? else {
             keyfob.opened().remove_if(&name, &self.shared);
@@ -137,7 +139,7 @@ impl Session {
     ///
     /// `Misuse` where the provider has no such place.
     pub fn end_session(&self, redirect_uri: Option<&str>) -> Result<(Secret, EndSession), Error> {
-        crate::end_session(&self.shared.keyfob, &self.shared.settings, &self.account(), redirect_uri)
+        crate::end_session(&self.shared.keyfob, &self.shared.setup.settings, &self.account(), redirect_uri)
     }
 
     /// Takes this account's and app's secrets, and control characters, out of server text.

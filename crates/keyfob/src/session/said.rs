@@ -26,7 +26,7 @@ impl Prepared<'_> {
     /// What the answer says of the token. What was read to find out is put back in front of the rest.
     pub(super) async fn judge(&self, answer: http::Response<Body>, known: &Known) -> Result<(http::Response<Body>, Said), Error> {
         let status = answer.status();
-        match &self.shared.client {
+        match &self.shared.setup.client {
             // RFC 6750 §3.1: expired, revoked, malformed. The server's own word in the standard's way counts whatever the provider's file says.
             Client::OAuth2(_) if status == StatusCode::UNAUTHORIZED => {
                 if let Some(challenge) = blaming(answer.headers()) {
@@ -65,7 +65,7 @@ impl Prepared<'_> {
 
     /// By what the provider's file says.
     async fn judge_by_file(&self, answer: http::Response<Body>, known: &Known) -> Result<(http::Response<Body>, Said), Error> {
-        let (api, status) = (&self.shared.settings.api, answer.status());
+        let (api, status) = (&self.shared.setup.settings.api, answer.status());
         // A status by itself is a guess, which the server's own word goes before: a refresh would spend a token and change nothing. What the provider's file
         // finds in the body is that word.
         let guesses = may_blame_token(answer.headers());
@@ -91,7 +91,7 @@ impl Prepared<'_> {
     /// The provider's own sentence, or its status where it has none that is known.
     fn words(&self, status: StatusCode, body: &[u8], known: &Known) -> String {
         let json = serde_json::from_slice(body).ok();
-        let said = sentence(&self.shared.settings.api, json.as_ref(), body).map(|text| self.scrubber(known).clean(&text));
+        let said = sentence(&self.shared.setup.settings.api, json.as_ref(), body).map(|text| self.scrubber(known).clean(&text));
         said.filter(|text| !text.is_empty()).unwrap_or_else(|| format!("HTTP {}", status.as_u16()))
     }
 

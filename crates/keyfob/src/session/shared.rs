@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob_proto::oauth2::dpop::ProofKey;
-use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Scrubber, Settings, oauth1, oauth2};
+use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Scrubber, Settings, oauth2};
 
-use super::Known;
 use super::refresh::{Flights, Pause, Unwritten};
+use super::{Known, Setup};
 use crate::account::{Account, AccountId};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -17,20 +17,13 @@ pub(crate) struct Shared {
     pub(crate) keyfob: Keyfob,
     /// Whose this is: a name may be somebody else's account by now, and a call that was made for this one is not to be carried out with their tokens.
     id: AccountId,
-    pub(super) settings: Settings,
-    pub(super) app: App,
-    pub(super) client: Client,
+    pub(super) setup: Arc<Setup>,
     known: Mutex<Arc<Known>>,
     /// The key that the tokens in use are bound to, ready to make proofs.
     proof_key: Mutex<Option<Arc<ProofKey>>>,
     pub(super) flights: Flights,
     pub(super) pause: Pause,
     pub(super) unwritten: Unwritten,
-}
-
-pub(super) enum Client {
-    OAuth1(Box<oauth1::Client>),
-    OAuth2(Box<oauth2::Client>),
 }
 
 impl Shared {
@@ -41,25 +34,17 @@ impl Shared {
             let hint = format!("log in again: keyfob login {}", record.value.name);
             Misuse::new(unknown.expected, unknown.found).with_hint(hint)
         })?;
-        let client = match &settings.flow {
-            Flow::OAuth1(_) => Client::OAuth1(Box::new(keyfob.oauth1_client(&settings, &app)?)),
-            Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
-            _ => {
-                return Err(Misuse::new("a provider of a kind this version speaks", "another kind")
-                    .with_hint("install a newer version")
-                    .into());
-            }
-        };
+        let setup = keyfob.setup(settings, app)?;
         let id = record.value.id.clone();
         let known = Mutex::new(Arc::new(Known::read(record, None)));
         let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
         let proof_key = Mutex::default();
-        Ok(Self { keyfob, id, settings, app, client, known, proof_key, flights, pause, unwritten })
+        Ok(Self { keyfob, id, setup, known, proof_key, flights, pause, unwritten })
     }
 
     /// The key that these tokens are bound to, where they are. Read once: every call is proved with it.
     pub(super) fn proof_key(&self, tokens: &OAuth2Tokens) -> Result<Option<Arc<ProofKey>>, Error> {
-        let (Some(stored), Flow::OAuth2(flow)) = (&tokens.proof_key, &self.settings.flow) else { return Ok(None) };
+        let (Some(stored), Flow::OAuth2(flow)) = (&tokens.proof_key, &self.setup.settings.flow) else { return Ok(None) };
         let mut ready = self.proof_key.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = ready.as_ref().filter(|key| key.stored().same_as(stored.expose())) {
             return Ok(Some(key.clone()));
@@ -81,21 +66,21 @@ impl Shared {
     /// Whether it was opened with these.
     pub(crate) fn is_of(&self, settings: &Settings, app: &App) -> bool {
         let is_own = || settings.api.base_of_account.is_some() && self.are_own(settings, self.known().account());
-        (self.settings == *settings || is_own()) && self.app.same_as(app)
+        (self.setup.settings == *settings || is_own()) && self.setup.app.same_as(app)
     }
 
     /// Whether an account as it is now has its API where it was when this was opened: a login at another organisation moves it.
     pub(crate) fn is_still_at(&self, account: &Account) -> bool {
-        self.settings.api.base_of_account.is_none() || self.are_own(&self.settings, account)
+        self.setup.settings.api.base_of_account.is_none() || self.are_own(&self.setup.settings, account)
     }
 
     fn are_own(&self, settings: &Settings, account: &Account) -> bool {
-        settings.of_account(&account.kept).is_ok_and(|own| own == self.settings)
+        settings.of_account(&account.kept).is_ok_and(|own| own == self.setup.settings)
     }
 
     /// Whether both were opened with the same, for the same account.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.id == other.id && self.settings == other.settings && self.app.same_as(&other.app)
+        self.id == other.id && (Arc::ptr_eq(&self.setup, &other.setup) || self.setup.is_of(&other.setup.settings, &other.setup.app))
     }
 
     /// Whether this was opened for the account.
@@ -127,9 +112,9 @@ impl Shared {
     /// any more who opens the account.
     pub(super) fn check_is_of(&self, account: &Account) -> Result<(), Error> {
         let name = || account.name.clone();
-        let is_of = if account.provider == self.settings.provider {
+        let is_of = if account.provider == self.setup.settings.provider {
             let is_own = || if self.is_account(account) { Ok(()) } else { Err(Error::AnotherLogin { account: name() }) };
-            account.belongs_to(&self.app).and_then(|()| is_own())
+            account.belongs_to(&self.setup.app).and_then(|()| is_own())
         } else {
             Err(Error::TakenName { name: name(), provider: account.provider.clone() })
         };
@@ -167,7 +152,7 @@ impl Shared {
     }
 
     pub(super) fn scrubber(&self) -> Scrubber {
-        self.app.secrets().fold(self.known().account().scrubber(), Scrubber::knowing)
+        self.setup.app.secrets().fold(self.known().account().scrubber(), Scrubber::knowing)
     }
 
     fn guard(&self) -> MutexGuard<'_, Arc<Known>> {
@@ -177,6 +162,6 @@ impl Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("provider", &self.settings.provider).finish_non_exhaustive()
+        f.debug_struct("Shared").field("provider", &self.setup.settings.provider).finish_non_exhaustive()
     }
 }

@@ -39,7 +39,7 @@ impl Session {
                 .of("OpenID Connect Session Management §2")
                 .with_hint("log in again, with settings of discover")
         })?;
-        Ok(CheckSession::new(&frame, &self.shared.app.client_id, state)?)
+        Ok(CheckSession::new(&frame, &self.shared.setup.app.client_id, state)?)
     }
 
     /// Judges a request to our logout URL, by its query, which a page of the provider loads in a frame (Front-Channel Logout §2). `session_id` is the `sid` of
@@ -54,7 +54,7 @@ impl Session {
     }
 
     fn issuer(&self) -> Result<&str, Misuse> {
-        let Flow::OAuth2(flow) = &self.shared.settings.flow else {
+        let Flow::OAuth2(flow) = &self.shared.setup.settings.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 2", "another").with_hint("only OpenID Connect has such sessions"));
         };
         flow.issuer.as_deref().ok_or_else(|| Misuse::no_issuer("OpenID Connect Discovery §4.3"))

@@ -45,7 +45,7 @@ impl Session {
 
     async fn person(&self, method: Method) -> Result<UserInfo, Error> {
         let shared = &self.shared;
-        let Flow::OAuth2(flow) = &shared.settings.flow else { return Err(no_endpoint().into()) };
+        let Flow::OAuth2(flow) = &shared.setup.settings.flow else { return Err(no_endpoint().into()) };
         let endpoint = flow.userinfo.as_ref().ok_or_else(no_endpoint)?;
         let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
@@ -53,7 +53,7 @@ impl Session {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         }
         // What nobody verified is a text that names somebody. A program would take the answer's `sub` for a person who has proved to be there (§16.11).
-        let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
+        let verifier = Verifier::of(&shared.keyfob, &shared.setup.settings, &shared.setup.app).ok_or_else(|| {
             Misuse::new("an issuer and its keys in the provider's settings, to verify ID tokens with", "none")
                 .of("OpenID Connect Core §5.3.2")
                 .with_hint("add issuer and jwks to the provider's file, and log in again")
@@ -94,7 +94,7 @@ impl Session {
                 .into());
         }
         let answer = Incoming::new(parts.status, &parts.headers, &body);
-        let client_id = shared.app.client_id.as_str();
+        let client_id = shared.setup.app.client_id.as_str();
         let Some(algorithms) = &flow.userinfo_algorithms else {
             return Ok(UserInfo::judge(answer, &person.issuer, &person.subject, client_id, None, shared.keyfob.now())?);
         };

@@ -172,9 +172,9 @@ impl Shared {
 
     /// A place among those who ask this provider.
     async fn permit(&self) -> Permit {
-        let origin = match &self.settings.flow {
+        let origin = match &self.setup.settings.flow {
             Flow::OAuth2(flow) => flow.refresh.as_ref().unwrap_or(&flow.token).origin(),
-            _ => self.settings.api.base.origin(),
+            _ => self.setup.settings.api.base.origin(),
         };
         self.keyfob.limit().permit(&origin).await
     }

@@ -103,7 +103,7 @@ impl Shared {
     }
 
     fn verifier(&self) -> Option<Verifier<'_>> {
-        Verifier::of(&self.keyfob, &self.settings, &self.app)
+        Verifier::of(&self.keyfob, &self.setup.settings, &self.setup.app)
     }
 
     async fn send(&self, client: &oauth2::Client, exchange: Exchange) -> Result<Received, Error> {
@@ -133,7 +133,7 @@ impl Shared {
             if let Some(left) = told.and_then(|not_before| self.pause.told(not_before, self.keyfob.now())) {
                 return Err(Error::AskedToWait { account: name(), left });
             }
-            let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
+            let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.setup.client, known.tokens()) else {
                 let oauth1 = "this account speaks OAuth 1, whose tokens are not refreshed";
                 return Err(Misuse::new("an OAuth 2 account", oauth1)
                     .of("RFC 6749 §6")
@@ -194,7 +194,7 @@ impl Shared {
 
     /// Tokens that nobody will use (their ID token was refused, or the account is gone): the provider is asked to forget them, but for a refresh token that was there before.
     pub(super) async fn revoke_new(&self, before: &Known, fresh: TokenSet) {
-        let (Client::OAuth2(client), TokenSet::OAuth2(mut fresh)) = (&self.client, fresh) else { return };
+        let (Client::OAuth2(client), TokenSet::OAuth2(mut fresh)) = (&self.setup.client, fresh) else { return };
         // As at a logout: tokens and the app's credentials do not go to a revocation endpoint that was added or changed after the login.
         if let Some(endpoint) = &client.settings().revoke
             && let Err(error) = self.check_bound(before, Some(endpoint.origin()))
@@ -283,6 +283,6 @@ fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received, ho
         Event::Refreshed { refresh: note.ours, received: tokens.refresh_token().map(Fingerprint::of), expires_at: tokens.expires_at() };
     let entry = shared.keyfob.entry(known.account(), event);
     let tolerated = tolerated.iter().map(|deviation| deviation.name().to_owned()).collect();
-    let kept = where_it_was(&shared.settings, known.account(), kept);
+    let kept = where_it_was(&shared.setup.settings, known.account(), kept);
     NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, refreshed: shared.keyfob.moment(hold), entry }
 }
