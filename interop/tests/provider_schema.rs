@@ -63,7 +63,6 @@ const ONLY_CHECK: &[(&str, &str)] = &[
         "fields = [{ name = \"shop\", label = \"Shop\", default = \"A\", pattern = \"[a-z]+\" }, ",
         "whether a default is one that the field takes",
     ),
-    ("fields = [{ name = \"shop\", label = \"Shop\", default = \"a/b\" }, ", "whether a default may be part of a URL"),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";

@@ -192,3 +192,43 @@ async fn an_action_that_wants_a_scope_says_which_login_asks_for_it() {
     assert!(walked.stdout.contains(left_out), "{}", walked.stdout);
     assert!(walked.stderr.contains("keyfob login hub --add-scope plans.read"), "{}", walked.stderr);
 }
+
+/// Where an app says that its server is another one than usual, that one was walked, and nothing is known of the usual one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_with_a_server_of_its_own_says_nothing_of_the_usual_one() {
+    let origin = serve(|_| (200, r#"{"things":[1]}"#)).await;
+    let mut house = house_at(&origin).await;
+    house.unset("KEYFOB_SANDBOX");
+    let file = format!(
+        r#"
+title = "Own"
+kind = "oauth2"
+status = "live"
+about = "A hub at a place of its own."
+sources = [{{ url = "https://hub.example/docs", checked = 2026-11-21, confidence = "assumed" }}]
+
+[endpoints]
+authorize = "https://{{place}}.hub.example/authorize"
+token = "https://{{place}}.hub.example/token"
+
+[client]
+fields = [{{ name = "client_id", label = "ID" }}, {{ name = "place", label = "Place", default = "usual" }}]
+
+[oauth2]
+client_auth = "none"
+
+[api]
+base_url = "https://{{place}}.hub.example/api"
+
+[origins]
+"https://own.hub.example" = "{origin}"
+"#
+    );
+    house.file("config/providers/own.toml", &file);
+    house.run_with(&["app", "add", "own", "--stdin"], r#"{"client_id": "some-id", "place": "own"}"#).await.exits(0);
+    house.run_with(&["login", "own", "--with-token"], "example-access-token-not-real").await.exits(0);
+    let told = house.run(&["provider", "verify", "own", "--live", "--get", "/things", "--json"]).await.stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["origins"], &told["ok"]), (&serde_json::json!([origin]), &false.into()), "{told}");
+    assert_eq!(told["missing"], "the app has a server of its own, so that the usual one was not walked", "{told}");
+}

@@ -251,8 +251,8 @@ impl Spelling {
     }
 }
 
-/// A set of four bytes, which has some more than were put in: of forty that a secret may begin with, one other in two hundred. A kilobyte, for
-/// each account that is in use has one.
+/// A set of four bytes, which has some more than were put in: with the forty that a secret may begin with, some in a thousand. A kilobyte, for each
+/// account that is in use has one.
 struct Windows(Box<[u64; Self::WORDS]>);
 
 impl Windows {
@@ -270,7 +270,7 @@ impl Windows {
 
     fn place(window: [u8; 4]) -> (usize, u64) {
         // Fibonacci hashing: the upper bits of the product depend on all of the four bytes.
-        let hash = u32::from_le_bytes(window).wrapping_mul(0x9e37_79b9) >> 16;
+        let hash = u32::from_le_bytes(window).wrapping_mul(0x9e37_79b9) >> 19;
         ((hash >> 6) as usize % Self::WORDS, 1 << (hash & 63))
     }
 }

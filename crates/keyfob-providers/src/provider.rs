@@ -178,6 +178,11 @@ impl Provider {
         self.spec.endpoints(&self.moves, |name| self.usual(name).map(str::to_owned))
     }
 
+    /// The same for an app, which may say something else: where its requests go.
+    pub fn endpoints_of(&self, app: &App) -> Vec<(&'static str, String)> {
+        self.spec.endpoints(&self.moves, |name| self.said(name, app.field(name).map(str::to_owned)))
+    }
+
     /// What there is to say about it in words, in lower case: what a search looks through. All but few are live, which tells nobody apart.
     pub fn words(&self) -> String {
         let status = if matches!(self.status, Status::Live) { "" } else { self.status.name() };

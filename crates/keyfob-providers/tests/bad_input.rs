@@ -578,6 +578,24 @@ fn what_is_no_table_is_one_mistake() {
     assert!(!told.iter().any(|told| told.contains("no field client_id")), "{told:?}");
 }
 
+/// What stands in a table's place is told as that, and what would be in it is not missing besides.
+#[test]
+fn what_stands_in_a_tables_place_is_one_mistake() {
+    let oauth2 = |line: &str| GOOD.replacen("[oauth2]\n", &format!("[oauth2]\n{line}\n"), 1);
+    for (file, is) in [
+        (oauth2("token_error = \"/e\""), "oauth2.token_error"),
+        (oauth2("pin = \"x\""), "oauth2.pin"),
+        (oauth2("renewal = \"x\""), "oauth2.renewal"),
+        (GOOD.to_owned() + "[actions.lamps]\nabout = \"l\"\npath = \"/x\"\npage = \"next\"\n", "actions.lamps.page"),
+        ("retired = true\n".to_owned() + GOOD, "retired"),
+        ("retired = \"2020-01-31\"\n".to_owned() + &GOOD.replacen("\"live\"", "\"retired\"", 1), "retired"),
+    ] {
+        let told: Vec<String> = check(&file, "hub.toml").expect_err(is).into_iter().map(|problem| problem.message).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("expected a table for {is}, found ")), "{told:?}");
+    }
+}
+
 /// Who is told that something is wrong is told what to write instead.
 #[test]
 fn what_is_wrong_says_what_to_write_instead() {
@@ -613,6 +631,32 @@ fn what_is_wrong_says_what_to_write_instead() {
             "add a parameter: { name = \"types\"",
         ),
         (
+            action(
+                "path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }]\nquery = { r = \"{room}\" }\ncolumns = [{ each = \"room\", value = \".x\" }]\n",
+            ),
+            "the unknown list parameter room",
+            "say type = \"list\" at the parameter room",
+        ),
+        (
+            GOOD.replacen("fields = [", "fields = [{ name = \"shop\", label = \"Shop\", default = \"a/b\" }, ", 1).replacen(
+                "base_url = \"https://hub.example\"",
+                "base_url = \"https://hub.example/{shop}\"",
+                1,
+            ),
+            "the default of shop: expected what a URL may have",
+            "letters, digits",
+        ),
+        (
+            GOOD.replacen("client_auth = \"post\"", "client_auth = \"client_secret_post\"", 1),
+            "the registry's name",
+            "client_auth = \"post\"",
+        ),
+        (
+            GOOD.replacen("[oauth2]\n", "[oauth2]\nauthorize_params = { a = 1.5 }\n", 1),
+            "expected a string for oauth2.authorize_params.a",
+            "text stands in quotes: a = \"…\"",
+        ),
+        (
             action("path = \"/x\"\nparameters = [{ name = \"n\", about = \"r\", type = \"integer\", min = 1, mix = 9 }]\n"),
             "the unknown key mix",
             "did you mean \"max\"?",
@@ -620,7 +664,7 @@ fn what_is_wrong_says_what_to_write_instead() {
         (
             GOOD.to_owned() + "[retired]\non = 2020-01-31\nnote = \"It ended.\"\n",
             "[retired] without status = \"retired\"",
-            "write status = \"retired\" above it",
+            "write that in place of the status that is there",
         ),
         (GOOD.to_owned() + "[scopes]\n\"read:user\" = 3\n", "expected a string for scopes.read:user", "\"read:user\" = \"…\""),
         (action("path = \"/x\"\nrows = \"lamps\"\n"), "jq with lamps", "a member is written with a dot: .lamps"),

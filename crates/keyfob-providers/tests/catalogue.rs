@@ -144,6 +144,13 @@ fn a_default_counts_wherever_a_place_may_be() {
         [api]\nbase_url = \"https://{place}.hub.example\"\nheaders = { x-place = \"at {place}\" }\nquery = { place = \"{place}\" }\n\
         attach = { headers = { x-token = \"{place} {access_token}\" } }\n";
     let hub = check(text, "hub.toml").expect("sound");
+    let own = hub.endpoints_of(&keyfob_proto::App::public("id"));
+    assert_eq!(own, hub.usual_endpoints());
+    // What is no part of an address may be any text.
+    let version = ", { name = \"ver\", label = \"Version\", default = \"2024-01 beta\" }]";
+    let text_with =
+        text.replacen(" }]\n[oauth2]", &format!(" }}{version}\n[oauth2]"), 1).replacen("{ x-place", "{ x-version = \"{ver}\", x-place", 1);
+    check(&text_with, "hub.toml").expect("sound");
     for (said, place) in [(None, "home"), (Some("garden".to_owned()), "garden")] {
         let settings = hub.settings(&|name| said.clone().filter(|_| name == "place")).expect("settings");
         assert_eq!(settings.api.headers[0].1.as_str(), format!("at {place}"));

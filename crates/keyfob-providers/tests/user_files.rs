@@ -195,6 +195,9 @@ fn an_end_without_its_status_is_told() {
     let told = problems(&Catalogue::load(Some(folder.path())));
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].ends_with("netatmo.toml:1:2: [retired] without status = \"retired\""), "{told:?}");
+    let own = "status = \"live\"\n[retired]\non = 2026-01-01\nnote = \"Gone.\"\n";
+    let told = problems(&Catalogue::load(Some(self::folder(&[("fitbit.toml", own)]).path())));
+    assert!(told.len() == 1 && told[0].contains("[retired] without status"), "{told:?}");
 }
 
 /// Who checked the embedded file has not checked what somebody made of it.

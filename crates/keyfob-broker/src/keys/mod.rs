@@ -39,6 +39,7 @@ use text::Digest;
 
 use crate::audit::{self, What, Who};
 use crate::listing::{Listing, Readable};
+use crate::people::OWNER;
 pub use crate::rate::Rate;
 use crate::seat::whose;
 
@@ -249,7 +250,8 @@ pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, n
         Ok(Some(item)) if owner.is_some() && item.value.owner.as_deref() != owner => return Ok(None),
         Ok(Some(item)) => Record::read(&item).map_or_else(|_| ValetKey::unreadable(id, item.value.owner.as_deref()), |(key, _)| key),
         // It opens nothing any more, and whoever takes it back wants to see it gone.
-        Err(StoreError::Corrupt(_)) if is_one(shelf, owner, id, now).await? => ValetKey::unreadable(id, owner),
+        // Whoever has the vault in hand is the owner, whose book tells it.
+        Err(StoreError::Corrupt(_)) if is_one(shelf, owner, id, now).await? => ValetKey::unreadable(id, owner.or(Some(OWNER))),
         Err(StoreError::Corrupt(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -257,8 +259,7 @@ pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, n
         return Ok(None);
     }
     let what = What::KeyRevoked { key: key.id.clone(), name: key.name.clone(), account: key.account.clone() };
-    let whose = Some(key.owner.as_str()).filter(|owner| !owner.is_empty());
-    audit::record(shelf, whose, by, what, now).await?;
+    audit::record(shelf, Some(&key.owner), by, what, now).await?;
     Ok(Some(key))
 }
 

@@ -162,6 +162,14 @@ async fn a_damaged_key_can_be_taken_back_by_its_number() {
         assert!(ids(&*disk, Kind("key"), now).await.is_empty());
         let line = &program.get("/v1/activity?limit=1").await.json()["items"][0];
         assert_eq!((line["act"].as_str(), line["key"].as_str()), (Some("key-revoked"), Some(id)), "{line}");
+        // The command does it for anybody, and it stands in the owner's book.
+        let made = program.post("/v1/keys", &json!({"account": "telldus", "allow": ["GET /a"]})).await.json();
+        let id = made["id"].as_str().expect("a number");
+        disk.damage(id);
+        let revoked = keyfob_broker::keys::revoke(&*disk, None, id, keyfob_broker::Who::Command, now).await.expect("revoked");
+        assert_eq!(revoked.expect("a key").shown(), id);
+        let line = &program.get("/v1/activity?limit=1").await.json()["items"][0];
+        assert_eq!((line["who"].as_str(), line["key"].as_str()), (Some("command"), Some(id)), "{line}");
     })
     .await;
 }

@@ -375,8 +375,11 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
             .map(|parameter| parameter.name.as_str())
             .collect();
         if !lists.contains(&each.value.as_str()) {
-            let add = || Some(format!("add a parameter: {{ name = \"{}\", about = \"…\", type = \"list\" }}", each.value));
-            let hint = nearest::suggest(&each.value, lists.iter().copied()).or_else(add);
+            let hint = match own.contains(&each.value.as_str()) {
+                true => Some(format!("say type = \"list\" at the parameter {}", each.value)),
+                false => nearest::suggest(&each.value, lists.iter().copied())
+                    .or_else(|| Some(format!("add a parameter: {{ name = \"{}\", about = \"…\", type = \"list\" }}", each.value))),
+            };
             reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
         }
     }

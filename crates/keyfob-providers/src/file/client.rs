@@ -7,7 +7,6 @@ use super::provider::no_name;
 use super::reader::{TWICE, Table, Text, line};
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
-use crate::spec::is_part_of_url;
 
 pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
     let Some(client) = top.table("client") else {
@@ -22,7 +21,7 @@ pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
         token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
     // What is no table was told already, and may have been that one.
-    if client.is_of_tables("fields") && !help.fields.iter().any(|field| field.name == "client_id") {
+    if !client.is_told && client.is_of_tables("fields") && !help.fields.iter().any(|field| field.name == "client_id") {
         let hint = format!("add it: {}", line("client.fields"));
         client.reader.problem(client.place, "client.fields has no field client_id", Some(hint));
     }
@@ -107,13 +106,6 @@ fn default(table: &Table<'_>, field: &Field, default: &Text) {
     } else if let Err(wrong) = field.check(&default.value) {
         let hint = "it looks as any other value of the field".to_owned();
         table.reader.problem(default.place, format!("the default of {}: {wrong}", field.name), Some(hint));
-    } else if !is_part_of_url(&default.value) {
-        let hint = "it becomes part of a host or a path: letters, digits, -, _ and .".to_owned();
-        table.reader.problem(
-            default.place,
-            format!("the default of {}: expected what a URL may have in this place", field.name),
-            Some(hint),
-        );
     }
 }
 

@@ -4,6 +4,7 @@ use super::document::{Content, Node};
 use super::doubts::all_texts;
 use super::reader::Reader;
 use crate::provider::ClientHelp;
+use crate::spec::is_part_of_url;
 
 /// What is signed with the app's own key needs one.
 pub(super) fn own_key(reader: &Reader<'_>, tree: &Node, client: &ClientHelp) {
@@ -34,6 +35,27 @@ pub(super) fn no_secret_in_a_host(reader: &Reader<'_>, tree: &Node, client: &Cli
             let hint = "name servers, and whoever listens on the way, see a host's name; a field that is no secret has no secret = true"
                 .to_owned();
             reader.problem(text.place, format!("the secret {} in a host name", field.name), Some(hint));
+        }
+    }
+}
+
+/// What is nearly always the same becomes a part of addresses as it is. Elsewhere, in a header say, it may be any text.
+pub(super) fn defaults_fit_addresses(reader: &Reader<'_>, tree: &Node, client: &ClientHelp) {
+    let fields = tree.get("client").and_then(|client| client.get("fields"));
+    let Some(Content::Array(tables)) = fields.map(|fields| &fields.value) else { return };
+    for table in tables {
+        let text = |key: &str| match table.get(key) {
+            Some(Node { value: Content::Text(text), place }) => Some((text.as_str(), *place)),
+            _ => None,
+        };
+        let (Some((name, _)), Some((default, place))) = (text("name"), text("default")) else { continue };
+        // What else is wrong with it was told.
+        let is_sound = client.field(name).is_some_and(|field| !field.secret && !field.required && field.check(default).is_ok());
+        let place_of = format!("{{{name}}}");
+        let is_in = |text: &&Node| matches!(&text.value, Content::Text(address) if address.contains(&place_of));
+        if is_sound && !is_part_of_url(default) && addresses(tree).iter().any(is_in) {
+            let hint = "it becomes part of a host or a path: letters, digits, -, _ and .".to_owned();
+            reader.problem(place, format!("the default of {name}: expected what a URL may have in this place"), Some(hint));
         }
     }
 }

@@ -71,7 +71,7 @@ fn has_page(top: &Table<'_>) -> bool {
 }
 
 fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str], pages: Pages) -> (Option<OAuth2Spec>, Option<String>) {
-    let client_auth = table.word("client_auth", CLIENT_AUTH);
+    let client_auth = client_auth(table);
     if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
         table.missing("client_auth");
     }
@@ -206,6 +206,21 @@ fn authorize_fragment(table: &Table<'_>) -> Option<String> {
         );
     }
     Some(text.value)
+}
+
+/// How the client says who it is.
+fn client_auth(table: &Table<'_>) -> Option<ClientAuth> {
+    let Some(text) = table.text("client_auth") else { return None };
+    // Who copies a server's metadata has these: the nearest name of ours would be another one's.
+    let ours = match text.value.as_str() {
+        "client_secret_basic" => "basic",
+        "client_secret_post" => "post",
+        "tls_client_auth" | "self_signed_tls_client_auth" => "tls",
+        _ => return table.word("client_auth", CLIENT_AUTH),
+    };
+    let message = format!("\"{}\" for oauth2.client_auth, which is the registry's name", text.value);
+    table.reader.problem(text.place, message, Some(format!("client_auth = \"{ours}\"")));
+    None
 }
 
 /// How long a refresh token is good, and from when on: one of them alone says nothing.

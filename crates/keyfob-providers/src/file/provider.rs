@@ -39,6 +39,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let client = client::read(&top);
     fields::own_key(top.reader, tree, &client);
     fields::no_secret_in_a_host(top.reader, tree, &client);
+    fields::defaults_fit_addresses(top.reader, tree, &client);
     let keep = keep(&top, &client);
     let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
@@ -55,6 +56,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         [("tokens_at", Deviation::NestedTokens), ("token_type", Deviation::OtherTokenType), ("token_error", Deviation::OwnError)]
     {
         let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
+        // What stands in its table's place was told.
+        let node = node.filter(|node| key != "token_error" || matches!(node.value, Content::Table(_)));
         if let Some(node) = node.filter(|_| !deviations.iter().any(|(known, _)| *known == deviation)) {
             let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
             reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
@@ -105,11 +108,20 @@ fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
 }
 
 pub(super) fn status(top: &Table<'_>) -> Option<Status> {
-    let word = top.required("status");
-    let is_retired = word.as_ref().is_some_and(|word| word.value == gone::STATUS);
     // Whoever says that one of ours is there again cannot take our reasons away.
-    if let Some(retired) = top.get("retired").filter(|retired| !is_retired && !top.reader.is_below(retired.place)) {
-        let hint = format!("write status = \"{}\" above it; or leave [retired] away, if the provider is there", gone::STATUS);
+    let is_own = |table: &Node| match &table.value {
+        Content::Table(members) => members.iter().any(|(_, node)| !top.reader.is_below(node.place)),
+        _ => !top.reader.is_below(table.place),
+    };
+    let own = top.get("retired").filter(|table| is_own(table));
+    let word = if own.is_some() && top.get("status").is_none() { None } else { Some(top.required("status")?) };
+    if let Some(retired) = own.filter(|_| word.as_ref().is_none_or(|word| ["live", "sandbox"].contains(&word.value.as_str()))) {
+        if !matches!(retired.value, Content::Table(_)) {
+            top.table("retired");
+            return None;
+        }
+        let write = if word.is_none() { "write it at the top" } else { "write that in place of the status that is there" };
+        let hint = format!("{write}; or leave [retired] away, if the provider is there");
         top.reader.problem(retired.place, format!("[retired] without status = \"{}\"", gone::STATUS), Some(hint));
     }
     let word = word?;

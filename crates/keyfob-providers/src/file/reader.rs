@@ -61,14 +61,15 @@ impl<'a> Reader<'a> {
                 let key = last(name);
                 let hint = format!("{key} = {{ … }}, or a heading [{name}] with a line for each of its keys");
                 self.problem(node.place, format!("expected a table for {name}, found {}", other.kind()), Some(hint));
-                &[]
+                // One mistake, one complaint: what would be in it is not missing besides.
+                return Table { is_told: true, ..self.members(name, node.place, &[]) };
             }
         };
         self.members(name, node.place, members)
     }
 
     fn members<'r>(&'r self, name: &str, place: Place, members: &'r [(Key, Node)]) -> Table<'r> {
-        Table { reader: self, name: name.to_owned(), place, members, asked: RefCell::default(), missed: RefCell::default() }
+        Table { reader: self, name: name.to_owned(), place, members, is_told: false, asked: RefCell::default(), missed: RefCell::default() }
     }
 
     /// A value as text, with its place.
@@ -182,6 +183,8 @@ pub(crate) struct Table<'r> {
     pub(crate) name: String,
     pub(crate) place: Place,
     members: &'r [(Key, Node)],
+    /// Whether it is no table, which was told.
+    pub(crate) is_told: bool,
     asked: RefCell<Vec<&'static str>>,
     missed: RefCell<Vec<&'static str>>,
 }
@@ -378,12 +381,16 @@ impl<'r> Table<'r> {
     pub(crate) fn pairs(&self, key: &'static str) -> Vec<(Key, Text)> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let table = self.reader.table(&self.path(key), node);
-        let text = |node: &Node| match &node.value {
+        let text = |name: &Key, node: &Node| match &node.value {
             Content::Integer(number) => Some(Text { value: number.to_string(), place: node.place }),
             Content::Flag(flag) => Some(Text { value: flag.to_string(), place: node.place }),
-            _ => self.reader.text(&self.path(key), node),
+            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
+            other => {
+                self.reader.no_text(&table.path(&name.name), node.place, other, &format!("{} = \"…\"", written(&name.name)));
+                None
+            }
         };
-        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(node)?))).collect()
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
     /// One of some words.
@@ -431,7 +438,7 @@ impl<'r> Table<'r> {
                 missed.retain(|key| Some(*key) != meant.as_deref());
             }
         }
-        for key in missed.iter() {
+        for key in missed.iter().filter(|_| !self.is_told) {
             self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(&self.path(key)))));
         }
     }

@@ -552,13 +552,6 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "the default of shop",
         "as any other value",
     ),
-    (
-        "fields = [",
-        "fields = [{ name = \"shop\", label = \"Shop\", default = \"a/b\" }, ",
-        "\"a/b\"",
-        "the default of shop: expected what a URL may have",
-        "letters, digits",
-    ),
     // Where it is.
     (
         "sources = [{ url = \"https://hub.example/docs\", checked = 2026-11-21, confidence = \"verified\", about = \"all\" }]",

@@ -55,6 +55,10 @@ impl Setups {
     }
 
     pub(crate) fn insert(&mut self, setup: &Arc<Setup>) {
+        // Now and then, not each time: there may be an app for each of many tenants.
+        if self.0.len() >= 64 && self.0.len().is_power_of_two() {
+            self.0.retain(|_, known| known.iter().any(|setup| setup.strong_count() > 0));
+        }
         let known = self.0.entry((setup.settings.provider.clone(), setup.app.client_id.clone())).or_default();
         known.retain(|setup| setup.strong_count() > 0);
         known.truncate(Self::MOST - 1);

@@ -98,7 +98,9 @@ fn paths(urls: &[String], provider: &Provider) -> Vec<String> {
     let endpoints = provider.usual_endpoints();
     let mut paths: Vec<String> = Vec::new();
     for url in urls {
-        let is_ours = endpoints.iter().any(|(_, theirs)| Origin::parse(theirs).is_some() && Origin::parse(theirs) == Origin::parse(url));
+        // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
+        let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|origin| Some(origin) == Origin::parse(url));
+        let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
         let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
         let rest = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"));
         if let Some(path) = rest.filter(|path| is_ours && !is_oauth && path.len() > 1 && is_plain(path) && !paths.contains(path)) {

@@ -102,9 +102,10 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
     let needed = needed(&opened);
     let date = moment::formatted(now(), "%Y-%m-%d");
     let failed = steps.iter().filter(|step| step.came == Came::Bad).count();
-    let missing = elsewhere(&opened.provider).or_else(|| missing(&steps, &needed));
+    let origins = origins(opened.provider.endpoints_of(&opened.app));
+    let missing = elsewhere(&opened, &origins).or_else(|| missing(&steps, &needed));
     let ok = missing.is_none() && failed == 0;
-    let report = report(&opened.provider, &steps, missing, &date);
+    let report = report(&opened.provider, &origins, &steps, missing, &date);
     match &args.output {
         Some(file) => {
             std::fs::write(file, &report).map_err(|error| Card::io(what.as_str(), &error, "check the folder and who may write there"))?;
@@ -118,7 +119,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
             let steps: Vec<Value> = steps.iter().map(told).collect();
             context
                 .out
-                .json(&json!({"provider": args.name, "date": date, "ok": ok, "missing": missing.map(|missing| missing.why), "mixed": is_mixed(&opened.provider), "origins": origins(&opened.provider), "steps": steps}))?;
+                .json(&json!({"provider": args.name, "date": date, "ok": ok, "missing": missing.map(|missing| missing.why), "mixed": is_mixed(&opened.provider), "origins": origins, "steps": steps}))?;
         }
         None => context.out.data(report.trim_end())?,
     }
@@ -261,13 +262,22 @@ fn missing(steps: &[Step], needed: &Needed) -> Option<Missing> {
     }
 }
 
-/// A file of the user's own that leads the embedded one's provider to other hosts: what was walked is not that provider.
-fn elsewhere(provider: &Provider) -> Option<Missing> {
+/// What was walked is not the embedded file's provider: a file of the user's own leads it to other hosts, or the app has a server of its own.
+fn elsewhere(opened: &Opened, walked: &[String]) -> Option<Missing> {
     let embedded = Catalogue::embedded();
-    let is_moved = |known: &Provider| origins(known) != origins(provider);
-    let why = "a file of the user's own moves the provider elsewhere, so that the real one was not walked";
-    let next = "take that file out of the folder to walk the real one: keyfob provider show NAME names it";
-    (is_mixed(provider) && embedded.get(&provider.name).is_ok_and(is_moved)).then_some(Missing { why, next })
+    let is_moved = |known: &Provider| origins(known.endpoints_of(&opened.app)) != walked;
+    if is_mixed(&opened.provider) && embedded.get(&opened.provider.name).is_ok_and(is_moved) {
+        let why = "a file of the user's own moves the provider elsewhere, so that the real one was not walked";
+        let next = "take that file out of the folder to walk the real one: keyfob provider show NAME names it";
+        return Some(Missing { why, next });
+    }
+    // Where each app has a place of its own there is no usual one.
+    let usual = opened.provider.usual_endpoints();
+    let is_own_server = usual.iter().all(|(_, url)| !url.contains('{')) && origins(usual) != walked;
+    is_own_server.then_some(Missing {
+        why: "the app has a server of its own, so that the usual one was not walked",
+        next: "the report tells which was; for the usual one, log in with an app that is registered there",
+    })
 }
 
 /// What a server said may be about the person: it is told to them, and does not get into the report.
@@ -287,14 +297,14 @@ fn step(what: &str, outcome: Result<String, Card>, context: &Context) -> Step {
     }
 }
 
-fn report(provider: &Provider, steps: &[Step], missing: Option<Missing>, date: &str) -> String {
+fn report(provider: &Provider, origins: &[String], steps: &[Step], missing: Option<Missing>, date: &str) -> String {
     let good = steps.iter().all(|step| step.came != Came::Bad);
     let mut text = format!(
         "# {}: walked on {date}\n\nKeyfob {}, provider `{}`, at {}.\n\n| step | outcome | |\n|---|---|---|\n",
         provider.title,
         env!("CARGO_PKG_VERSION"),
         provider.name,
-        origins(provider).join(", "),
+        origins.join(", "),
     );
     for step in steps {
         let _ = writeln!(text, "| {} | {} | {} |", step.what, step.outcome, step.came.in_words());
@@ -325,9 +335,9 @@ fn is_mixed(provider: &Provider) -> bool {
 }
 
 /// Where it was walked: the report of a provider that was moved elsewhere says so.
-fn origins(provider: &Provider) -> Vec<String> {
+fn origins(endpoints: Vec<(&'static str, String)>) -> Vec<String> {
     let mut origins: Vec<String> = Vec::new();
-    for (_, url) in provider.usual_endpoints() {
+    for (_, url) in endpoints {
         let origin = Origin::parse(&url).map_or(url, |origin| origin.to_string());
         if !origins.contains(&origin) {
             origins.push(origin);
