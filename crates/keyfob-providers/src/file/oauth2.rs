@@ -210,7 +210,7 @@ fn authorize_fragment(table: &Table<'_>) -> Option<String> {
 
 /// How the client says who it is.
 fn client_auth(table: &Table<'_>) -> Option<ClientAuth> {
-    let Some(text) = table.text("client_auth") else { return None };
+    let text = table.text("client_auth")?;
     // Who copies a server's metadata has these: the nearest name of ours would be another one's.
     let ours = match text.value.as_str() {
         "client_secret_basic" => "basic",
