@@ -237,41 +237,39 @@ impl Book {
     /// The newest lines before that one, the newest first: all, or those in a person's book.
     pub(crate) async fn read(&self, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Excerpt, StoreError> {
         // One more than is shown tells whether there are more.
-        let (mut acts, damaged) = match self.shelf.acts(owner, before, most + 1).await {
+        let mut lines = match self.shelf.acts(owner, before, most + 1).await {
             Err(StoreError::Corrupt(_)) => self.one_by_one(owner, before, most + 1).await?,
-            acts => (acts?, Vec::new()),
+            acts => acts?.into_iter().map(|(number, act)| (number, Some(act))).collect(),
         };
-        let mut numbers: Vec<EntryNumber> = acts.iter().map(|(number, _)| *number).chain(damaged.iter().copied()).collect();
-        numbers.sort_unstable_by(|one, other| other.cmp(one));
-        let last = numbers.get(most.wrapping_sub(1)).copied().filter(|_| numbers.len() > most);
-        let is_shown = |number: &EntryNumber| last.is_none_or(|last| *number >= last);
-        acts.retain(|(number, _)| is_shown(number));
+        let is_more = lines.len() > most;
+        lines.truncate(most);
         Ok(Excerpt {
-            entries: acts.iter().map(|(_, act)| Entry::of(act)).collect(),
-            unreadable: damaged.iter().filter(|number| is_shown(number)).count(),
-            rest: last,
+            rest: lines.last().filter(|_| is_more).map(|(number, _)| *number),
+            unreadable: lines.iter().filter(|(_, act)| act.is_none()).count(),
+            entries: lines.iter().filter_map(|(_, act)| Some(Entry::of(act.as_ref()?))).collect(),
         })
     }
 
-    /// The same where one of them is damaged: the others, and the numbers of those that cannot be read.
+    /// The same where one of them is damaged, and has nothing.
     async fn one_by_one(
         &self,
         owner: Option<&str>,
         before: Option<EntryNumber>,
         most: usize,
-    ) -> Result<(Vec<(EntryNumber, Act)>, Vec<EntryNumber>), StoreError> {
-        let (mut acts, mut damaged) = (Vec::new(), Vec::new());
+    ) -> Result<Vec<(EntryNumber, Option<Act>)>, StoreError> {
+        let mut lines = Vec::new();
         for number in self.shelf.numbers(owner, before, most).await? {
             match self.shelf.acts(owner, Some(EntryNumber(number.0.saturating_add(1))), 1).await {
-                Ok(found) => acts.extend(found.into_iter().filter(|(found, _)| *found == number)),
+                // Where it was swept meanwhile, this is an older one.
+                Ok(found) => lines.extend(found.into_iter().filter(|(found, _)| *found == number).map(|(number, act)| (number, Some(act)))),
                 Err(error @ StoreError::Corrupt(_)) => {
                     tracing::warn!(number = number.0, %error, "a line of the book is left out: it cannot be read");
-                    damaged.push(number);
+                    lines.push((number, None));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok((acts, damaged))
+        Ok(lines)
     }
 }
 

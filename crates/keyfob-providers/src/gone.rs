@@ -27,6 +27,13 @@ pub struct Gone {
     pub note: String,
 }
 
+impl Gone {
+    /// What a search looks through, in lower case. Of one that has ended nobody asks any more how it was called.
+    pub fn words(&self) -> String {
+        [&self.name, &self.title, &self.about, "retired"].map(|text| text as &str).join(" ").to_lowercase()
+    }
+}
+
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} has ended, on {}", self.title, self.on)

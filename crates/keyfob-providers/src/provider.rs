@@ -183,6 +183,21 @@ impl Provider {
         self.spec.endpoints(&self.moves, |name| self.said(name, app.field(name).map(str::to_owned)))
     }
 
+    /// Those of the files it is read from that are the user's own. Those that come with the program are in no folder.
+    pub fn own_files(&self) -> impl Iterator<Item = &String> {
+        self.files.iter().filter(|file| file.contains(['/', '\\']))
+    }
+
+    /// Whether nothing of it comes with the program.
+    pub fn is_all_own(&self) -> bool {
+        self.own_files().count() == self.files.len()
+    }
+
+    /// Whether a file of the user's own lies over the embedded one: what is known of that one is not known of this.
+    pub fn is_mixed(&self) -> bool {
+        !self.is_all_own() && self.own_files().next().is_some()
+    }
+
     /// What there is to say about it in words, in lower case: what a search looks through. All but few are live, which tells nobody apart.
     pub fn words(&self) -> String {
         let status = if matches!(self.status, Status::Live) { "" } else { self.status.name() };

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyfob_proto::Flow;
-use keyfob_providers::{Action, Catalogue, Confidence, Provider, Status};
+use keyfob_providers::{Action, Catalogue, Confidence, Gone, Provider, Status};
 
 const MADE: &str = "<!-- Made by crates/keyfob-providers/tests/provider_pages.rs of the provider's file: do not change it here. -->";
 
@@ -135,9 +135,9 @@ fn searchable(catalogue: &Catalogue) -> String {
     }
     for gone in catalogue.all_gone() {
         let (title, about) = (escaped(&gone.title), escaped(&gone.about));
-        let words = format!("{} {title} {about} retired", gone.name).to_lowercase();
-        let row =
-            format!("<li data-words=\"{}\"><p>{title} <code>{}</code> · ended {}</p><p>{about}</p></li>\n", words, gone.name, gone.on);
+        let Gone { name, on, .. } = &gone;
+        let words = escaped(&gone.words());
+        let row = format!("<li data-words=\"{words}\"><p>{title} <code>{name}</code> · ended {on}</p><p>{about}</p></li>\n");
         rows.insert(gone.name.clone(), row);
     }
     include_str!("pages/index.html").replace("{rows}", &rows.into_values().collect::<String>())

@@ -100,7 +100,8 @@ impl ValetKey {
     fn unreadable(id: &str, owner: Option<&str>) -> Self {
         Self {
             id: id.to_owned(),
-            owner: owner.unwrap_or_default().to_owned(),
+            // Whoever has the vault in hand is the owner, whose book tells it.
+            owner: owner.unwrap_or(OWNER).to_owned(),
             name: String::new(),
             account: String::new(),
             account_id: AccountId::random(),
@@ -250,8 +251,7 @@ pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, n
         Ok(Some(item)) if owner.is_some() && item.value.owner.as_deref() != owner => return Ok(None),
         Ok(Some(item)) => Record::read(&item).map_or_else(|_| ValetKey::unreadable(id, item.value.owner.as_deref()), |(key, _)| key),
         // It opens nothing any more, and whoever takes it back wants to see it gone.
-        // Whoever has the vault in hand is the owner, whose book tells it.
-        Err(StoreError::Corrupt(_)) if is_one(shelf, owner, id, now).await? => ValetKey::unreadable(id, owner.or(Some(OWNER))),
+        Err(StoreError::Corrupt(_)) if is_one(shelf, owner, id, now).await? => ValetKey::unreadable(id, owner),
         Err(StoreError::Corrupt(_)) => return Ok(None),
         Err(error) => return Err(error),
     };

@@ -52,12 +52,14 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
-    for (key, deviation) in
-        [("tokens_at", Deviation::NestedTokens), ("token_type", Deviation::OtherTokenType), ("token_error", Deviation::OwnError)]
-    {
+    for (key, is_table, deviation) in [
+        ("tokens_at", false, Deviation::NestedTokens),
+        ("token_type", false, Deviation::OtherTokenType),
+        ("token_error", true, Deviation::OwnError),
+    ] {
         let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
         // What stands in its table's place was told.
-        let node = node.filter(|node| key != "token_error" || matches!(node.value, Content::Table(_)));
+        let node = node.filter(|node| matches!(node.value, Content::Table(_)) == is_table);
         if let Some(node) = node.filter(|_| !deviations.iter().any(|(known, _)| *known == deviation)) {
             let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
             reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
@@ -108,23 +110,16 @@ fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
 }
 
 pub(super) fn status(top: &Table<'_>) -> Option<Status> {
-    // Whoever says that one of ours is there again cannot take our reasons away.
-    let is_own = |table: &Node| match &table.value {
-        Content::Table(members) => members.iter().any(|(_, node)| !top.reader.is_below(node.place)),
-        _ => !top.reader.is_below(table.place),
-    };
-    let own = top.get("retired").filter(|table| is_own(table));
-    let word = if own.is_some() && top.get("status").is_none() { None } else { Some(top.required("status")?) };
-    if let Some(retired) = own.filter(|_| word.as_ref().is_none_or(|word| ["live", "sandbox"].contains(&word.value.as_str()))) {
-        if !matches!(retired.value, Content::Table(_)) {
-            top.table("retired");
-            return None;
+    if let Some(end) = own_end(top) {
+        match top.get("status").map(|status| &status.value) {
+            None => return end_not_said(top, end, "write it at the top"),
+            Some(Content::Text(word)) if ["live", "sandbox"].contains(&word.as_str()) => {
+                return end_not_said(top, end, "write that in place of the status that is there");
+            }
+            Some(_) => {}
         }
-        let write = if word.is_none() { "write it at the top" } else { "write that in place of the status that is there" };
-        let hint = format!("{write}; or leave [retired] away, if the provider is there");
-        top.reader.problem(retired.place, format!("[retired] without status = \"{}\"", gone::STATUS), Some(hint));
     }
-    let word = word?;
+    let word = top.required("status")?;
     match top.reader.word(&word, "live, sandbox or retired for status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
         0 => Some(Status::Live),
         1 => Some(Status::Sandbox),
@@ -138,6 +133,27 @@ pub(super) fn status(top: &Table<'_>) -> Option<Status> {
             Some(Status::Retired { on: status.0?, successor: status.1.map(|text| text.value), note: status.2?.value })
         }
     }
+}
+
+/// What the file itself says of an end. Whoever says that one of ours is there again cannot take our reasons away.
+fn own_end<'r>(top: &Table<'r>) -> Option<&'r Node> {
+    let is_own = |node: &Node| !top.reader.is_below(node.place);
+    top.get("retired").filter(|end| match &end.value {
+        Content::Table(members) => members.iter().any(|(_, node)| is_own(node)),
+        _ => is_own(end),
+    })
+}
+
+fn end_not_said(top: &Table<'_>, end: &Node, write: &str) -> Option<Status> {
+    match end.value {
+        Content::Table(_) => {
+            let hint = format!("{write}; or leave [retired] away, if the provider is there");
+            top.reader.problem(end.place, format!("[retired] without status = \"{}\"", gone::STATUS), Some(hint));
+        }
+        // Which tells what it is.
+        _ => drop(top.table("retired")),
+    }
+    None
 }
 
 pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {

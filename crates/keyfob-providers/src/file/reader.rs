@@ -74,18 +74,19 @@ impl<'a> Reader<'a> {
 
     /// A value as text, with its place.
     pub(crate) fn text(&self, name: &str, node: &Node) -> Option<Text> {
+        self.text_as(name, node, || format!("{} = \"…\"", last(name)))
+    }
+
+    /// The same, with another example of what could stand there.
+    fn text_as(&self, name: &str, node: &Node, example: impl Fn() -> String) -> Option<Text> {
         match &node.value {
             Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
             other => {
-                self.no_text(name, node.place, other, &format!("{} = \"…\"", last(name)));
+                let message = format!("expected a string for {name}, found {}", other.kind());
+                self.problem(node.place, message, Some(format!("text stands in quotes: {}", example())));
                 None
             }
         }
-    }
-
-    fn no_text(&self, name: &str, place: Place, found: &Content, example: &str) {
-        let message = format!("expected a string for {name}, found {}", found.kind());
-        self.problem(place, message, Some(format!("text stands in quotes: {example}")));
     }
 
     /// One of some words.
@@ -325,13 +326,7 @@ impl<'r> Table<'r> {
     }
 
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
-        let text = |node: &Node| match &node.value {
-            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
-            other => {
-                self.reader.no_text(&self.path(key), node.place, other, &format!("{key} = [\"…\"]"));
-                None
-            }
-        };
+        let text = |node: &Node| self.reader.text_as(&self.path(key), node, || format!("{key} = [\"…\"]"));
         self.array(key).iter().filter_map(text).collect()
     }
 
@@ -367,13 +362,7 @@ impl<'r> Table<'r> {
     pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(Key, Text)> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let table = self.reader.table(&self.path(key), node);
-        let text = |key: &Key, node: &Node| match &node.value {
-            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
-            other => {
-                self.reader.no_text(&table.path(&key.name), node.place, other, &format!("{} = \"…\"", written(&key.name)));
-                None
-            }
-        };
+        let text = |key: &Key, node: &Node| self.reader.text_as(&table.path(&key.name), node, || format!("{} = \"…\"", written(&key.name)));
         table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
@@ -384,11 +373,7 @@ impl<'r> Table<'r> {
         let text = |name: &Key, node: &Node| match &node.value {
             Content::Integer(number) => Some(Text { value: number.to_string(), place: node.place }),
             Content::Flag(flag) => Some(Text { value: flag.to_string(), place: node.place }),
-            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
-            other => {
-                self.reader.no_text(&table.path(&name.name), node.place, other, &format!("{} = \"…\"", written(&name.name)));
-                None
-            }
+            _ => self.reader.text_as(&table.path(&name.name), node, || format!("{} = \"…\"", written(&name.name))),
         };
         table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }

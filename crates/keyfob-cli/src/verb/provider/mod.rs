@@ -66,10 +66,7 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     let catalogue = context.catalogue();
     let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && has_words(&provider.words(), search);
     let gone = catalogue.all_gone();
-    // Of one that has ended nobody asks any more how it was called.
-    let ended = gone.iter().filter(|gone| {
-        kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about, "retired"].map(|text| text as &str).join(" "), search)
-    });
+    let ended = gone.iter().filter(|gone| kind.is_none() && has_words(&gone.words(), search));
     let mut found: Vec<Listed<'_>> = catalogue.iter().filter(wanted).map(Listed::There).chain(ended.map(Listed::Gone)).collect();
     found.sort_by_key(|listed| listed.name());
     if context.out.json {
@@ -122,20 +119,17 @@ impl<'a> Listed<'a> {
 }
 
 fn has_words(text: &str, words: &str) -> bool {
-    let text = text.to_lowercase();
     words.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }
 
 /// What is known of the files that come with the program, in three counts: docs/catalogue.md says what each proves. A file of the user's own is none of
 /// them, and one that it changes no longer is.
 fn counts<'a>(providers: impl Iterator<Item = &'a Provider>) -> String {
-    let is_own = |file: &String| file.contains(['/', '\\']);
     let (changed, ours): (Vec<&Provider>, Vec<&Provider>) =
-        providers.filter(|provider| !provider.files.iter().all(is_own)).partition(|provider| provider.files.iter().any(is_own));
+        providers.filter(|provider| !provider.is_all_own()).partition(|provider| provider.is_mixed());
     let independent = ours.iter().filter(|provider| provider.independent_client.is_some()).count();
     let live = ours.iter().filter(|provider| provider.verified.is_some()).count();
-    let changed =
-        if changed.is_empty() { String::new() } else { format!(" {} that files of yours change are not counted.", changed.len()) };
+    let changed = if changed.is_empty() { String::new() } else { format!(" {} that your files change: not counted.", changed.len()) };
     format!(
         "Of {} that come with Keyfob, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.{changed}",
         ours.len()
@@ -163,15 +157,14 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let checked = checked.chain(provider.verified.iter().map(|date| format!("live, on {date}")));
     facts.extend(checked.map(|how| ("checked by".to_owned(), how)));
     if provider.verified.is_none() && provider.status == Status::Live {
-        let how = if provider.files.iter().any(|file| file.contains(['/', '\\'])) { "not as it is here" } else { "not yet by anybody" };
+        let how = if provider.is_mixed() { "not as it is here" } else { "not yet by anybody" };
         // Where tokens are imported there is no login to walk.
         let walk = format!("; keyfob provider verify {} --live does it, with your own account", provider.name);
         facts.push(("verified live".to_owned(), format!("{how}{}", if provider.import.is_none() { walk.as_str() } else { "" })));
     }
     // What is below is not what comes with the program, or not all of it.
-    let is_over = provider.files.len() > 1;
-    let own = provider.files.iter().filter(|file| file.contains(['/', '\\']));
-    facts.extend(own.map(|file| (if is_over { "changed by" } else { "read from" }.to_owned(), file.clone())));
+    let read = if provider.is_mixed() { "changed by" } else { "read from" };
+    facts.extend(provider.own_files().map(|file| (read.to_owned(), file.clone())));
     facts.extend(provider.homepage.iter().map(|url| ("home page".to_owned(), url.clone())));
     if !provider.default_scopes().is_empty() {
         facts.push(("scopes asked for".to_owned(), provider.default_scopes().join(" ")));

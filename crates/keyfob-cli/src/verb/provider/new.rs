@@ -48,7 +48,7 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
         ));
     }
     if let Ok(provider) = context.catalogue().get(name)
-        && let (Some(own), true) = (provider.files.first().filter(|file| file.contains(['/', '\\'])), provider.files.len() == 1)
+        && let (Some(own), true) = (provider.own_files().next(), provider.is_all_own())
     {
         return Err(Card::usage(
             what,

@@ -119,7 +119,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
             let steps: Vec<Value> = steps.iter().map(told).collect();
             context
                 .out
-                .json(&json!({"provider": args.name, "date": date, "ok": ok, "missing": missing.map(|missing| missing.why), "mixed": is_mixed(&opened.provider), "origins": origins, "steps": steps}))?;
+                .json(&json!({"provider": args.name, "date": date, "ok": ok, "missing": missing.map(|missing| missing.why), "mixed": opened.provider.is_mixed(), "origins": origins, "steps": steps}))?;
         }
         None => context.out.data(report.trim_end())?,
     }
@@ -266,7 +266,7 @@ fn missing(steps: &[Step], needed: &Needed) -> Option<Missing> {
 fn elsewhere(opened: &Opened, walked: &[String]) -> Option<Missing> {
     let embedded = Catalogue::embedded();
     let is_moved = |known: &Provider| origins(known.endpoints_of(&opened.app)) != walked;
-    if is_mixed(&opened.provider) && embedded.get(&opened.provider.name).is_ok_and(is_moved) {
+    if opened.provider.is_mixed() && embedded.get(&opened.provider.name).is_ok_and(is_moved) {
         let why = "a file of the user's own moves the provider elsewhere, so that the real one was not walked";
         let next = "take that file out of the folder to walk the real one: keyfob provider show NAME names it";
         return Some(Missing { why, next });
@@ -313,7 +313,7 @@ fn report(provider: &Provider, origins: &[String], steps: &[Step], missing: Opti
     if steps.iter().any(|step| step.came == Came::LeftOut) {
         text.push_str("\nWhat was left out was not walked: this says nothing about it.\n");
     }
-    match (good, missing, is_mixed(provider)) {
+    match (good, missing, provider.is_mixed()) {
         (true, Some(missing), _) => {
             let _ = writeln!(text, "\nThe file is not verified by this: {}.", missing.why);
         }
@@ -326,12 +326,6 @@ fn report(provider: &Provider, origins: &[String], steps: &[Step], missing: Opti
         (false, ..) => {}
     }
     text
-}
-
-/// Whether a file of the user's own lies over the embedded one. One's own alone is what was walked; over an embedded one it is not that one's proof.
-fn is_mixed(provider: &Provider) -> bool {
-    let is_own = |file: &String| file.contains(['/', '\\']);
-    provider.files.iter().any(is_own) && !provider.files.iter().all(is_own)
 }
 
 /// Where it was walked: the report of a provider that was moved elsewhere says so.
