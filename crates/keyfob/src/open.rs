@@ -1,4 +1,4 @@
-//! The sessions of this process: one an account.
+//! The sessions of this process: one an account; and what those of one app have in common.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
