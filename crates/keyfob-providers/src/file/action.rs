@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use http::Method;
 use keyfob_proto::Template;
 
+use super::advice::TWICE;
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
 use super::provider::{is_scope, no_name};
-use super::reader::{Reader, TWICE, Table, Text};
+use super::reader::{Reader, Text};
+use super::table::Table;
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
 use crate::jq::Expression;
 use crate::nearest;

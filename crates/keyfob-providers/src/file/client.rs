@@ -2,9 +2,11 @@
 
 use keyfob_proto::Settings;
 
+use super::advice::{TWICE, line};
 use super::document::Place;
 use super::provider::no_name;
-use super::reader::{TWICE, Table, Text, line};
+use super::reader::Text;
+use super::table::Table;
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
 

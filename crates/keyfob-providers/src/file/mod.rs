@@ -8,6 +8,7 @@
 //! ```
 
 mod action;
+mod advice;
 mod client;
 mod document;
 mod doubts;
@@ -19,6 +20,7 @@ mod provider;
 mod reader;
 #[cfg(test)]
 mod reference;
+mod table;
 
 use std::path::Path;
 
@@ -29,13 +31,13 @@ use crate::gone::Gone;
 use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
+pub use advice::url_hint;
+#[cfg(test)]
+use advice::{BELONGS, EXAMPLES, line};
 use document::{Content, Files, Node};
 pub(crate) use document::{LARGEST, position};
 #[cfg(test)]
 use oauth2::{OF_AUTHORIZE, OF_TOKEN};
-pub use reader::url_hint;
-#[cfg(test)]
-use reader::{BELONGS, EXAMPLES, line};
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
 /// `known` are the names that it has, to say which was meant.

@@ -5,7 +5,7 @@ use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
 use super::protocol::{check_pointer, endpoint, further, section, to_json};
-use super::reader::Table;
+use super::table::Table;
 use crate::nearest;
 use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
 use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};

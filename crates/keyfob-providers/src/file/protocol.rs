@@ -5,9 +5,11 @@ use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Structured, Template};
 use serde_json::Value;
 
+use super::advice::more_fields;
 use super::document::{Content, Key, Node};
 use super::oauth2;
-use super::reader::{Reader, Table, Text, more_fields};
+use super::reader::{Reader, Text};
+use super::table::Table;
 use crate::batch::{Batch, BatchCall};
 use crate::pages::{Counts, Pages};
 use crate::provider::{ClientHelp, Kind};

@@ -2,8 +2,10 @@
 
 use keyfob_proto::{Deviation, Endpoint, Origin, Settings};
 
+use super::advice::url_hint;
 use super::document::{Content, Node};
-use super::reader::{Reader, Table, Text, url_hint};
+use super::reader::{Reader, Text};
+use super::table::Table;
 use super::{action, client, fields, gone, protocol};
 use crate::nearest;
 use crate::provider::{ClientHelp, Confidence, Import, Kind, Moves, Provider, Source, Status};

@@ -1,0 +1,292 @@
+//! A table that is being read, member by member: what nobody asked for is a mistyped name.
+
+use std::cell::RefCell;
+
+use super::advice::{elsewhere, line, written};
+use super::document::{Content, Key, Node, Place};
+use super::reader::{Reader, Text};
+use crate::nearest;
+
+/// A table that is being read. [`Table::finish`] complains about members that nobody asked for.
+pub(crate) struct Table<'r> {
+    pub(crate) reader: &'r Reader<'r>,
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    members: &'r [(Key, Node)],
+    /// Whether it is no table, which was told.
+    pub(crate) is_told: bool,
+    asked: RefCell<Vec<&'static str>>,
+    missed: RefCell<Vec<&'static str>>,
+}
+
+impl<'r> Table<'r> {
+    pub(super) fn new(reader: &'r Reader<'r>, name: &str, place: Place, members: &'r [(Key, Node)]) -> Self {
+        Self { reader, name: name.to_owned(), place, members, is_told: false, asked: RefCell::default(), missed: RefCell::default() }
+    }
+
+    /// In the place of what is no table.
+    pub(super) fn told(reader: &'r Reader<'r>, name: &str, place: Place) -> Self {
+        Self { is_told: true, ..Self::new(reader, name, place, &[]) }
+    }
+
+    /// A member, if it is there.
+    pub(crate) fn get(&self, key: &'static str) -> Option<&'r Node> {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
+        self.members.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
+    }
+
+    /// All members: for tables whose names are free.
+    pub(crate) fn all(&self) -> &'r [(Key, Node)] {
+        self.members
+    }
+
+    pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
+        self.get(key).and_then(|node| self.reader.text(&self.path(key), node))
+    }
+
+    /// Text that must be there and not empty.
+    pub(crate) fn required(&self, key: &'static str) -> Option<Text> {
+        match self.get(key) {
+            Some(node) => {
+                let text = self.reader.text(&self.path(key), node)?;
+                if text.value.trim().is_empty() {
+                    let hint = format!("{}, or leave it away where it is not needed", line(&self.path(key)));
+                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), Some(hint));
+                    return None;
+                }
+                Some(text)
+            }
+            None => {
+                self.missing(key);
+                None
+            }
+        }
+    }
+
+    /// A page for people: it becomes a link, and what is no web address must not (`javascript:`).
+    pub(crate) fn web(&self, key: &'static str) -> Option<Text> {
+        let text = self.text(key)?;
+        self.check_web(&text, key);
+        Some(text)
+    }
+
+    pub(crate) fn check_web(&self, text: &Text, key: &str) {
+        let host = text.value.split_once("://").filter(|(scheme, _)| ["https", "http"].contains(scheme)).map_or("", |(_, rest)| rest);
+        if host.is_empty() || host.starts_with(['/', '?', '#']) || text.value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let found = keyfob_proto::scrub::printable(&text.value);
+            let message = format!("expected a web address for {}, found \"{found}\"", self.path(key));
+            self.reader.problem(text.place, message, Some("it begins with https:// or http://".to_owned()));
+        }
+    }
+
+    /// Complains about a member that is not there; at the end, when it is known whether it was merely mistyped.
+    pub(crate) fn missing(&self, key: &'static str) {
+        self.missed.borrow_mut().push(key);
+    }
+
+    pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Flag(flag) => Some(*flag),
+            other => {
+                self.wrong(key, node, "true or false", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn integer(&self, key: &'static str, min: i64, max: i64) -> Option<i64> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Integer(number) if (min..=max).contains(number) => Some(*number),
+            Content::Integer(number) => {
+                self.wrong(key, node, &format!("a whole number from {min} to {max}"), &number.to_string());
+                None
+            }
+            other => {
+                self.wrong(key, node, "a whole number", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn float(&self, key: &'static str) -> Option<f64> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Integer(number) => Some(*number as f64),
+            Content::Float(number) if number.is_finite() => Some(*number),
+            other => {
+                self.wrong(key, node, "a number", other.kind());
+                None
+            }
+        }
+    }
+
+    /// A day, as `yyyy-mm-dd`.
+    pub(crate) fn date(&self, key: &'static str) -> Option<String> {
+        let Some(node) = self.get(key) else {
+            self.missing(key);
+            return None;
+        };
+        match &node.value {
+            Content::Date(moment) if moment.time.is_none() && moment.date.is_some() => Some(moment.to_string()),
+            other => {
+                self.wrong(key, node, "a date such as 2026-11-21 (without quotes)", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn array(&self, key: &'static str) -> &'r [Node] {
+        self.list(key, || format!("a list stands in brackets: {key} = [ … ]"))
+    }
+
+    fn list(&self, key: &'static str, hint: impl FnOnce() -> String) -> &'r [Node] {
+        match self.get(key) {
+            None => &[],
+            Some(node) => match &node.value {
+                Content::Array(items) => items,
+                other => {
+                    let message = format!("expected an array for {}, found {}", self.path(key), other.kind());
+                    self.reader.problem(node.place, message, Some(hint()));
+                    &[]
+                }
+            },
+        }
+    }
+
+    /// Whether an array says nothing. One of a wrong type is there, and told as that.
+    pub(crate) fn is_left_out(&self, key: &'static str) -> bool {
+        self.get(key).is_none_or(|node| matches!(&node.value, Content::Array(items) if items.is_empty()))
+    }
+
+    pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
+        let text = |node: &Node| self.reader.text_as(&self.path(key), node, || format!("{key} = [\"…\"]"));
+        self.array(key).iter().filter_map(text).collect()
+    }
+
+    pub(crate) fn strings(&self, key: &'static str) -> Vec<String> {
+        self.texts(key).into_iter().map(|text| text.value).collect()
+    }
+
+    pub(crate) fn table(&self, key: &'static str) -> Option<Table<'r>> {
+        self.get(key).map(|node| self.reader.table(&self.path(key), node))
+    }
+
+    /// An array of tables. What is none is a complaint, and one only.
+    pub(crate) fn tables(&self, key: &'static str) -> Vec<Table<'r>> {
+        let path = self.path(key);
+        let hint = || format!("{key} = [{{ … }}], or a heading [[{path}]] for each, with a line for each of its keys");
+        let table = |node: &'r Node| match &node.value {
+            Content::Table(members) => Some(Table::new(self.reader, &path, node.place, members)),
+            other => {
+                self.reader.problem(node.place, format!("expected a table in {path}, found {}", other.kind()), Some(hint()));
+                None
+            }
+        };
+        self.list(key, hint).iter().filter_map(table).collect()
+    }
+
+    /// Whether nothing in an array of tables is something else.
+    pub(crate) fn is_of_tables(&self, key: &'static str) -> bool {
+        let all_tables = |items: &[Node]| items.iter().all(|item| matches!(item.value, Content::Table(_)));
+        self.get(key).is_none_or(|node| matches!(&node.value, Content::Array(items) if all_tables(items)))
+    }
+
+    /// A table of free names with strings in it.
+    pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(Key, Text)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let table = self.reader.table(&self.path(key), node);
+        let text = |key: &Key, node: &Node| self.reader.text_as(&table.path(&key.name), node, || format!("{} = \"…\"", written(&key.name)));
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
+    }
+
+    /// A table of free names with strings (or numbers and flags, as they are written) in it.
+    pub(crate) fn pairs(&self, key: &'static str) -> Vec<(Key, Text)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let table = self.reader.table(&self.path(key), node);
+        let text = |name: &Key, node: &Node| match &node.value {
+            Content::Integer(number) => Some(Text { value: number.to_string(), place: node.place }),
+            Content::Flag(flag) => Some(Text { value: flag.to_string(), place: node.place }),
+            _ => self.reader.text_as(&table.path(&name.name), node, || format!("{} = \"…\"", written(&name.name))),
+        };
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
+    }
+
+    /// One of some words.
+    pub(crate) fn word<T: Copy>(&self, key: &'static str, known: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
+    }
+
+    /// A table inside this one that was left away, where everything in it may be.
+    pub(crate) fn empty(&self, key: &'static str) -> Self {
+        Table::new(self.reader, &self.path(key), self.place, &[])
+    }
+
+    /// Complains about members that nobody asked for, and about those that are missing.
+    pub(crate) fn finish(self) {
+        let asked = self.asked.borrow();
+        #[cfg(test)]
+        self.reader.asked.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
+        let mut missed = self.missed.borrow_mut();
+        for (key, _) in self.members {
+            if !asked.contains(&key.name.as_str()) {
+                let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
+                let inside = key.name.split_once('_').filter(|(table, rest)| elsewhere(rest) == Some(table));
+                let meant = match inside {
+                    Some((table, _)) => missed.iter().copied().find(|key| *key == table),
+                    None => nearest::nearest(&key.name, missed.iter().copied()),
+                };
+                let hint = match meant {
+                    _ if inside.is_some() => inside.map(|(table, rest)| format!("it belongs into [{table}], as {rest} = …")),
+                    Some(meant) => Some(format!("did you mean \"{meant}\"?")),
+                    None if self.name.is_empty() && ["oauth1", "oauth2"].contains(&key.name.as_str()) => Some(format!(
+                        "leave it away: it is for another kind, {}",
+                        if key.name == "oauth1" { "\"oauth1\"" } else { "\"oauth2\" or \"oidc\"" }
+                    )),
+                    None if elsewhere(&key.name).is_some_and(|table| table != self.name) => elsewhere(&key.name).map(|table| match table {
+                        "" => "it belongs to the top, above every [section]".to_owned(),
+                        table => format!("it belongs into [{table}]"),
+                    }),
+                    None => self.similar(&key.name, key.place, &asked),
+                };
+                self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
+                // One mistake, one complaint: what was mistyped is not also missing.
+                let meant = meant.map(str::to_owned);
+                missed.retain(|key| Some(*key) != meant.as_deref());
+            }
+        }
+        for key in missed.iter().filter(|_| !self.is_told) {
+            self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(&self.path(key)))));
+        }
+    }
+
+    /// What was perhaps meant by a name that is none. Whoever changes a file of ours means those of its keys that are not in the own one, too.
+    fn similar(&self, typed: &str, place: Place, known: &[&'static str]) -> Option<String> {
+        let is_there = |name: &str| self.members.iter().any(|(key, node)| key.name == name && node.place.is_beside(place));
+        let near = nearest::all_nearest(typed, known.iter().copied());
+        match near.iter().any(|near| !is_there(near)) {
+            false if !near.is_empty() => Some(format!("\"{}\" is there already: leave this one away", near[0])),
+            _ => nearest::suggest(typed, known.iter().copied().filter(|known| !is_there(known))),
+        }
+    }
+
+    fn wrong(&self, key: &str, node: &Node, expected: &str, found: &str) {
+        let without = if matches!(node.value, Content::Text(_)) { "without quotes: " } else { "" };
+        let hint = match expected {
+            "true or false" => format!("{without}{key} = true"),
+            _ if expected.starts_with("a date") => format!("{key} = 2026-11-21"),
+            _ => format!("{without}{key} = …, {expected}"),
+        };
+        self.reader.problem(node.place, format!("expected {expected} for {}, found {found}", self.path(key)), Some(hint));
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
