@@ -63,6 +63,10 @@ const ONLY_CHECK: &[(&str, &str)] = &[
         "fields = [{ name = \"shop\", label = \"Shop\", default = \"A\", pattern = \"[a-z]+\" }, ",
         "whether a default is one that the field takes",
     ),
+    ("base_url = \"{client_id}\"", "whether a place is filled by the login or by the app"),
+    ("base_url = \"https://${client_id}.hub.example\"", "what stands in front of a place"),
+    ("value = \".name[$index]\"", JQ),
+    ("value = \".name\", axis = \"x\"", "what another column says"),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";

@@ -103,6 +103,11 @@ deviations! {
 }
 
 impl Deviation {
+    /// Whether it is one of OAuth 1, and not of OAuth 2.
+    pub const fn is_of_oauth1(self) -> bool {
+        matches!(self, Self::CallbackConfirmedOtherwise | Self::CallbackUnconfirmed | Self::DenialWithoutVerifier | Self::NoVerifier)
+    }
+
     /// Finds a deviation by its name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|deviation| deviation.name() == name)
@@ -129,6 +134,7 @@ mod tests {
     fn names_are_unique_and_found() {
         for &deviation in Deviation::ALL {
             assert_eq!(Deviation::by_name(deviation.name()), Some(deviation));
+            assert_eq!(deviation.is_of_oauth1(), deviation.about().starts_with("OAuth 1: "), "{deviation}");
         }
         assert_eq!(Deviation::by_name("anything"), None);
         assert!(Deviation::ALL.is_sorted_by_key(|deviation| deviation.name()), "in the order of their names");

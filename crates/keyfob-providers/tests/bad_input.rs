@@ -1,6 +1,8 @@
 //! A broken catalogue file is told with line, column, and what to do; all of it at once.
 
 mod mistakes;
+#[path = "mistakes/one_complaint.rs"]
+mod one_complaint;
 
 use keyfob_proto::oauth2::{ClientAuth, Dpop};
 use keyfob_providers::{Catalogue, Problem, check, doubts, text_of};
@@ -79,16 +81,12 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
 
 #[test]
 fn an_issuers_own_endpoints_are_not_the_files_to_say() {
-    let told: Vec<String> = problems(&GOOD.replacen("\"oauth2\"", "\"oidc\"", 1)).iter().map(ToString::to_string).collect();
-    let lines = [
-        "hub.toml:9:13: endpoints.authorize, which the issuer's",
-        "hub.toml:10:9: endpoints.token, which",
-        "hub.toml:8:2: endpoints.issuer is missing",
-    ];
-    assert_eq!(told.len(), lines.len(), "{told:?}");
-    for line in lines {
-        assert!(told.iter().any(|problem| problem.starts_with(line)), "{line}: {told:?}");
-    }
+    let of_an_issuer = GOOD.replacen("\"oauth2\"", "\"oidc\"", 1);
+    let told: Vec<String> = problems(&of_an_issuer).iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].starts_with("hub.toml:2:8: kind is \"oidc\", which takes endpoints"), "{told:?}");
+    let beside = of_an_issuer.replacen("authorize = \"https://hub.example/authorize\"", "issuer = \"https://hub.example\"", 1);
+    let told: Vec<String> = problems(&beside).iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].starts_with("hub.toml:10:9: endpoints.token, which the issuer's"), "{told:?}");
 }
 
 /// What somebody calls wrongly is told by its name, and not by everything that it lacks.
@@ -377,13 +375,23 @@ fn what_renews_itself_is_said_whole() {
     }
 }
 
+/// What a redirect without verifier means is one thing.
 #[test]
-fn a_pin_is_a_verifier() {
-    let text = GOOD
-        .replace("[oauth2]", "[client.redirect]\noob = true\n\n[oauth2]")
-        .replace("missing-token-type = \"The answers have none.\"", "no-verifier = \"None comes.\"");
-    let told = problems(&text);
-    assert!(told.len() == 1 && told[0].to_string().contains("client.redirect.oob with the deviation no-verifier"), "{told:?}");
+fn a_pin_is_a_verifier_and_so_is_no_denial() {
+    let hub =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/telldus.toml")).expect("text").replace("telldus", "my-hub");
+    let (_, denial) = hub.split_once("denial-without-verifier = ").expect("how it says no");
+    let with = hub.replacen("[deviations]\n", "[deviations]\nno-verifier = \"None comes.\"\n", 1);
+    let only = |text: &str| {
+        let told = check(text, "my-hub.toml").map(|_| ()).expect_err("broken");
+        assert_eq!(told.len(), 1, "{told:?}");
+        told[0].message.clone()
+    };
+    let without = |line: &str| with.replacen(line, "", 1);
+    assert_eq!(only(&without("oob = true\n")), "the deviations no-verifier and denial-without-verifier at once");
+    let denies = format!("denial-without-verifier = {}\n", denial.lines().next().expect("a reason"));
+    let told = only(&without(&denies));
+    assert!(told.starts_with("client.redirect.oob with the deviation no-verifier"), "{told}");
 }
 
 #[test]
@@ -602,17 +610,13 @@ fn what_is_wrong_says_what_to_write_instead() {
     let action = |lines: &str| GOOD.to_owned() + "[actions.lamps]\nabout = \"Lamps\"\n" + lines;
     let without = |line: &str| GOOD.replacen(line, "", 1);
     let cases = [
-        (GOOD.replacen("about = \"A hub.\"", "about = 3", 1), "expected a string for about", "text stands in quotes: about = \"…\""),
-        (
-            GOOD.replacen("fields = [", "fields = [7, ", 1),
-            "expected a table in client.fields",
-            "fields = [{ … }], or a heading [[client.fields]]",
-        ),
-        (action("path = \"/x\"\nparameters = [\"room\"]\n"), "expected a table in actions.lamps.parameters", "parameters = [{ … }]"),
+        (GOOD.replacen("about = \"A hub.\"", "about = 3", 1), "expected a string for about", "text stands in quotes: about = \"3\""),
+        (GOOD.replacen("fields = [", "fields = [7, ", 1), "expected a table in client.fields", "; or a heading [[client.fields]]"),
+        (action("path = \"/x\"\nparameters = [\"room\"]\n"), "expected a table in actions.lamps.parameters", "parameters = [{ name = "),
         (
             action("path = \"/x\"\nparameters = { name = \"room\" }\n"),
             "expected an array for actions.lamps.parameters",
-            "parameters = [{ … }]",
+            "parameters = [{ name = ",
         ),
         (
             action("path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }, { name = \"room\", about = \"r\" }]\n"),
@@ -654,7 +658,7 @@ fn what_is_wrong_says_what_to_write_instead() {
         (
             GOOD.replacen("[oauth2]\n", "[oauth2]\nauthorize_params = { a = 1.5 }\n", 1),
             "expected a string for oauth2.authorize_params.a",
-            "text stands in quotes: a = \"…\"",
+            "text stands in quotes: a = \"1.5\"",
         ),
         (
             action("path = \"/x\"\nparameters = [{ name = \"n\", about = \"r\", type = \"integer\", min = 1, mix = 9 }]\n"),
@@ -666,16 +670,16 @@ fn what_is_wrong_says_what_to_write_instead() {
             "[retired] without status = \"retired\"",
             "write that in place of the status that is there",
         ),
-        (GOOD.to_owned() + "[scopes]\n\"read:user\" = 3\n", "expected a string for scopes.read:user", "\"read:user\" = \"…\""),
+        (GOOD.to_owned() + "[scopes]\n\"read:user\" = 3\n", "expected a string for scopes.read:user", "\"read:user\" = \"3\""),
         (action("path = \"/x\"\nrows = \"lamps\"\n"), "jq with lamps", "a member is written with a dot: .lamps"),
         (action("path = \"/x\"\nrows = \"key\"\n"), "jq with key", "or the member .key?"),
         (
             action("path = \"/x\"\ncolumns = [{ title = \"T\", value = \".t\", each = \"x\", units = { a = 3 } }]\n"),
             "expected a string for actions.lamps.columns.units.a",
-            "a = \"…\"",
+            "a = \"3\"",
         ),
         (action("path = \"/x\"\nacts = \"yes\"\n"), "expected true or false", "without quotes: acts = true"),
-        (action("path = \"/x\"\ncolumns = \"all\"\n"), "expected an array", "columns = [{ … }]"),
+        (action("path = \"/x\"\ncolumns = \"all\"\n"), "expected an array", "columns = [{ title = "),
         (action("path = \"/{nosuch}\"\n"), "the unknown name {nosuch}", "add a parameter to the action: parameters = [{ name = \"nosuch\""),
         (action("path = \"/x\"\nheaders = { x-a = \"{nosuch}\" }\n"), "the unknown name {nosuch}", "add a parameter to the action"),
         (
@@ -706,7 +710,7 @@ fn what_is_wrong_says_what_to_write_instead() {
         (
             without("[oauth2]\nclient_auth = \"post\"\nscopes = [\"read\"]\n"),
             "oauth2 is missing",
-            "add it: a heading [oauth2], with a line",
+            "add it: a heading [oauth2], and below it client_auth = \"post\"",
         ),
     ];
     for (text, message, hint) in cases {

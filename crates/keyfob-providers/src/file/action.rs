@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use http::header::AUTHORIZATION;
 use keyfob_proto::Template;
 
-use super::advice::TWICE;
+use super::advice::{TWICE, written};
 use super::document::{Content, Node};
+use super::oauth2::ONE_EACH;
 use super::protocol::{headers, to_json};
 use super::provider::{is_scope, no_name};
 use super::reader::{Reader, Text};
@@ -31,7 +33,7 @@ pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
             top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(Provider::NAMES.to_owned()));
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
-        actions.extend(action(&key.name, table, &known, keep));
+        actions.extend(top.reader.scope(|| action(&key.name, table, &known, keep)));
     }
     actions
 }
@@ -39,7 +41,7 @@ pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
 fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[String]) -> Option<Action> {
     let reader = table.reader;
     let about = table.required("about");
-    let parameters: Vec<Parameter> = parameters(&table);
+    let parameters: Vec<Parameter> = reader.names(|| parameters(&table));
     let own: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     if let Some(both) = keep.iter().find(|kept| own.contains(&kept.as_str())) {
         let hint = format!("leave the parameter away, and {{{both}}} is what the login gave; or give it another name");
@@ -61,13 +63,14 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         _ => Method::DELETE,
     };
     let acts = table.flag("acts");
-    if acts.is_none() && !method.is_safe() && table.get("acts").is_none() {
+    if let Some(node) = table.get("method").filter(|_| acts.is_none() && !method.is_safe() && table.get("acts").is_none()) {
         let hint = "acts = true asks a person before the world is changed; acts = false says that nothing is".to_owned();
-        reader.problem(table.place, format!("{method} without acts = true or acts = false"), Some(hint));
+        reader.problem(node.place, format!("{method} without acts = true or acts = false"), Some(hint));
     }
     let scopes = table.texts("scopes");
     for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
-        reader.problem(scope.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", scope.value), None);
+        let message = format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", scope.value);
+        reader.problem(scope.place, message, Some(ONE_EACH.to_owned()));
     }
     let scopes = scopes.into_iter().map(|scope| scope.value).collect();
     let path = path(&table, &parameters, &names);
@@ -86,14 +89,22 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         (false, Some(node)) => CallBody::Json(json(reader, node, &names)),
         (false, None) => CallBody::None,
     };
-    if method.is_safe() && !matches!(body, CallBody::None) {
-        reader.problem(table.place, format!("{method} with a body"), Some("method = \"POST\"?".to_owned()));
+    if let Some(body) = table.get("form").or(table.get("json")).filter(|_| method.is_safe()) {
+        let hint =
+            "add a method that has one: method = \"POST\", and acts = true, or acts = false if it changes nothing; or put it into query";
+        reader.problem(body.place, format!("{method} with a body"), Some(hint.to_owned()));
     }
-    let headers = headers(reader, table.pairs("headers"), &names, more);
+    let pairs = table.pairs("headers");
+    for (key, _) in pairs.iter().filter(|(key, _)| key.name.eq_ignore_ascii_case(AUTHORIZATION.as_str())) {
+        let hint = "leave it away: the session says who calls, as [api] attach has it".to_owned();
+        reader.problem(key.place, format!("the header {AUTHORIZATION} in {}", table.name), Some(hint));
+    }
+    let headers = headers(reader, pairs, &names, more);
+    let columns = columns(&table, &parameters);
     let shown = Shown {
         view: table.word("view", &[("list", View::List), ("details", View::Details)]).unwrap_or_default(),
         rows: table.text("rows").and_then(|text| expression(reader, &text, &own)),
-        columns: table.tables("columns").into_iter().filter_map(|column| self::column(column, &parameters)).collect(),
+        columns,
         links: table.tables("links").into_iter().filter_map(|link| self::link(link, known, &own)).collect(),
     };
     let page = table.table("page").and_then(|page| self::page(page, &own));
@@ -102,6 +113,30 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     let call = Call { method, path: path?, query, headers, body };
     let kept = keep.to_vec();
     Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, scopes, call, shown, page, kept })
+}
+
+fn columns(action: &Table<'_>, parameters: &[Parameter]) -> Vec<ColumnTemplate> {
+    let tables = action.tables("columns");
+    let written = tables.len();
+    let columns: Vec<ColumnTemplate> = tables.into_iter().filter_map(|column| self::column(column, parameters)).collect();
+    if columns.len() == written {
+        whole_chart(action, &columns);
+    }
+    columns
+}
+
+/// A chart has positions and heights.
+fn whole_chart(action: &Table<'_>, columns: &[ColumnTemplate]) {
+    let has = |axis| columns.iter().any(|column| column.axis == Some(axis));
+    let (there, missing) = match (has(Axis::X), has(Axis::Y)) {
+        (true, false) => ("x", "y"),
+        (false, true) => ("y", "x"),
+        _ => return,
+    };
+    let place = action.get("columns").into_iter().flat_map(Node::items).find_map(|column| column.get("axis")).map(|node| node.place);
+    let message = format!("a column of {} with axis = \"{there}\", and none with axis = \"{missing}\"", action.name);
+    let hint = format!("say axis = \"{missing}\" at another: x is where a point lies, mostly a time, and y how high; or leave it away");
+    action.reader.problem(place.unwrap_or(action.place), message, Some(hint));
 }
 
 /// A jq expression over the answer, and the arguments of an action that takes these.
@@ -135,7 +170,7 @@ fn strange_arguments(reader: &Reader<'_>, text: &Text, own: &[&str]) {
         };
         let Some(name) = name.filter(|name| !name.is_empty() && !own.contains(name)) else { continue };
         let hint = nearest::suggest(name, own.iter().copied()).unwrap_or_else(|| more(name));
-        reader.problem(text.place, format!("$args.{name}, and the action has no parameter {name}"), Some(hint));
+        reader.unknown_name(text.place, format!("$args.{name}, and the action has no parameter {name}"), Some(hint));
     }
 }
 
@@ -153,9 +188,8 @@ fn end_of_text(quoted: &str) -> usize {
 
 /// What an action can be told, as the file has it.
 pub(super) fn parameter_names(action: &Node) -> Vec<&str> {
-    let Some(Content::Array(parameters)) = action.get("parameters").map(|node| &node.value) else { return Vec::new() };
-    let names = parameters.iter().filter_map(|parameter| match parameter.get("name").map(|node| &node.value) {
-        Some(Content::Text(name)) => Some(name.as_str()),
+    let names = action.get("parameters").into_iter().flat_map(Node::items).filter_map(|parameter| match parameter.get("name")?.value {
+        Content::Text(ref name) => Some(name.as_str()),
         _ => None,
     });
     names.collect()
@@ -168,7 +202,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let name = table.required("name");
         let about = table.text("about").map_or_else(String::new, |text| text.value);
         let kind = kind(&table);
-        let titles = titles(&table, &kind);
+        let titles = kind.as_ref().map_or_else(BTreeMap::new, |kind| titles(&table, kind));
         let required = table.flag("required");
         let default = table.text("default");
         let positional = table.flag("positional").unwrap_or(false);
@@ -188,24 +222,22 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
                 Some("leave one of the two away: what has a default need not be said".to_owned()),
             );
         }
+        let is_known = kind.is_some();
         let parameter = Parameter {
             name: name.value,
             about,
-            kind,
+            kind: kind.unwrap_or(ParameterKind::Text { pattern: None }),
             required: required.unwrap_or(positional && default.is_none()),
             default: default.as_ref().map(|text| text.value.clone()),
             positional,
             titles,
         };
-        if let Some(default) = &default
+        if let Some(default) = default.as_ref().filter(|_| is_known)
             && parameter.fixed_default().is_some()
             && let Err(misuse) = parameter.read(&default.value)
         {
-            reader.problem(
-                default.place,
-                format!("a default that the parameter does not take: {misuse}"),
-                misuse.hint.or_else(|| Some(format!("a value that --{} takes", parameter.name))),
-            );
+            let hint = "write one that it takes; or change what it takes: its type, and what else is said of that".to_owned();
+            reader.problem(default.place, format!("a default that the parameter does not take: {misuse}"), misuse.hint.or(Some(hint)));
         }
         if positional && parameter.required && parameters.iter().any(|earlier| earlier.positional && !earlier.required) {
             reader.problem(
@@ -219,19 +251,42 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
     parameters
 }
 
-fn kind(table: &Table<'_>) -> ParameterKind {
+/// What is said of some types, and of no other.
+pub(super) const OF_TYPES: &[(&str, &[&str])] = &[
+    ("pattern", &["text"]),
+    ("min", &["integer", "number"]),
+    ("max", &["integer", "number"]),
+    ("yes", &["flag"]),
+    ("no", &["flag"]),
+    ("choices", &["choice", "list"]),
+    ("words", &["time", "date"]),
+    ("bits", &["flags"]),
+    ("titles", &["choice", "list", "flags"]),
+];
+
+/// What it takes; `None`, where what is said of that is wrong.
+fn kind(table: &Table<'_>) -> Option<ParameterKind> {
     let names = ["text", "integer", "number", "flag", "choice", "list", "time", "date", "flags"];
-    let known: Vec<(&str, usize)> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-    let at = match table.get("type") {
-        None => 0,
-        Some(_) => table.word("type", &known).unwrap_or_else(|| {
-            // Without the type nobody knows which keys belong to it: they are not told as well.
-            for key in ["choices", "min", "max", "yes", "no", "words", "bits", "pattern", "titles"] {
-                table.get(key);
-            }
-            0
-        }),
+    let known = names.map(|name| (name, name));
+    let name = match table.get("type") {
+        None => Some("text"),
+        Some(_) => table.word("type", &known),
     };
+    // Without the type nobody knows which keys belong to it: they are not told as well.
+    let Some(name) = name else {
+        for (key, _) in OF_TYPES {
+            table.get(key);
+        }
+        return None;
+    };
+    for (key, types) in OF_TYPES.iter().filter(|(_, types)| !types.contains(&name)) {
+        if let Some((place, _)) = table.key(key) {
+            table.get(key);
+            let own: Vec<String> = types.iter().map(|name| format!("type = \"{name}\"")).collect();
+            let hint = format!("say {}, or leave it away", own.join(" or "));
+            table.reader.problem(place, format!("{key} of a parameter whose type is {name}"), Some(hint));
+        }
+    }
     let choices = |needed: bool| {
         let choices = table.strings("choices");
         if needed && table.is_left_out("choices") {
@@ -239,7 +294,7 @@ fn kind(table: &Table<'_>) -> ParameterKind {
         }
         choices
     };
-    match names[at] {
+    Some(match name {
         "integer" => {
             let (min, max) = (table.integer("min", i64::MIN, i64::MAX), table.integer("max", i64::MIN, i64::MAX));
             in_order(table, min, max);
@@ -264,15 +319,13 @@ fn kind(table: &Table<'_>) -> ParameterKind {
             if let Some(text) = &pattern
                 && let Err(why) = pattern::parse(&text.value)
             {
-                table.reader.problem(
-                    text.place,
-                    format!("a pattern that is no regular expression: {}", why.replace('\n', " ")),
-                    Some(pattern::HINT.to_owned()),
-                );
+                let message = format!("a pattern that is no regular expression: {}", why.replace('\n', " "));
+                table.reader.problem(text.place, message, Some(pattern::HINT.to_owned()));
+                return None;
             }
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
         }
-    }
+    })
 }
 
 /// Where the least is above the most, nothing can be said.
@@ -308,15 +361,28 @@ fn bits(table: &Table<'_>) -> Vec<(String, u64)> {
         table.missing("bits");
         return Vec::new();
     };
-    let bits = table.reader.table("bits", node);
+    let bits = table.reader.table(&format!("{}.bits", table.name), node);
     let read = bits.all().iter().filter_map(|(key, node)| match node.value {
         Content::Integer(bit) if bit > 0 => Some((key.name.clone(), bit.unsigned_abs())),
         _ => {
-            table.reader.problem(node.place, format!("expected a number for the bit {}", key.name), None);
+            let hint = format!("a number without quotes, of its own for each: {} = 1, then 2, 4, 8", written(&key.name));
+            table.reader.problem(
+                node.place,
+                format!("expected a number from 1 for the bit {}, found {}", key.name, found(node)),
+                Some(hint),
+            );
             None
         }
     });
     read.collect()
+}
+
+/// What stands there, for messages.
+fn found(node: &Node) -> String {
+    match &node.value {
+        Content::Integer(number) => number.to_string(),
+        other => other.kind().to_owned(),
+    }
 }
 
 fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<Template> {
@@ -325,7 +391,7 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
     for name in template.names() {
         let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
         if optional {
-            table.reader.problem(
+            table.reader.unknown_name(
                 text.place,
                 format!("the parameter {name} is part of the path but not required"),
                 Some("positional = true, required = true, or a default".to_owned()),
@@ -382,8 +448,11 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
                 false => nearest::suggest(&each.value, lists.iter().copied())
                     .or_else(|| Some(format!("add a parameter: {{ name = \"{}\", about = \"…\", type = \"list\" }}", each.value))),
             };
-            reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
+            reader.unknown_name(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
         }
+    }
+    if each.is_none() {
+        of_each(&table);
     }
     let known = [
         ("text", CellKind::Text),
@@ -414,6 +483,22 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
         units,
         kinds,
     })
+}
+
+/// What has a meaning only where there is a column for each of several.
+fn of_each(column: &Table<'_>) {
+    for key in ["units", "kinds"] {
+        if let Some((place, _)) = column.key(key) {
+            let hint = "add the parameter whose items these are: each = \"types\"; one column alone has unit and kind".to_owned();
+            column.reader.problem(place, format!("{key} of a column that is not there for each of several"), Some(hint));
+        }
+    }
+    if let Some((_, Node { value: Content::Text(value), place })) = column.key("value")
+        && value.contains("$index")
+    {
+        let hint = "add the parameter whose items it counts: each = \"types\"; or say which it is: .values[0]".to_owned();
+        column.reader.problem(*place, "$index in a column that is not there for each of several", Some(hint));
+    }
 }
 
 fn link(table: Table<'_>, known: &[(&str, Vec<&str>)], own: &[&str]) -> Option<LinkTemplate> {
@@ -454,7 +539,7 @@ fn page(table: Table<'_>, names: &[&str]) -> Option<Page> {
     {
         let add = || Some(format!("add a parameter: {{ name = \"{}\", about = \"…\" }}", set.value));
         let hint = nearest::suggest(&set.value, names.iter().copied()).or_else(add);
-        table.reader.problem(set.place, format!("pages that set the unknown parameter {}", set.value), hint);
+        table.reader.unknown_name(set.place, format!("pages that set the unknown parameter {}", set.value), hint);
     }
     table.finish();
     Some(Page { full: usize::try_from(full?).ok()?, set: set?.value, value: value? })

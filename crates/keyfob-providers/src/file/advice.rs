@@ -1,11 +1,49 @@
 //! What to write instead: examples of each key, where it belongs, and what is meant by those that people know from elsewhere.
 
+use super::document::{Content, Node};
+
 /// Of two of one name.
 pub(super) const TWICE: &str = "leave one of the two away, or give it another name";
 
 /// How an app gets a field more.
 pub(super) fn more_fields(name: &str) -> String {
     format!("add a field to client.fields: {{ name = \"{name}\", label = \"…\" }}")
+}
+
+/// A value as text: what somebody wrote as something else.
+pub(super) fn quoted(node: &Node) -> String {
+    match plain(node) {
+        Some(text) => format!("\"{}\"", text.escape_debug()),
+        None => "\"…\"".to_owned(),
+    }
+}
+
+/// A value as a list of one.
+pub(super) fn list(node: &Node) -> String {
+    match &node.value {
+        Content::Text(text) => {
+            if text.parse::<i64>().is_ok() {
+                return format!("[{text}]");
+            }
+            // Who writes several into one text means several.
+            let parts: Vec<String> =
+                text.split([' ', ',']).filter(|part| !part.is_empty()).map(|part| format!("\"{}\"", part.escape_debug())).collect();
+            format!("[{}]", parts.join(", "))
+        }
+        _ => plain(node).map_or_else(|| "[ … ]".to_owned(), |text| format!("[{text}]")),
+    }
+}
+
+fn plain(node: &Node) -> Option<String> {
+    Some(match &node.value {
+        Content::Text(text) => text.clone(),
+        Content::Integer(number) => number.to_string(),
+        Content::Float(number) => number.to_string(),
+        Content::Flag(flag) => flag.to_string(),
+        Content::Date(moment) => moment.to_string(),
+        Content::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(","),
+        Content::Table(_) => return None,
+    })
 }
 
 /// A name as TOML has it.
@@ -25,6 +63,8 @@ pub fn url_hint(text: &str) -> &'static str {
         "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)"
     } else if !text.is_ascii() {
         "a host with other letters is written as DNS has it (xn--…), and they are percent-encoded in a path"
+    } else if text.contains('<') {
+        "a place that the app's fields fill is a name in braces: {shop}"
     } else if text.contains('#') {
         "leave the # and what comes after it away: it is sent to nobody"
     } else {
@@ -82,6 +122,53 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
     ("api", &["base_url", "hosts", "more_origins", "attach", "expired", "revoked", "failed", "limits", "batch", "method_override"]),
 ];
 
+/// Whether people know a key (by its path) by another name: from a server's metadata (RFC 8414 §2), from other programs, from plain speech.
+pub(super) fn known_as(path: &str, typed: &str) -> bool {
+    let typed = typed.to_ascii_lowercase();
+    let bare = ["_endpoint", "_url", "_uri"].into_iter().find_map(|end| typed.strip_suffix(end)).unwrap_or(&typed);
+    let key = last(path);
+    bare == key || SPOKEN.iter().any(|(known, names)| is_end(path, known) && (names.contains(&bare) || names.contains(&typed.as_str())))
+}
+
+/// The other names of keys, or of the ends of their paths.
+pub(super) const SPOKEN: &[(&str, &[&str])] = &[
+    ("title", &["display_name", "display", "header", "heading", "caption", "label"]),
+    ("about", &["description", "desc", "summary", "help"]),
+    ("label", &["title", "caption"]),
+    ("endpoints.authorize", &["authorization", "auth", "authorise"]),
+    ("endpoints.token", &["access_token"]),
+    ("endpoints.refresh", &["refresh_token"]),
+    ("endpoints.revoke", &["revocation"]),
+    ("endpoints.device", &["device_authorization", "device_code"]),
+    ("endpoints.par", &["pushed_authorization_request", "pushed_authorization"]),
+    ("endpoints.userinfo", &["user_info", "profile"]),
+    ("endpoints.end_session", &["logout"]),
+    ("api.base_url", &["base", "api_base", "url", "host", "root"]),
+    ("api.expired", &["token_expired"]),
+    ("api.pages.next", &["next_page", "link"]),
+    ("oauth2.client_auth", &["token_endpoint_auth_method", "auth_method", "authentication"]),
+    ("oauth2.pkce", &["use_pkce"]),
+    ("oauth2.default_lifetime", &["lifetime", "token_lifetime", "expires_in", "expires"]),
+    ("oauth2.scope_separator", &["separator", "scope_delimiter", "delimiter"]),
+    ("oauth2.authorize_params", &["extra_params", "params", "authorization_params"]),
+    ("sources.checked", &["date", "on", "read", "day"]),
+    ("sources.confidence", &["trust", "certainty"]),
+    ("retired.on", &["date", "since", "day"]),
+    ("retired.note", &["reason", "why", "about"]),
+    ("retired.successor", &["replaced_by", "replacement"]),
+    ("parameters.type", &["kind"]),
+    ("parameters.choices", &["values", "options", "enum", "one_of"]),
+    ("parameters.pattern", &["regex", "regexp", "format"]),
+    ("columns.value", &["jq", "path", "expression", "pointer"]),
+    ("columns.kind", &["type"]),
+    ("links.action", &["to", "name"]),
+    ("page.full", &["size", "limit", "per_page"]),
+];
+
+fn is_end(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// What could stand behind keys that are needed: who has the program alone has no page to look it up. The reference is held to it.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("signature", "\"HMAC-SHA1\""),
@@ -112,6 +199,22 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("action", "\"set\""),
     ("full", "1024"),
     ("set", "\"from\""),
+    ("tokens_at", "\"/body\""),
+    ("token_type", "\"bot\""),
+    ("renewal.long_lived", "\"https://hub.example/long_lived\""),
+    ("expired", "[{ status = [403], pointer = \"/error/code\", values = [2, 3] }]"),
+    ("revoked", "[{ status = [401], pointer = \"/error\", contains = [\"token was revoked\"] }]"),
+    ("failed", "[{ status = [200], pointer = \"/ok\", values = [false] }]"),
+];
+
+/// What each of the sections needs. The reference is held to it.
+pub(super) const SECTIONS: &[(&str, &[&str])] = &[
+    ("endpoints", &["token"]),
+    ("client", &["fields"]),
+    ("oauth1", &["signature"]),
+    ("oauth2", &["client_auth"]),
+    ("api", &["base_url"]),
+    ("retired", &["on", "note"]),
 ];
 
 /// A line as it could be, for a key that is missing.
@@ -127,12 +230,17 @@ pub(super) fn line(path: &str) -> String {
         "confidence" => "\"verified\", if the page was read; otherwise \"inferred\" or \"assumed\"",
         "sources" => "[{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"…\" }]",
         "fields" => "[{ name = \"client_id\", label = \"…\" }], with the label that the provider's page has",
+        "columns" => "[{ title = \"Name\", value = \".name\" }]",
+        "parameters" => "[{ name = \"room\", about = \"which room\" }]",
+        "links" => "[{ action = \"show\", with = { id = \".id\" } }]",
+        "token_error" => "{ code = \"/errcode\", invalid_grant = [40029] }",
         "refresh_lifetime_from" => "\"use\", where each use makes it longer, or \"login\", where none does",
         "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
-        "endpoints" | "client" | "oauth1" | "oauth2" | "api" | "retired" if key == path => {
-            return format!("a heading [{key}], with a line for each of its keys");
+        _ if let Some((_, needed)) = SECTIONS.iter().find(|(section, _)| *section == path) => {
+            let lines: Vec<String> = needed.iter().map(|key| line(&format!("{path}.{key}"))).collect();
+            return format!("a heading [{key}], and below it {}", lines.join(", and "));
         }
-        _ => match EXAMPLES.iter().find(|(known, _)| path.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))) {
+        _ => match EXAMPLES.iter().find(|(known, _)| is_end(path, known)) {
             Some((_, example)) => return format!("{key} = {example}, for example"),
             None => "…; docs/provider-files.md says what stands there",
         },

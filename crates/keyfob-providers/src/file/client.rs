@@ -2,33 +2,50 @@
 
 use keyfob_proto::Settings;
 
-use super::advice::{TWICE, line};
-use super::document::Place;
+use super::advice::{TWICE, line, url_hint};
+use super::document::{Content, Node, Place};
 use super::provider::no_name;
 use super::reader::Text;
 use super::table::Table;
-use crate::pattern;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
+use crate::{nearest, pattern};
 
 pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
     let Some(client) = top.table("client") else {
+        // Nobody knows what its fields would be.
         top.missing("client");
+        top.reader.lose_names();
         return ClientHelp::default();
     };
     let help = ClientHelp {
         register_url: client.web("register_url").map(|text| text.value),
         register_help: client.text("register_help").map_or_else(String::new, |text| text.value),
-        fields: fields(&client),
+        fields: client.reader.names(|| fields(&client)),
         redirect: redirect(&client),
         token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
-    // What is no table was told already, and may have been that one.
-    if !client.is_told && client.is_of_tables("fields") && !help.fields.iter().any(|field| field.name == "client_id") {
-        let hint = format!("add it: {}", line("client.fields"));
-        client.reader.problem(client.place, "client.fields has no field client_id", Some(hint));
+    if !client.is_told && !help.fields.iter().any(|field| field.name == ID) {
+        no_id(&client, &help.fields);
     }
     client.finish();
     help
+}
+
+/// What every app has.
+const ID: &str = "client_id";
+
+fn no_id(client: &Table<'_>, fields: &[Field]) {
+    let names = client.get("fields").into_iter().flat_map(Node::items).filter_map(|field| field.get("name"));
+    let near = nearest::nearest(ID, fields.iter().map(|field| field.name.as_str()));
+    let meant = names.into_iter().find(|name| matches!(&name.value, Content::Text(text) if Some(text.as_str()) == near));
+    let (place, message, hint) = match meant.zip(near) {
+        Some((name, near)) => {
+            (name.place, format!("the field {near} of client.fields, which has none called {ID}"), format!("did you mean \"{ID}\"?"))
+        }
+        None => (client.place, format!("client.fields has no field {ID}"), format!("add it: {}", line("client.fields"))),
+    };
+    // What is wrong with a field may be its name.
+    client.reader.unknown_name(place, message, Some(hint));
 }
 
 fn fields(client: &Table<'_>) -> Vec<Field> {
@@ -130,8 +147,11 @@ fn redirect(client: &Table<'_>) -> Redirect {
     for uri in &suggested {
         if keyfob_proto::Endpoint::parse(&uri.value).is_err() {
             let message = format!("expected a redirect URI (https, or http on loopback), found \"{}\"", uri.value);
-            let hint = "http://127.0.0.1:8912/callback comes back to this machine; any other address is https".to_owned();
-            table.reader.problem(uri.place, message, Some(hint));
+            let hint = match uri.value.contains('#') {
+                true => url_hint(&uri.value),
+                false => "http://127.0.0.1:8912/callback comes back to this machine; any other address is https",
+            };
+            table.reader.problem(uri.place, message, Some(hint.to_owned()));
         }
     }
     let redirect = Redirect {

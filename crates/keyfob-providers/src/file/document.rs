@@ -75,21 +75,24 @@ impl Files {
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             let mut lines = std::collections::BTreeSet::new();
+            let mut twice = Vec::new();
             return Err(errors
                 .iter()
                 // What comes of a mistake behind it on its line is no other one.
                 .filter(|error| lines.insert(line_of(text, error.span().unwrap_or_default().start).0))
+                // Nor are the keys below a heading that is there twice.
+                .filter(|error| error.message() != DUPLICATE || !is_below_one(text, error.span().unwrap_or_default().start, &mut twice))
                 .map(|error| {
                     let span = error.span().unwrap_or_default();
                     let place = Place { file, offset: span.start };
                     match text.get(span) {
-                        Some(key) if error.message() == "duplicate key" => {
+                        Some(key) if error.message() == DUPLICATE => {
                             let hint = "a section, too, is there once: what belongs to it stands under one heading";
                             self.problem(place, format!("the key \"{}\" is there twice", key.trim()), Some(hint.to_owned()))
                         }
                         _ => {
                             let hint = toml_hint(line_of(text, place.offset).1, error.message());
-                            self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), Some(hint.to_owned()))
+                            self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), Some(hint))
                         }
                     }
                 })
@@ -206,6 +209,22 @@ pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or(before).chars().count() + 1)
 }
 
+/// What the parser says of a key that is there already.
+const DUPLICATE: &str = "duplicate key";
+
+/// Whether a key stands below a heading that is among those that were there already; a heading becomes one of them.
+fn is_below_one(text: &str, offset: usize, twice: &mut Vec<usize>) -> bool {
+    let at = line_of(text, offset).0;
+    let heading = text.lines().take(at + 1).enumerate().filter(|(_, line)| line.trim_start().starts_with('[')).last().map(|(at, _)| at);
+    match heading {
+        Some(heading) if heading == at => {
+            twice.push(heading);
+            false
+        }
+        heading => heading.is_some_and(|heading| twice.contains(&heading)),
+    }
+}
+
 /// The number of a line, and the line.
 fn line_of(text: &str, offset: usize) -> (usize, &str) {
     let before = text.get(..offset).unwrap_or(text);
@@ -214,10 +233,20 @@ fn line_of(text: &str, offset: usize) -> (usize, &str) {
 }
 
 /// What is probably meant by a line that is no TOML.
-fn toml_hint(line: &str, message: &str) -> &'static str {
+fn toml_hint(line: &str, message: &str) -> String {
+    let (name, _) = line.split_once('=').unwrap_or_default();
+    if message.contains("unquoted key") && !name.trim().is_empty() && !name.contains(['"', '\'']) {
+        return format!("a name with anything but letters, digits, - and _ stands in quotes: \"{}\" = …", name.trim().escape_debug());
+    }
+    general_hint(line, message).to_owned()
+}
+
+fn general_hint(line: &str, message: &str) -> &'static str {
     let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
     let is_quoted = |mark: &char| line.matches(*mark).count() % 2 == 1;
-    if line.contains(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}']) {
+    if line.trim_start().starts_with('[') && message.contains("newline") {
+        "a [section] stands on a line of its own, and each key on one below it"
+    } else if line.contains(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}']) {
         "text stands in straight quotes: key = \"…\""
     } else if line.contains("==") {
         "one = stands between a key and its value"
@@ -285,6 +314,18 @@ impl Node {
         if let Content::Table(members) = &mut self.value {
             members.retain(|(key, _)| key.name != name);
         }
+    }
+
+    /// The items of a list, where it is one.
+    pub(crate) fn items(&self) -> std::slice::Iter<'_, Self> {
+        match &self.value {
+            Content::Array(items) => items.iter(),
+            _ => [].iter(),
+        }
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.value, Content::Table(_))
     }
 
     /// A member of a table.

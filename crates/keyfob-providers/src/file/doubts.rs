@@ -9,8 +9,8 @@ use super::reader::Reader;
 use crate::nearest;
 use crate::provider::Field;
 
-/// Looks at a file of one's own, and at the one that it changes, if it changes one; `today` is `yyyy-mm-dd`.
-pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today: &str) {
+/// Looks at a file of one's own, and at the one that it changes, if it changes one. Whether it `is_sound` is told elsewhere; `today` is `yyyy-mm-dd`.
+pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, is_sound: bool, today: &str) {
     for (key, node) in days(own) {
         let Content::Date(day) = &node.value else { continue };
         // Dates of this form are in the order of their letters.
@@ -30,8 +30,11 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
         let hint = "leave it away: a space is written as + there, and a + as %2B".to_owned();
         reader.problem(separator.place, "oauth2.scope_separator is \"+\", which is sent as %2B", Some(hint));
     }
-    unused_parameters(reader, own, below);
-    unused_fields(reader, own, below);
+    // What is used nowhere in a file that is broken may be what is to be mended.
+    if is_sound {
+        unused_parameters(reader, own, below);
+        unused_fields(reader, own, below);
+    }
     strange_origins(reader, own, below);
     let known: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(scopes).collect();
     // A file may know none; one that knows some is asked about the others.
@@ -41,7 +44,7 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
     let asked = own.get("oauth2").and_then(|oauth2| oauth2.get("scopes")).map(|node| ("oauth2.scopes asks for".to_owned(), node));
     let needed = members(own.get("actions"))
         .filter_map(|(name, action)| action.get("scopes").map(|node| (format!("actions.{name}.scopes needs"), node)));
-    for (says, node) in asked.into_iter().chain(needed).flat_map(|(says, list)| texts(list).map(move |node| (says.clone(), node))) {
+    for (says, node) in asked.into_iter().chain(needed).flat_map(|(says, list)| list.items().map(move |node| (says.clone(), node))) {
         let Content::Text(scope) = &node.value else { continue };
         if !known.contains(&scope.as_str()) {
             let more = format!("[scopes] {scope:?} = \"what it allows\"");
@@ -55,8 +58,13 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
 }
 
 /// That what took the place of one that has ended is nothing that anybody finds.
-pub(super) fn successor(reader: &Reader<'_>, own: &Node, known: &[&str]) {
+pub(super) fn successor(reader: &Reader<'_>, own: &Node, own_name: &str, known: &[&str]) {
     let Some(Node { value: Content::Text(name), place }) = own.get("retired").and_then(|retired| retired.get("successor")) else { return };
+    if name == own_name {
+        let hint = "say what took its place, or leave it away".to_owned();
+        reader.problem(*place, "retired.successor is this provider itself", Some(hint));
+        return;
+    }
     if known.contains(&name.as_str()) || name.starts_with("https://") || name.starts_with("http://") {
         return;
     }
@@ -86,7 +94,7 @@ fn unused_fields(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
     const SECRETS: [&str; 2] = ["client_secret", "private_key"];
     let is_of_oauth = |name: &str| SECRETS.contains(&name) || Field::OF_EACH_APP.contains(&name);
     let used: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(words).collect();
-    for field in own.get("client").and_then(|client| client.get("fields")).into_iter().flat_map(texts) {
+    for field in own.get("client").and_then(|client| client.get("fields")).into_iter().flat_map(Node::items) {
         let Some(Node { value: Content::Text(name), place }) = field.get("name") else { continue };
         let place_of = format!("{{{name}}}");
         let is_used = is_of_oauth(name) || used.iter().any(|text| text.contains(&place_of));
@@ -118,7 +126,7 @@ fn unused_parameters(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
         if places.into_iter().any(|text| !Template::parse(text).is_ok_and(|template| template.names().all(is_known))) {
             continue;
         }
-        for parameter in node.get("parameters").into_iter().flat_map(texts) {
+        for parameter in node.get("parameters").into_iter().flat_map(Node::items) {
             let Some(Node { value: Content::Text(name), place }) = parameter.get("name") else { continue };
             let place_of = format!("{{{name}}}");
             let is_used = |text: &&str| *text == name || text.contains(&place_of) || text.contains("$args") && text.contains(name.as_str());
@@ -198,12 +206,4 @@ fn members(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
         _ => &[],
     };
     members.iter().map(|(key, node)| (key.name.as_str(), node))
-}
-
-/// The items of a list, where it is one.
-fn texts(node: &Node) -> impl Iterator<Item = &Node> {
-    match &node.value {
-        Content::Array(items) => items.iter(),
-        _ => [].iter(),
-    }
 }

@@ -26,15 +26,36 @@ pub(super) fn own_key(reader: &Reader<'_>, tree: &Node, client: &ClientHelp) {
 
 /// Where an address leads is told to name servers and to whoever listens on the way: no secret is a part of that.
 pub(super) fn no_secret_in_a_host(reader: &Reader<'_>, tree: &Node, client: &ClientHelp) {
-    for text in addresses(tree) {
-        let Content::Text(address) = &text.value else { continue };
-        let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
-        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-        let is_there = |name: &str| host.contains(&format!("{{{name}}}"));
-        if let Some(field) = client.fields.iter().find(|field| field.secret && is_there(&field.name)) {
+    let addresses = addresses(tree);
+    for field in client.fields.iter().filter(|field| field.secret) {
+        let place_of = format!("{{{}}}", field.name);
+        let is_there = |text: &&&Node| {
+            let Content::Text(address) = &text.value else { return false };
+            let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
+            host.split(['/', '?', '#']).next().unwrap_or_default().contains(&place_of)
+        };
+        // Once, however many addresses have it: it is one mistake, there or at the field.
+        if let Some(text) = addresses.iter().find(is_there) {
             let hint = "name servers, and whoever listens on the way, see a host's name; a field that is no secret has no secret = true"
                 .to_owned();
             reader.problem(text.place, format!("the secret {} in a host name", field.name), Some(hint));
+        }
+    }
+}
+
+/// Where an address has a place, something has to fill it.
+pub(super) fn addresses_are_filled(reader: &Reader<'_>, tree: &Node, client: &ClientHelp) {
+    let addresses = addresses(tree);
+    let fields = tree.get("client").and_then(|client| client.get("fields"));
+    for node in fields.into_iter().flat_map(Node::items) {
+        let Some(Node { value: Content::Text(name), .. }) = node.get("name") else { continue };
+        let Some(field) = client.field(name).filter(|field| !field.required && field.default.is_none()) else { continue };
+        let place_of = format!("{{{}}}", field.name);
+        if let Some(required) = node.get("required")
+            && addresses.iter().any(|text| matches!(&text.value, Content::Text(address) if address.contains(&place_of)))
+        {
+            let hint = "leave it away, so that it is asked for; or say what it mostly is: default = \"…\"".to_owned();
+            reader.problem(required.place, format!("required = false for the field {name}, which an address has a place for"), Some(hint));
         }
     }
 }

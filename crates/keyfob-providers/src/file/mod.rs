@@ -31,9 +31,11 @@ use crate::gone::Gone;
 use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
+#[cfg(test)]
+use action::OF_TYPES;
 pub use advice::url_hint;
 #[cfg(test)]
-use advice::{BELONGS, EXAMPLES, line};
+use advice::{BELONGS, EXAMPLES, SECTIONS, SPOKEN, line};
 use document::{Content, Files, Node};
 pub(crate) use document::{LARGEST, position};
 #[cfg(test)]
@@ -121,9 +123,10 @@ pub(crate) fn doubts(
     let is_in_the_place = of_its_name.is_some() && own.get("kind").is_some();
     let below = of_its_name.filter(|_| own.get("kind").is_none());
     let below = below.and_then(|(name, text)| files.read(&name, &text).ok());
+    let is_sound = read(text, file_name, &base, |_| false, []).is_ok();
     let reader = reader::Reader::new(&files);
-    doubts::look(&reader, &own, below.as_ref(), today);
-    doubts::successor(&reader, &own, known);
+    doubts::look(&reader, &own, below.as_ref(), is_sound, today);
+    doubts::successor(&reader, &own, &name, known);
     doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place);
     reader.into_problems()
 }

@@ -4,7 +4,10 @@ use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
+use super::advice::line;
+use super::document::Node;
 use super::protocol::{check_pointer, endpoint, further, section, to_json};
+use super::provider::is_scope;
 use super::table::Table;
 use crate::nearest;
 use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
@@ -29,16 +32,18 @@ const TOKEN_BODIES: &[(&str, TokenBody)] =
 
 /// Reads them, and why there is no PKCE, where there is none.
 pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], device_only: bool) -> (Option<OAuth2Spec>, Option<String>) {
-    let imported = top.get("import").is_some();
+    let import = top.get("import");
     // Of an issuer that describes itself it is not known yet what it has.
     let pages = match kind {
         Kind::Oidc => Pages::Sent,
-        _ if imported => Pages::Imported,
+        _ if import.is_some_and(Node::is_table) => Pages::Imported,
+        _ if import.is_some() => Pages::Unclear,
         _ if device_only && !has_page(top) => Pages::Device,
         _ => Pages::Sent,
     };
-    if let Some(node) = top.get("import").filter(|_| kind == Kind::Oidc) {
-        top.reader.problem(node.place, "import with kind = \"oidc\", whose issuer has a page where people log in", None);
+    if let Some(node) = import.filter(|_| kind == Kind::Oidc) {
+        let hint = "leave it away; or, where nobody is sent to a page, kind = \"oauth2\" with endpoints of the file's own".to_owned();
+        top.reader.problem(node.place, "import with kind = \"oidc\", whose issuer has a page where people log in", Some(hint));
     }
     let at = endpoints(top, kind, fields, pages);
     let habits = match kind {
@@ -63,6 +68,8 @@ enum Pages {
     Device,
     /// Nowhere that is known here: tokens are made elsewhere.
     Imported,
+    /// What says that they are is wrong itself.
+    Unclear,
 }
 
 /// Whether the file names a page that a browser is sent to.
@@ -76,11 +83,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         table.missing("client_auth");
     }
     let token_body = table.word("token_body", TOKEN_BODIES).unwrap_or(TokenBody::Form);
-    let pkce = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]).unwrap_or(Pkce::S256);
-    let pkce_off = match pkce {
-        Pkce::Off => table.required("pkce_reason").map(|text| text.value),
-        _ => None,
-    };
+    let (pkce, pkce_off) = self::pkce(table);
     let has_endpoints = at.is_some();
     let parameter_names = other_names(table, "parameter_names", "parameter", RENAMED);
     // By the name that is sent, or by the protocol's.
@@ -99,7 +102,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
         renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
         pkce,
-        scopes: table.strings("scopes"),
+        scopes: scopes(table),
         scope_separator: scope_separator(table),
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
@@ -118,7 +121,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         parameter_names,
     };
     match pages {
-        Pages::Sent => {}
+        Pages::Sent | Pages::Unclear => {}
         Pages::Device => nobody_is_sent(table, "oauth2", OF_BROWSER),
         Pages::Imported => nobody_logs_in(table, "oauth2", OF_LOGIN),
     }
@@ -157,6 +160,40 @@ pub(super) const OF_TOKEN: &[&str] = &[
     "client_assertion",
     "client_assertion_type",
 ];
+
+/// Proof Key for Code Exchange (RFC 7636), and why there is none, where there is none.
+fn pkce(table: &Table<'_>) -> (Pkce, Option<String>) {
+    let word = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]);
+    let reason = table.text("pkce_reason");
+    match (table.get("pkce"), table.get("pkce_reason")) {
+        (Some(off), None) if word == Some(Pkce::Off) => table.missing_for("pkce_reason", off),
+        (said, Some(node)) if word == Some(Pkce::S256) || said.is_none() => {
+            let hint = "leave it away; or say that there is none: pkce = \"off\"".to_owned();
+            table.reader.problem(node.place, "oauth2.pkce_reason, and nothing says that there is no PKCE", Some(hint));
+        }
+        (_, Some(node)) if reason.as_ref().is_some_and(|text| text.value.trim().is_empty()) => {
+            table.reader.problem(node.place, "oauth2.pkce_reason is empty", Some(line("oauth2.pkce_reason")));
+        }
+        _ => {}
+    }
+    (word.unwrap_or(Pkce::S256), reason.filter(|_| word == Some(Pkce::Off)).map(|text| text.value))
+}
+
+/// The scopes that a login asks for.
+fn scopes(table: &Table<'_>) -> Vec<String> {
+    let scopes = table.texts("scopes");
+    for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
+        table.reader.problem(
+            scope.place,
+            format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", scope.value),
+            Some(ONE_EACH.to_owned()),
+        );
+    }
+    scopes.into_iter().map(|scope| scope.value).collect()
+}
+
+/// Of scopes.
+pub(super) const ONE_EACH: &str = "one word, without quotes or \\ in it: two scopes are two texts, scopes = [\"read\", \"write\"]";
 
 /// What stands between scopes.
 fn scope_separator(table: &Table<'_>) -> String {
@@ -228,8 +265,8 @@ fn refresh_lifetime(table: &Table<'_>) -> Option<RefreshLifetime> {
     let seconds = table.integer("refresh_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok());
     let from = table.word("refresh_lifetime_from", &[("login", RefreshFrom::Login), ("use", RefreshFrom::Use)]);
     match (table.get("refresh_lifetime"), table.get("refresh_lifetime_from")) {
-        (Some(_), None) => table.missing("refresh_lifetime_from"),
-        (None, Some(_)) => table.missing("refresh_lifetime"),
+        (Some(node), None) => table.missing_for("refresh_lifetime_from", node),
+        (None, Some(node)) => table.missing_for("refresh_lifetime", node),
         _ => {}
     }
     Some(RefreshLifetime { seconds: seconds?, from: from? })
@@ -243,7 +280,7 @@ fn token_error(table: Table<'_>) -> Option<TokenError> {
     }
     let values = |key| table.array(key).iter().map(to_json).collect();
     let (none, invalid_grant): (_, Vec<_>) = (values("none"), values("invalid_grant"));
-    if invalid_grant.is_empty() {
+    if table.is_left_out("invalid_grant") {
         table.missing("invalid_grant");
     }
     table.finish();
@@ -263,7 +300,8 @@ fn token_type(table: &Table<'_>) -> Option<String> {
     let other = ["bearer", "dpop", "pop", "mac", "n_a", ""].into_iter().any(|known| word.value.eq_ignore_ascii_case(known));
     if other {
         let message = format!("expected a provider's own word for Bearer in oauth2.token_type, found \"{}\"", word.value);
-        table.reader.problem(word.place, message, None);
+        let hint = "leave it away, if it means Bearer; tokens that are used in another way are not sent as it".to_owned();
+        table.reader.problem(word.place, message, Some(hint));
     }
     Some(word.value)
 }
@@ -281,9 +319,10 @@ fn renewal(table: Table<'_>, fields: &[&str]) -> Option<RenewalSpec> {
     let grant_type = table.required("grant_type").map(|text| text.value);
     let url = table.text("long_lived");
     let own = table.text("long_lived_grant_type").map(|text| text.value);
-    if url.is_some() != own.is_some() {
-        let key = if url.is_some() { "long_lived_grant_type" } else { "long_lived" };
-        table.missing(key);
+    match (table.get("long_lived"), table.get("long_lived_grant_type")) {
+        (Some(node), None) => table.missing_for("long_lived_grant_type", node),
+        (None, Some(node)) => table.missing_for("long_lived", node),
+        _ => {}
     }
     let at = url.and_then(|text| table.reader.endpoint(&text, fields));
     table.finish();
@@ -414,6 +453,12 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
     let table = section(top, "endpoints")?;
     let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
     let (authorize, token) = match kind {
+        Kind::Oidc if !table.has("issuer") && table.has("authorize") && table.has("token") => {
+            let hint = "kind = \"oauth2\", for endpoints of the file's own; or issuer = \"https://…\" in their place".to_owned();
+            let message = "kind is \"oidc\", which takes endpoints from an issuer's metadata, and [endpoints] has its own and no issuer";
+            top.reader.problem(top.get("kind").map_or(table.place, |kind| kind.place), message, Some(hint));
+            (further("authorize"), further("token"))
+        }
         Kind::Oidc => {
             for key in ["authorize", "token"] {
                 if let Some(node) = table.get(key) {
@@ -436,6 +481,7 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
 
             (None, endpoint(&table, "token", fields))
         }
+        _ if pages == Pages::Unclear => (further("authorize"), further("token")),
         // It may be forgotten, or not be there: the second is said.
         _ if table.get("device").is_some() && table.get("authorize").is_none() => {
             let hint =
@@ -446,7 +492,9 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
         _ => (endpoint(&table, "authorize", fields), endpoint(&table, "token", fields)),
     };
     let issuer = match kind {
-        Kind::Oidc => table.required("issuer").and_then(|text| table.reader.endpoint(&text, fields)),
+        Kind::Oidc if table.has("issuer") || !table.has("authorize") => {
+            table.required("issuer").and_then(|text| table.reader.endpoint(&text, fields))
+        }
         _ => further("issuer"),
     };
     if let (Some(node), Some(issuer)) = (table.get("issuer"), &issuer)

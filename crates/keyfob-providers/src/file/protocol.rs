@@ -38,11 +38,15 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         return None;
     };
     let one_legged = table.flag("one_legged").unwrap_or(false);
-    let imported = top.get("import").is_some();
+    let import = top.get("import");
+    let imported = import.is_some();
     if let Some(node) = table.get("one_legged").filter(|_| one_legged && imported) {
-        table.reader.problem(node.place, "oauth1.one_legged with import: where the app's keys alone sign there are no tokens", None);
+        let hint = "leave one of the two away".to_owned();
+        table.reader.problem(node.place, "oauth1.one_legged with import: where the app's keys alone sign there are no tokens", Some(hint));
     }
     let at = match (one_legged, imported) {
+        // What is no table was told, and may mean anything.
+        _ if import.is_some_and(|import| !import.is_table()) => top.get("endpoints").and(None),
         (true, _) => nobody_logs_in(top, &table, "oauth1.one_legged", &["endpoints", "keep"]),
         (_, true) => nobody_logs_in(top, &table, "import", &["endpoints"]),
         _ => credentials(top, fields).map(Some),
@@ -107,7 +111,7 @@ const USUAL_OVERRIDES: [&str; 2] = ["_method", "X-HTTP-Method-Override"];
 
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
     let table = section(top, "api")?;
-    let more_origins = table.texts("more_origins").iter().filter_map(|text| table.reader.endpoint(text, fields)).collect();
+    let more_origins = more_origins(&table, fields);
     let known: Vec<&str> = fields.iter().copied().chain(keep.iter().map(String::as_str)).collect();
     let (base_url, hosts) = base(&table, fields, &known);
     let attach = match kind {
@@ -148,6 +152,24 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         method_override,
         batch,
     })
+}
+
+/// Where else tokens may go: to all that is there, so that a path would say something that is not so.
+fn more_origins(api: &Table<'_>, fields: &[&str]) -> Vec<Template> {
+    let mut origins = Vec::new();
+    for text in api.texts("more_origins") {
+        let Some(origin) = api.reader.endpoint(&text, fields) else { continue };
+        let (bare, path) = text.value.split_once("://").map_or(("", ""), |(scheme, rest)| {
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            text.value.split_at(scheme.len() + 3 + end)
+        });
+        if !["", "/"].contains(&path) {
+            let message = format!("expected an origin (scheme, host, port) in api.more_origins, found \"{}\"", text.value);
+            api.reader.problem(text.place, message, Some(format!("tokens may be sent to all of it: \"{bare}\"")));
+        }
+        origins.push(origin);
+    }
+    origins
 }
 
 /// By which names a call may say another method than its own.
@@ -214,6 +236,12 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
         }
     }
     let Some((template, place)) = base_url else { return (None, hosts) };
+    // What a login brings may be a whole origin, judged by api.hosts; what a person types is a name.
+    if let Some(field) = template.names().next().filter(|name| template.as_str().starts_with('{') && fields.contains(name)) {
+        let message = format!("api.base_url begins with the app's field {field}, which is no whole address");
+        api.reader.problem(place, message, Some(format!("base_url = \"https://{{{field}}}\"")));
+        return (None, hosts);
+    }
     // What the app's fields fill is fixed before a login.
     let of_login = template.filled(|name| fields.contains(&name).then(|| "x".to_owned()));
     match (AccountBase::is_host_said(&of_login), api.get("hosts")) {
@@ -239,8 +267,13 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     let Some(node) = api.get("attach") else { return Some(Attach::Bearer) };
     if let Content::Text(word) = &node.value {
         let text = Text { value: word.clone(), place: node.place };
-        let hint = "bearer, { query = \"…\" }, { body = \"…\" } or { headers = { … } } for api.attach";
-        return api.reader.word(&text, hint, &[("bearer", ())]).map(|()| Attach::Bearer);
+        if text.value == "bearer" {
+            return Some(Attach::Bearer);
+        }
+        let message = format!("expected \"bearer\" or a table for api.attach, found \"{}\"", text.value);
+        let hint = "attach = \"bearer\", as most have it; or a table: attach = { headers = { x-token = \"{access_token}\" } }".to_owned();
+        api.reader.problem(text.place, message, Some(hint));
+        return None;
     }
     let table = api.reader.table("api.attach", node);
     let known: Vec<&str> = known.iter().copied().chain(["access_token"]).collect();
@@ -248,8 +281,11 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     let pairs = table.pairs("headers");
     let written = pairs.len();
     let own = table.get("headers").is_some().then(|| headers(table.reader, pairs, &known, more_fields));
+    // A mistyped name is the whole mistake.
+    let is_told = table.is_told || table.has_strangers();
     table.finish();
     match (query, body, own) {
+        _ if is_told => None,
         (Some(query), None, None) => Some(Attach::Query(query.value)),
         (None, Some(body), None) => Some(Attach::Body(body.value)),
         (None, None, Some(own)) => {
@@ -290,9 +326,11 @@ fn counted(table: &Table<'_>) -> Counted {
     let name = &table.name;
     if let Some(usage) = table.get("usage") {
         if table.get("remaining").is_some() {
-            table.reader.problem(usage.place, format!("{name}.usage with {name}.remaining, which says what is left"), None);
+            let hint = "leave usage away: what is left is known already".to_owned();
+            table.reader.problem(usage.place, format!("{name}.usage with {name}.remaining, which says what is left"), Some(hint));
         } else if table.get("limit").is_none() {
-            table.reader.problem(usage.place, format!("{name}.usage without {name}.limit, from which it is taken"), None);
+            let hint = "add it: limit = \"x-ratelimit-limit\", as the header is called".to_owned();
+            table.reader.problem(usage.place, format!("{name}.usage without {name}.limit, from which it is taken"), Some(hint));
         }
     }
     counted
@@ -307,7 +345,8 @@ fn limits(table: Table<'_>) -> Limits {
     let reads = table.table("reads").map(|reads| {
         let read = counted(&reads);
         if reads.all().is_empty() {
-            reads.reader.problem(reads.place, "api.limits.reads names no header", None);
+            let hint = "name one, or leave reads away: reads = { remaining = \"x-readratelimit-remaining\" }".to_owned();
+            reads.reader.problem(reads.place, "api.limits.reads names no header", Some(hint));
         }
         reads.finish();
         read
@@ -318,7 +357,7 @@ fn limits(table: Table<'_>) -> Limits {
     let reset = match (reset, reset_in) {
         // 60 is in a minute, or in 1970.
         (Some(_), None) if table.get("reset_in").is_none() => {
-            table.missing("reset_in");
+            table.get("reset").into_iter().for_each(|reset| table.missing_for("reset_in", reset));
             None
         }
         (reset, how) => reset.zip(how),
@@ -347,11 +386,13 @@ fn limits(table: Table<'_>) -> Limits {
 fn structured(table: &Table<'_>) -> Option<Structured> {
     let (counts, policy) = (header(table, "structured"), header(table, "policy"));
     if let (Some(node), None) = (table.get("policy"), table.get("structured")) {
-        table.reader.problem(node.place, "api.limits.policy without api.limits.structured, whose counts it is about", None);
+        let hint = "add it: structured = \"ratelimit\", as the header is called".to_owned();
+        table.reader.problem(node.place, "api.limits.policy without api.limits.structured, whose counts it is about", Some(hint));
     }
     let node = table.get("structured")?;
     if let Some(other) = ["limit", "remaining", "usage", "reset", "periods", "reads"].into_iter().find(|key| table.get(key).is_some()) {
-        table.reader.problem(node.place, format!("api.limits.structured with api.limits.{other}, which it says by itself"), None);
+        let hint = format!("leave {other} away; or structured, if the header is none of the IETF's");
+        table.reader.problem(node.place, format!("api.limits.structured with api.limits.{other}, which it says by itself"), Some(hint));
     }
     Some(Structured { counts: counts?, policy })
 }
@@ -375,10 +416,12 @@ fn periods(table: &Table<'_>) -> Vec<u32> {
         }
     }
     if table.is_left_out("periods") {
-        table.reader.problem(node.place, "api.limits.periods is empty", None);
+        let hint = "say how many seconds each has: periods = [900, 86400]; or leave it away".to_owned();
+        table.reader.problem(node.place, "api.limits.periods is empty", Some(hint));
     }
     if table.get("reset").is_some() {
-        table.reader.problem(node.place, "api.limits.periods with api.limits.reset, which says when the next one begins", None);
+        let hint = "leave one of the two away".to_owned();
+        table.reader.problem(node.place, "api.limits.periods with api.limits.reset, which says when the next one begins", Some(hint));
     }
     periods
 }
@@ -394,15 +437,20 @@ fn pages(table: Table<'_>) -> Option<Pages> {
     let parameter = table.text("parameter").map(|text| text.value);
     let counts = table.word("counts", &[("pages", Counts::Pages), ("items", Counts::Items)]);
     let is_there = |key| table.get(key).is_some();
-    let ways = ["next", "cursor", "counts"].into_iter().filter(|key| is_there(key)).count();
-    if ways != 1 {
-        let hint = "next (where the URL of the next page is), cursor and parameter, or counts and parameter".to_owned();
-        table.reader.problem(table.place, "expected one of next, cursor and counts in api.pages", Some(hint));
-    } else if !is_there("next") && !is_there("parameter") {
-        table.missing("parameter");
+    let ways: Vec<&Node> = ["next", "cursor", "counts"].into_iter().filter_map(|key| table.get(key)).collect();
+    match ways.as_slice() {
+        [way] if !is_there("next") && !is_there("parameter") => table.missing_for("parameter", way),
+        [_] => {}
+        // A mistyped name is the whole mistake.
+        [] if table.is_told || table.has_strangers() => {}
+        _ => {
+            let hint = "next (where the URL of the next page is), cursor and parameter, or counts and parameter".to_owned();
+            let place = ways.get(1).map_or(table.place, |second| second.place);
+            table.reader.problem(place, "expected one of next, cursor and counts in api.pages", Some(hint));
+        }
     }
     for (key, needed) in [("parameter", ["cursor", "counts"]), ("items", ["counts", "counts"])] {
-        if let Some(node) = table.get(key).filter(|_| ways == 1 && !needed.into_iter().any(is_there)) {
+        if let Some(node) = table.get(key).filter(|_| ways.len() == 1 && !needed.into_iter().any(is_there)) {
             table.reader.problem(
                 node.place,
                 format!("api.pages.{key} without api.pages.{}", needed[0]),

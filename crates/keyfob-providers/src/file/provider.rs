@@ -2,7 +2,7 @@
 
 use keyfob_proto::{Deviation, Endpoint, Origin, Settings};
 
-use super::advice::url_hint;
+use super::advice::{line, url_hint};
 use super::document::{Content, Node};
 use super::reader::{Reader, Text};
 use super::table::Table;
@@ -41,11 +41,12 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let client = client::read(&top);
     fields::own_key(top.reader, tree, &client);
     fields::no_secret_in_a_host(top.reader, tree, &client);
+    fields::addresses_are_filled(top.reader, tree, &client);
     fields::defaults_fit_addresses(top.reader, tree, &client);
     let keep = keep(&top, &client);
     let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
-    let (spec, pkce_off) = match kind {
+    let (spec, pkce_off) = match kind.filter(|kind| !is_another_kinds(&top, *kind)) {
         Some(kind) => protocol::read(&top, kind, &client, keep),
         None => {
             for key in ["endpoints", "oauth1", "oauth2", "api"] {
@@ -54,19 +55,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
-    for (key, is_table, deviation) in [
-        ("tokens_at", false, Deviation::NestedTokens),
-        ("token_type", false, Deviation::OtherTokenType),
-        ("token_error", true, Deviation::OwnError),
-    ] {
-        let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
-        // What stands in its table's place was told.
-        let node = node.filter(|node| matches!(node.value, Content::Table(_)) == is_table);
-        if let Some(node) = node.filter(|_| !deviations.iter().any(|(known, _)| *known == deviation)) {
-            let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
-            reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
-        }
-    }
+    settings_of_deviations(reader, tree, &deviations);
+    deviations_of_another(reader, tree, kind, &deviations);
     top.finish();
     Some(Provider {
         name: name.to_owned(),
@@ -88,6 +78,18 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         spec: spec?,
         moves,
     })
+}
+
+/// Whether a file has the section of another kind in the place of its own: what else is wrong with it comes of that.
+fn is_another_kinds(top: &Table<'_>, kind: Kind) -> bool {
+    let (own, other, its) = match kind {
+        Kind::OAuth1 => ("oauth1", "oauth2", "kind = \"oauth2\", or \"oidc\""),
+        Kind::OAuth2 | Kind::Oidc => ("oauth2", "oauth1", "kind = \"oauth1\""),
+    };
+    let Some(word) = top.get("kind").filter(|_| top.has(other) && !top.has(own)) else { return false };
+    let hint = format!("{its}; or call the section [{own}], and say in it what that one has");
+    top.reader.problem(word.place, format!("kind is \"{}\", and the file has [{other}]", kind.name()), Some(hint));
+    true
 }
 
 /// Says that a text is no name.
@@ -127,7 +129,7 @@ pub(super) fn status(top: &Table<'_>) -> Option<Status> {
         1 => Some(Status::Sandbox),
         _ => {
             let Some(retired) = top.table("retired") else {
-                top.missing("retired");
+                top.get("status").into_iter().for_each(|status| top.missing_for("retired", status));
                 return None;
             };
             let status = (retired.date("on"), retired.text("successor"), retired.required("note"));
@@ -160,10 +162,12 @@ fn end_not_said(top: &Table<'_>, end: &Node, write: &str) -> Option<Status> {
 
 pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
     let tables = top.tables("sources");
-    if top.is_left_out("sources") {
-        let hint = "sources = [{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"endpoints\" }]";
-        let (place, is) = top.get("sources").map_or((top.place, "missing"), |empty| (empty.place, "empty"));
-        top.reader.problem(place, format!("sources is {is}: every file says where its facts come from"), Some(hint.to_owned()));
+    match top.get("sources") {
+        None => top.missing("sources"),
+        Some(empty) if top.is_left_out("sources") => {
+            top.reader.problem(empty.place, "sources is empty: every file says where its facts come from", Some(line("sources")));
+        }
+        Some(_) => {}
     }
     tables
         .into_iter()
@@ -206,6 +210,44 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
         }
     }
     deviations
+}
+
+/// What is tolerated by a setting has both: the deviation with its reason, and the key that says how.
+fn settings_of_deviations(reader: &Reader<'_>, tree: &Node, deviations: &[(Deviation, String)]) {
+    for (key, is_table, deviation) in [
+        ("tokens_at", false, Deviation::NestedTokens),
+        ("token_type", false, Deviation::OtherTokenType),
+        ("token_error", true, Deviation::OwnError),
+    ] {
+        let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
+        let allowed = tree.get("deviations").and_then(|deviations| deviations.get(deviation.name()));
+        match (node, allowed) {
+            // What stands in its table's place was told.
+            (Some(node), _) if node.is_table() == is_table && !deviations.iter().any(|(known, _)| *known == deviation) => {
+                let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
+                reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
+            }
+            (None, Some(allowed)) => {
+                let hint = format!("add it: [oauth2] {}; or leave the deviation away", line(&format!("oauth2.{key}")));
+                reader.problem(allowed.place, format!("the deviation {deviation} without oauth2.{key}, which says how"), Some(hint));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What servers of the other protocol do.
+fn deviations_of_another(reader: &Reader<'_>, tree: &Node, kind: Option<Kind>, deviations: &[(Deviation, String)]) {
+    // Where the kind's own section is missing, the kind may be what is wrong.
+    let own = if kind == Some(Kind::OAuth1) { "oauth1" } else { "oauth2" };
+    let Some(kind) = kind.filter(|_| tree.get(own).is_some()) else { return };
+    for (deviation, _) in deviations.iter().filter(|(deviation, _)| deviation.is_of_oauth1() != (kind == Kind::OAuth1)) {
+        if let Some(node) = tree.get("deviations").and_then(|deviations| deviations.get(deviation.name())) {
+            let protocol = if deviation.is_of_oauth1() { "OAuth 1" } else { "OAuth 2" };
+            let message = format!("the deviation {deviation} is one of {protocol}, and kind is \"{}\"", kind.name());
+            reader.problem(node.place, message, Some("leave it away".to_owned()));
+        }
+    }
 }
 
 /// `[import]`: that nobody is sent anywhere, and where tokens are made instead.

@@ -1,10 +1,10 @@
 //! Reading a tree of values: every complaint is collected.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use keyfob_proto::{Endpoint, Template};
 
-use super::advice::{last, more_fields, url_hint};
+use super::advice::{last, more_fields, quoted, url_hint};
 use super::document::{Content, Files, Key, Node, Place};
 use super::table::Table;
 use crate::jq::Expression;
@@ -15,6 +15,8 @@ use crate::problem::Problem;
 pub(crate) struct Reader<'a> {
     files: &'a Files,
     problems: RefCell<Vec<Problem>>,
+    /// Whether something is wrong with what templates may name.
+    is_unsure: Cell<bool>,
     /// Every table and member that was looked at: the reference is held to it.
     #[cfg(test)]
     pub(super) asked: RefCell<std::collections::BTreeSet<(String, &'static str)>>,
@@ -28,6 +30,7 @@ impl<'a> Reader<'a> {
         Self {
             files,
             problems: RefCell::default(),
+            is_unsure: Cell::new(false),
             #[cfg(test)]
             asked: RefCell::default(),
         }
@@ -40,6 +43,37 @@ impl<'a> Reader<'a> {
         problems
     }
 
+    /// Reads what templates may name: an app's fields, the parameters of an action. Where something is wrong there, that is the mistake, and not each place
+    /// that has such a name.
+    pub(crate) fn names<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = self.problems.borrow().len();
+        let names = read();
+        if self.problems.borrow().len() > before {
+            self.lose_names();
+        }
+        names
+    }
+
+    /// Nothing is known of what templates may name.
+    pub(crate) fn lose_names(&self) {
+        self.is_unsure.set(true);
+    }
+
+    /// Reads what may name these names and those of `names` that are read meanwhile.
+    pub(crate) fn scope<T>(&self, read: impl FnOnce() -> T) -> T {
+        let outside = self.is_unsure.get();
+        let read = read();
+        self.is_unsure.set(outside);
+        read
+    }
+
+    /// A name that is none of those that are known, as long as it is certain which these are.
+    pub(crate) fn unknown_name(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        if !self.is_unsure.get() {
+            self.problem(place, message, hint);
+        }
+    }
+
     /// Whether something stands in the file that another lies over.
     pub(crate) fn is_below(&self, place: Place) -> bool {
         self.files.is_below(place)
@@ -48,8 +82,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn problem(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
         // Nobody is told what is wrong without being told where to find what is right.
         let hint = hint.unwrap_or_else(|| GENERAL_HINT.to_owned());
-        let problem = self.files.problem(place, message.into(), Some(hint));
-        self.problems.borrow_mut().push(problem);
+        let message = message.into();
+        let mut problems = self.problems.borrow_mut();
+        // What a file does to the one below it at many places is told once.
+        let is_alike = |told: &Problem| told.message.starts_with(&message) && told.hint.as_ref() == Some(&hint);
+        if self.files.is_below(place) && problems.iter().any(is_alike) {
+            return;
+        }
+        let problem = self.files.problem(place, message, Some(hint));
+        problems.push(problem);
     }
 
     /// A table, to be read member by member. Something else is a complaint, and reads as an empty table.
@@ -69,16 +110,16 @@ impl<'a> Reader<'a> {
 
     /// A value as text, with its place.
     pub(crate) fn text(&self, name: &str, node: &Node) -> Option<Text> {
-        self.text_as(name, node, || format!("{} = \"…\"", last(name)))
+        self.text_as(name, node, || format!("text stands in quotes: {} = {}", last(name), quoted(node)))
     }
 
-    /// The same, with another example of what could stand there.
-    pub(super) fn text_as(&self, name: &str, node: &Node, example: impl Fn() -> String) -> Option<Text> {
+    /// The same, with another hint.
+    pub(super) fn text_as(&self, name: &str, node: &Node, hint: impl Fn() -> String) -> Option<Text> {
         match &node.value {
             Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
             other => {
                 let message = format!("expected a string for {name}, found {}", other.kind());
-                self.problem(node.place, message, Some(format!("text stands in quotes: {}", example())));
+                self.problem(node.place, message, Some(hint()));
                 None
             }
         }
@@ -112,8 +153,7 @@ impl<'a> Reader<'a> {
                         Some(known) => format!("{known}; or {}", add(name)),
                         None => add(name),
                     };
-                    let hint = Some(hint);
-                    self.problem(place, format!("a template with the unknown name {{{name}}}"), hint);
+                    self.unknown_name(place, format!("a template with the unknown name {{{name}}}"), Some(hint));
                 }
                 known.then_some(template)
             }
@@ -142,6 +182,12 @@ impl<'a> Reader<'a> {
 
     /// Whether a template is a URL that we send something to, once something stands in its first place, and the like in the others.
     fn is_endpoint(&self, text: &Text, template: &Template, first: &str) -> Option<()> {
+        // As shells and programs write a place: what is in front of it would stay.
+        if let Some(at) = text.value.find("${") {
+            let place = self.files.inside(text.place, &text.value, at);
+            self.problem(place, "a $ in front of a place", Some("a place is a name in braces alone: {name}".to_owned()));
+            return None;
+        }
         let begin = template.names().next();
         let sample = template.render(|name| Some(if Some(name) == begin { first } else { "x" }.to_owned())).ok()?;
         if let Err(misuse) = Endpoint::parse(&sample) {
@@ -157,8 +203,12 @@ impl<'a> Reader<'a> {
             Ok(expression) => Some(expression),
             Err(refusal) => {
                 let place = refusal.at.map_or(text.place, |at| self.files.inside(text.place, &text.value, at));
-                let hint =
-                    "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")";
+                let hint = match text.value.trim_start().starts_with("$.") {
+                    true => "this is JSONPath, and jq is asked for: .items[].name",
+                    false => {
+                        "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")"
+                    }
+                };
                 self.problem(place, refusal.message, refusal.hint.or(Some(hint.to_owned())));
                 None
             }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::advice::{elsewhere, line, written};
+use super::advice::{elsewhere, known_as, line, list, quoted, written};
 use super::document::{Content, Key, Node, Place};
 use super::reader::{Reader, Text};
 use crate::nearest;
@@ -16,7 +16,8 @@ pub(crate) struct Table<'r> {
     /// Whether it is no table, which was told.
     pub(crate) is_told: bool,
     asked: RefCell<Vec<&'static str>>,
-    missed: RefCell<Vec<&'static str>>,
+    /// With the place that needs it.
+    missed: RefCell<Vec<(&'static str, Place)>>,
 }
 
 impl<'r> Table<'r> {
@@ -38,6 +39,16 @@ impl<'r> Table<'r> {
         self.members.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
     }
 
+    /// A member with the place of its name, whether or not it is asked for.
+    pub(crate) fn key(&self, name: &str) -> Option<(Place, &'r Node)> {
+        self.members.iter().find(|(known, _)| known.name == name).map(|(key, node)| (key.place, node))
+    }
+
+    /// Whether it has a member that another table may be asked for.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.key(key).is_some()
+    }
+
     /// All members: for tables whose names are free.
     pub(crate) fn all(&self) -> &'r [(Key, Node)] {
         self.members
@@ -53,8 +64,7 @@ impl<'r> Table<'r> {
             Some(node) => {
                 let text = self.reader.text(&self.path(key), node)?;
                 if text.value.trim().is_empty() {
-                    let hint = format!("{}, or leave it away where it is not needed", line(&self.path(key)));
-                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), Some(hint));
+                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), Some(line(&self.path(key))));
                     return None;
                 }
                 Some(text)
@@ -84,7 +94,18 @@ impl<'r> Table<'r> {
 
     /// Complains about a member that is not there; at the end, when it is known whether it was merely mistyped.
     pub(crate) fn missing(&self, key: &'static str) {
-        self.missed.borrow_mut().push(key);
+        self.missed.borrow_mut().push((key, self.place));
+    }
+
+    /// The same of a member that another one needs: told there.
+    pub(crate) fn missing_for(&self, key: &'static str, needed_by: &Node) {
+        self.missed.borrow_mut().push((key, needed_by.place));
+    }
+
+    /// Whether something is in it that nobody asked for yet: a mistyped name, where all were asked for.
+    pub(crate) fn has_strangers(&self) -> bool {
+        let asked = self.asked.borrow();
+        self.members.iter().any(|(key, _)| !asked.contains(&key.name.as_str()))
     }
 
     pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
@@ -134,24 +155,25 @@ impl<'r> Table<'r> {
         match &node.value {
             Content::Date(moment) if moment.time.is_none() && moment.date.is_some() => Some(moment.to_string()),
             other => {
-                self.wrong(key, node, "a date such as 2026-11-21 (without quotes)", other.kind());
+                let found = if matches!(other, Content::Date(_)) { "a date with a time of day" } else { other.kind() };
+                self.wrong(key, node, "a date such as 2026-11-21 (without quotes)", found);
                 None
             }
         }
     }
 
     pub(crate) fn array(&self, key: &'static str) -> &'r [Node] {
-        self.list(key, || format!("a list stands in brackets: {key} = [ … ]"))
+        self.list(key, |node| format!("a list stands in brackets: {key} = {}", list(node)))
     }
 
-    fn list(&self, key: &'static str, hint: impl FnOnce() -> String) -> &'r [Node] {
+    fn list(&self, key: &'static str, hint: impl FnOnce(&Node) -> String) -> &'r [Node] {
         match self.get(key) {
             None => &[],
             Some(node) => match &node.value {
                 Content::Array(items) => items,
                 other => {
                     let message = format!("expected an array for {}, found {}", self.path(key), other.kind());
-                    self.reader.problem(node.place, message, Some(hint()));
+                    self.reader.problem(node.place, message, Some(hint(node)));
                     &[]
                 }
             },
@@ -164,7 +186,8 @@ impl<'r> Table<'r> {
     }
 
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
-        let text = |node: &Node| self.reader.text_as(&self.path(key), node, || format!("{key} = [\"…\"]"));
+        let text =
+            |node: &Node| self.reader.text_as(&self.path(key), node, || format!("text stands in quotes: {key} = [{}]", quoted(node)));
         self.array(key).iter().filter_map(text).collect()
     }
 
@@ -176,32 +199,38 @@ impl<'r> Table<'r> {
         self.get(key).map(|node| self.reader.table(&self.path(key), node))
     }
 
-    /// An array of tables. What is none is a complaint, and one only.
+    /// An array of tables. What is none is a complaint, and one only, however many there are.
     pub(crate) fn tables(&self, key: &'static str) -> Vec<Table<'r>> {
         let path = self.path(key);
-        let hint = || format!("{key} = [{{ … }}], or a heading [[{path}]] for each, with a line for each of its keys");
-        let table = |node: &'r Node| match &node.value {
-            Content::Table(members) => Some(Table::new(self.reader, &path, node.place, members)),
-            other => {
-                self.reader.problem(node.place, format!("expected a table in {path}, found {}", other.kind()), Some(hint()));
-                None
-            }
-        };
-        self.list(key, hint).iter().filter_map(table).collect()
-    }
-
-    /// Whether nothing in an array of tables is something else.
-    pub(crate) fn is_of_tables(&self, key: &'static str) -> bool {
-        let all_tables = |items: &[Node]| items.iter().all(|item| matches!(item.value, Content::Table(_)));
-        self.get(key).is_none_or(|node| matches!(&node.value, Content::Array(items) if all_tables(items)))
+        let hint = |_: &Node| format!("{}; or a heading [[{path}]] for each, with a line for each of its keys", line(&path));
+        let items = self.list(key, hint);
+        if let Some(other) = items.iter().find(|item| !item.is_table()) {
+            self.reader.problem(other.place, format!("expected a table in {path}, found {}", other.value.kind()), Some(hint(other)));
+        }
+        items
+            .iter()
+            .filter_map(|node| match &node.value {
+                Content::Table(members) => Some(Table::new(self.reader, &path, node.place, members)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// A table of free names with strings in it.
     pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(Key, Text)> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let table = self.reader.table(&self.path(key), node);
-        let text = |key: &Key, node: &Node| self.reader.text_as(&table.path(&key.name), node, || format!("{} = \"…\"", written(&key.name)));
-        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), table.named(key, node)?))).collect()
+    }
+
+    fn named(&self, key: &Key, node: &Node) -> Option<Text> {
+        self.reader.text_as(&self.path(&key.name), node, || match &node.value {
+            // TOML takes a name with a dot for a table in a table.
+            Content::Table(inner) if inner.len() == 1 => {
+                format!("a name with a dot stands in quotes: {} = \"…\"", written(&format!("{}.{}", key.name, inner[0].0.name)))
+            }
+            _ => format!("text stands in quotes: {} = {}", written(&key.name), quoted(node)),
+        })
     }
 
     /// A table of free names with strings (or numbers and flags, as they are written) in it.
@@ -211,15 +240,17 @@ impl<'r> Table<'r> {
         let text = |name: &Key, node: &Node| match &node.value {
             Content::Integer(number) => Some(Text { value: number.to_string(), place: node.place }),
             Content::Flag(flag) => Some(Text { value: flag.to_string(), place: node.place }),
-            _ => self.reader.text_as(&table.path(&name.name), node, || format!("{} = \"…\"", written(&name.name))),
+            _ => table.named(name, node),
         };
         table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
     /// One of some words.
     pub(crate) fn word<T: Copy>(&self, key: &'static str, known: &[(&str, T)]) -> Option<T> {
-        let text = self.text(key)?;
+        let node = self.get(key)?;
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let example = || format!("text stands in quotes: {key} = \"{}\"; it is one of {}", names[0], names.join(", "));
+        let text = self.reader.text_as(&self.path(key), node, example)?;
         self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
     }
 
@@ -234,45 +265,74 @@ impl<'r> Table<'r> {
         #[cfg(test)]
         self.reader.asked.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
         let mut missed = self.missed.borrow_mut();
-        for (key, _) in self.members {
-            if !asked.contains(&key.name.as_str()) {
-                let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
-                let inside = key.name.split_once('_').filter(|(table, rest)| elsewhere(rest) == Some(table));
-                let meant = match inside {
-                    Some((table, _)) => missed.iter().copied().find(|key| *key == table),
-                    None => nearest::nearest(&key.name, missed.iter().copied()),
-                };
-                let hint = match meant {
-                    _ if inside.is_some() => inside.map(|(table, rest)| format!("it belongs into [{table}], as {rest} = …")),
-                    Some(meant) => Some(format!("did you mean \"{meant}\"?")),
-                    None if self.name.is_empty() && ["oauth1", "oauth2"].contains(&key.name.as_str()) => Some(format!(
-                        "leave it away: it is for another kind, {}",
-                        if key.name == "oauth1" { "\"oauth1\"" } else { "\"oauth2\" or \"oidc\"" }
-                    )),
-                    None if elsewhere(&key.name).is_some_and(|table| table != self.name) => elsewhere(&key.name).map(|table| match table {
-                        "" => "it belongs to the top, above every [section]".to_owned(),
-                        table => format!("it belongs into [{table}]"),
-                    }),
-                    None => self.similar(&key.name, key.place, &asked),
-                };
-                self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
-                // One mistake, one complaint: what was mistyped is not also missing.
-                let meant = meant.map(str::to_owned);
-                missed.retain(|key| Some(*key) != meant.as_deref());
-            }
+        let strangers: Vec<&(Key, Node)> = self.members.iter().filter(|(key, _)| !asked.contains(&key.name.as_str())).collect();
+        let inside = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
+        for (key, node) in &strangers {
+            let (meant, hint) = self.meant(key, node, &asked, &missed, strangers.len());
+            self.reader.problem(key.place, format!("the unknown key {} {inside}", key.name), hint);
+            // One mistake, one complaint: what was mistyped is not also missing.
+            missed.retain(|(key, _)| Some(*key) != meant);
         }
-        for key in missed.iter().filter(|_| !self.is_told) {
-            self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(&self.path(key)))));
+        for (key, place) in missed.iter().filter(|_| !self.is_told) {
+            self.reader.problem(*place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(&self.path(key)))));
+        }
+    }
+
+    /// Which of the missing members an unknown one stands for, and what to do about it.
+    fn meant(
+        &self,
+        key: &Key,
+        node: &Node,
+        asked: &[&'static str],
+        missed: &[(&'static str, Place)],
+        strangers: usize,
+    ) -> (Option<&'static str>, Option<String>) {
+        let typed = key.name.as_str();
+        let is_missing = |name: &str| missed.iter().map(|(key, _)| *key).find(|key| *key == name);
+        if let Some((table, rest)) = typed.split_once('_').filter(|(table, rest)| elsewhere(rest) == Some(table)) {
+            return (is_missing(table), Some(format!("it belongs into [{table}], as {rest} = …")));
+        }
+        let did_you = |meant: &str| Some(format!("did you mean \"{meant}\"?"));
+        if let Some(meant) = nearest::nearest(typed, missed.iter().map(|(key, _)| *key)).and_then(is_missing) {
+            return (Some(meant), did_you(meant));
+        }
+        // By the name that people know it by, from elsewhere.
+        let is_free = |name: &&&'static str| !self.members.iter().any(|(key, _)| key.name == **name);
+        if let Some(meant) = asked.iter().filter(is_free).find(|name| known_as(&self.path(name), typed)) {
+            return (Some(meant), did_you(meant));
+        }
+        if self.name.is_empty() && ["oauth1", "oauth2"].contains(&typed) {
+            let kind = if typed == "oauth1" { "\"oauth1\"" } else { "\"oauth2\" or \"oidc\"" };
+            return (None, Some(format!("leave it away: it is for another kind, {kind}")));
+        }
+        // Of a table in a table of the same name, it is hardly the outer one that is meant.
+        if let Some(table) = elsewhere(typed).filter(|table| *table != self.name && !self.name.ends_with(&format!(".{typed}"))) {
+            let hint = match table {
+                "" => "it belongs to the top, above every [section]".to_owned(),
+                table => format!("it belongs into [{table}]"),
+            };
+            return (None, Some(hint));
+        }
+        let is_near = !nearest::all_nearest(typed, asked.iter().copied()).is_empty();
+        match missed {
+            // The only one that is not known, and the only one that is missing.
+            [(meant, _)] if strangers == 1 && !is_near => {
+                (Some(meant), Some(format!("is it \"{meant}\"? That is missing: {}", line(&self.path(meant)))))
+            }
+            _ => (None, self.similar(key, node, asked)),
         }
     }
 
     /// What was perhaps meant by a name that is none. Whoever changes a file of ours means those of its keys that are not in the own one, too.
-    fn similar(&self, typed: &str, place: Place, known: &[&'static str]) -> Option<String> {
-        let is_there = |name: &str| self.members.iter().any(|(key, node)| key.name == name && node.place.is_beside(place));
-        let near = nearest::all_nearest(typed, known.iter().copied());
+    fn similar(&self, typed: &Key, node: &Node, known: &[&'static str]) -> Option<String> {
+        let is_there = |name: &str| self.members.iter().any(|(key, node)| key.name == name && node.place.is_beside(typed.place));
+        let near = nearest::all_nearest(&typed.name, known.iter().copied());
         match near.iter().any(|near| !is_there(near)) {
-            false if !near.is_empty() => Some(format!("\"{}\" is there already: leave this one away", near[0])),
-            _ => nearest::suggest(typed, known.iter().copied().filter(|known| !is_there(known))),
+            false if !near.is_empty() => Some(match node.is_table() {
+                true => format!("\"{}\" is there already: put what is in this one there", near[0]),
+                false => format!("\"{}\" is there already: leave this one away", near[0]),
+            }),
+            _ => nearest::suggest(&typed.name, known.iter().copied().filter(|known| !is_there(known))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::page::page;
 use super::schema::schema;
-use super::{Holds, sections};
+use super::{Holds, Section, sections};
 use crate::embedded::EMBEDDED;
 use crate::file;
 
@@ -178,6 +178,31 @@ fn examples_of_missing_keys_are_those_of_the_reference() {
         for key in section.keys.iter().filter(|key| key.needed) {
             let path = [section.path, key.name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
             assert!(!file::line(&path).contains("docs/"), "{path}: {}", file::line(&path));
+        }
+    }
+}
+
+/// Where a section is missing, what it needs is said; and what people call a key otherwise is no key beside it.
+#[test]
+fn sections_and_other_names_are_those_of_the_reference() {
+    let sections = sections();
+    for (path, needed) in file::SECTIONS {
+        let section = sections.iter().find(|section| section.path == *path).unwrap_or_else(|| panic!("{path} is no section"));
+        for key in *needed {
+            assert!(
+                section.keys.iter().any(|known| known.name == *key && (known.needed || ["endpoints", "oauth2"].contains(path))),
+                "{path} does not need {key}"
+            );
+        }
+    }
+    for (path, names) in file::SPOKEN {
+        let (end, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let has = |section: &&Section| section.path.ends_with(end) && section.keys.iter().any(|key| key.name == name);
+        let having: Vec<&Section> = sections.iter().copied().filter(has).collect();
+        assert!(!having.is_empty(), "no section has {path}");
+        for other in *names {
+            let is_free = |section: &&Section| !section.keys.iter().any(|key| key.name == *other);
+            assert!(having.iter().copied().any(|section| is_free(&section)), "{other} is a key wherever {path} is one");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the JSON Schema says beyond keys, types and words: the forms of texts, and what is said together or not at all. A file that changes another says a part
 //! of what that one says, so what belongs together is asked only of files that stand on their own.
 
+use keyfob_proto::Deviation;
 use serde_json::{Map, Value, json};
 
 use crate::file;
@@ -12,6 +13,8 @@ const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
 /// Names that are written without encoding.
 const VISIBLE: &str = "^[!-~]+$";
 const FRAMING: &str = "^(?!([Hh][Oo][Ss][Tt]|[Cc]ontent-[Ll]ength|[Tt]ransfer-[Ee]ncoding|[Cc]onnection|[Uu]pgrade|[Tt][Ee]|[Tt]railer|[Pp]roxy-[Aa]uthorization|[Cc]ookie|[Ee]xpect)$)";
+/// RFC 6749 §3.3.
+const SCOPE: &str = "^[!#-\\[\\]-~]+$";
 const ORIGIN: &str = "^(https://[^/?#@]+|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:[0-9]+)?)/?$";
 
 /// The form of one key's value.
@@ -21,7 +24,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("", "keep") => json!({"items": {"type": "string", "not": {"enum": keyfob_proto::Settings::NEVER_KEPT}}}),
         ("" | "actions.*", "title" | "about") | ("import", "help") | ("sources", "about") => json!({"pattern": "\\S"}),
         ("", "scopes") => {
-            json!({"propertyNames": {"pattern": "^[!#-\\[\\]-~]+$"}, "additionalProperties": {"type": "string", "pattern": "\\S"}})
+            json!({"propertyNames": {"pattern": SCOPE}, "additionalProperties": {"type": "string", "pattern": "\\S"}})
         }
         ("", "origins") => json!({
             "propertyNames": {"pattern": "^(\\*|https?://[^/?#@]+/?)$"},
@@ -36,6 +39,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         }
         ("oauth2", "authorize_params") => json!({"propertyNames": {"not": {"enum": file::OF_AUTHORIZE}}}),
         ("oauth2", "token_params") => json!({"propertyNames": {"not": {"enum": file::OF_TOKEN}}}),
+        ("oauth2" | "actions.*", "scopes") => json!({"items": {"type": "string", "pattern": SCOPE}}),
         ("oauth2", "scope_separator") => json!({"minLength": 1}),
         ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?#]*$"}),
         ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
@@ -50,9 +54,11 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("api", "hosts") => {
             json!({"minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.[A-Za-z0-9-]+|[A-Za-z0-9-]+)(\\.[A-Za-z0-9-]+)+$"}})
         }
-        ("api" | "actions.*", "headers") | ("api.attach", "headers") => {
-            json!({"propertyNames": {"allOf": [{"pattern": HEADER}, {"pattern": FRAMING}]}})
+        ("api" | "api.attach", "headers") => json!({"propertyNames": {"allOf": [{"pattern": HEADER}, {"pattern": FRAMING}]}}),
+        ("actions.*", "headers") => {
+            json!({"propertyNames": {"allOf": [{"pattern": HEADER}, {"pattern": FRAMING}, {"pattern": "^(?![Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz][Aa][Tt][Ii][Oo][Nn]$)"}]}})
         }
+        ("api", "more_origins") => json!({"items": {"type": "string", "pattern": "^https?://[^/?#@]+/?$"}}),
         ("api", "method_override") => {
             json!({"items": {"type": "string", "pattern": VISIBLE, "not": {"enum": ["_method", "X-HTTP-Method-Override", "x-http-method-override"]}}})
         }
@@ -80,7 +86,11 @@ pub(super) fn table(path: &str) -> Map<String, Value> {
             "if": {"not": {"anyOf": [{"required": ["pointer"]}, {"required": ["contains"]}]}},
             "then": {"properties": {"status": {"items": {"not": {"minimum": 200, "maximum": 299}}}}},
         }),
-        "actions.*.parameters" => json!({"not": {"required": ["required", "default"], "properties": {"required": {"const": true}}}}),
+        "actions.*.parameters" => json!({
+            "not": {"required": ["required", "default"], "properties": {"required": {"const": true}}},
+            "dependentSchemas": of_types(),
+        }),
+        "actions.*.columns" => json!({"dependentRequired": {"units": ["each"], "kinds": ["each"]}}),
         "client.fields" => json!({
             "not": {"required": ["required", "default"], "properties": {"required": {"const": true}}},
             "dependentSchemas": {"default": {"properties": {
@@ -96,6 +106,15 @@ pub(super) fn table(path: &str) -> Map<String, Value> {
     members(held)
 }
 
+/// What is said of a parameter has its type. Where none is said, it is text.
+fn of_types() -> Value {
+    let types = file::OF_TYPES.iter().map(|(key, types)| {
+        let needed: &[&str] = if types.contains(&"text") { &[] } else { &["type"] };
+        ((*key).to_owned(), json!({"required": needed, "properties": {"type": {"enum": types}}}))
+    });
+    Value::Object(types.collect())
+}
+
 /// What belongs together in a file that stands on its own.
 pub(super) fn together() -> Vec<Value> {
     let both = |table: &[&str], pairs: Value| below(table, json!({"dependentRequired": pairs}));
@@ -104,6 +123,14 @@ pub(super) fn together() -> Vec<Value> {
     let deviates = |key: &str, name: &str| {
         let has = below(&["oauth2"], json!({"required": [key]}));
         json!({"if": {"required": ["oauth2"], "allOf": [has]}, "then": {"required": ["deviations"], "properties": {"deviations": {"required": [name]}}}})
+    };
+    let set = |name: &str, key: &str| {
+        let has = below(&["deviations"], json!({"required": [name]}));
+        json!({"if": {"required": ["deviations"], "allOf": [has]}, "then": {"required": ["oauth2"], "properties": {"oauth2": {"required": [key]}}}})
+    };
+    let foreign = |is_of_oauth1: bool| {
+        let names = Deviation::ALL.iter().filter(|deviation| deviation.is_of_oauth1() == is_of_oauth1).map(|deviation| deviation.name());
+        below(&["deviations"], json!({"propertyNames": {"not": {"enum": names.collect::<Vec<_>>()}}}))
     };
     // One key of [oauth2] needs another of [endpoints].
     let endpoint = |when: Value, endpoint: &str| {
@@ -134,6 +161,14 @@ pub(super) fn together() -> Vec<Value> {
         endpoint(json!({"required": ["pin"]}), "device"),
         of_kind("oauth2", endpoint(says("par_required", true.into()), "par")),
         deviates("token_error", "own-error"),
+        set("own-error", "token_error"),
+        set("nested-tokens", "tokens_at"),
+        set("other-token-type", "token_type"),
+        of_kind("oauth1", foreign(false)),
+        of_kind("oauth2", foreign(true)),
+        of_kind("oidc", foreign(true)),
+        both(&["oauth2"], json!({"pkce_reason": ["pkce"]})),
+        with(&["oauth2"], json!({"required": ["pkce_reason"]}), json!({"properties": {"pkce": {"const": "off"}}})),
         deviates("tokens_at", "nested-tokens"),
         deviates("token_type", "other-token-type"),
         json!({"properties": {"deviations": {"not": {"required": ["no-verifier", "denial-without-verifier"]}}}}),
