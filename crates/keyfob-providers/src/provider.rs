@@ -79,6 +79,11 @@ impl Provider {
         self.spec.settings(self, &|name| self.said(name, field(name)))
     }
 
+    /// What an app says of a field, or what that is where it says nothing.
+    pub fn said_by(&self, app: &App, name: &str) -> Option<String> {
+        self.said(name, app.field(name).map(str::to_owned))
+    }
+
     /// What was said of a field, or what it is where nothing was.
     pub(crate) fn said(&self, name: &str, said: Option<String>) -> Option<String> {
         said.or_else(|| self.usual(name).map(str::to_owned))
@@ -170,7 +175,11 @@ impl Provider {
     /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,
     /// moved origins are shown moved.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {
-        self.spec.endpoints(&self.moves, |_| None)
+        let shown = self.spec.endpoints(&self.moves, |_| None);
+        let still = self.spec.endpoints(&Moves::default(), |name| self.usual(name).map(str::to_owned));
+        // Where the usual host is moved, no place is left that an app could fill.
+        let moved = self.usual_endpoints().into_iter().zip(still).map(|(moved, still)| (moved != still).then_some(moved));
+        shown.into_iter().zip(moved).map(|(shown, moved)| moved.unwrap_or(shown)).collect()
     }
 
     /// The same where an app says nothing of what is nearly always the same: the addresses that most programs have.
@@ -180,7 +189,7 @@ impl Provider {
 
     /// The same for an app, which may say something else: where its requests go.
     pub fn endpoints_of(&self, app: &App) -> Vec<(&'static str, String)> {
-        self.spec.endpoints(&self.moves, |name| self.said(name, app.field(name).map(str::to_owned)))
+        self.spec.endpoints(&self.moves, |name| self.said_by(app, name))
     }
 
     /// Those of the files it is read from that are the user's own. Those that come with the program are in no folder.

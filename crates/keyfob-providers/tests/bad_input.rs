@@ -185,6 +185,10 @@ fn what_goes_nowhere_is_doubted() {
         1,
     );
     assert!(only(&moved, "hub.toml").contains("[origins] moves https://hub.exmaple, where"));
+    // So it is where an app's field says the host, and mostly the same.
+    let moved = "[origins]\n\"https://gitlab.com\" = \"http://127.0.0.1:1\"\n";
+    assert_eq!(doubts(moved, "gitlab.toml", "2026-11-21", |_| false, []), []);
+    assert!(only(&moved.replace("gitlab.com", "gitlba.com"), "gitlab.toml").contains("[origins] moves https://gitlba.com, where"));
     let plus = GOOD.replacen("scopes = [\"read\"]", "scope_separator = \"+\"", 1);
     assert!(only(&plus, "hub.toml").contains("which is sent as %2B"));
     assert!(only(GOOD, "login.toml").starts_with("login.toml:1:1: the name login is a command's"));

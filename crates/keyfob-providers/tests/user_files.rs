@@ -263,6 +263,17 @@ fn a_broken_file_is_told_and_the_others_work() {
     assert_eq!(telldus.settings(&|_| None).expect("settings").api.base.as_str(), "https://pa-api.telldus.com");
 }
 
+/// Where the usual host is moved, no place is left in what is shown.
+#[test]
+fn a_moved_host_is_shown_moved() {
+    let folder = folder(&[("gitlab.toml", "[origins]\n\"https://gitlab.com\" = \"http://127.0.0.1:8902\"\n")]);
+    let of = |catalogue: &Catalogue| catalogue.get("gitlab").expect("there").endpoints();
+    let (plain, moved) = (of(&Catalogue::embedded()), of(&Catalogue::load(Some(folder.path()))));
+    assert!(!plain.is_empty() && plain.len() == moved.len());
+    assert!(plain.iter().all(|(_, url)| url.starts_with("https://{host}")), "{plain:?}");
+    assert!(moved.iter().all(|(_, url)| url.starts_with("http://127.0.0.1:8902")), "{moved:?}");
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_empty() {
     let folder = tempfile::tempdir().expect("a folder");

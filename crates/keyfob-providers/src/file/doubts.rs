@@ -151,6 +151,8 @@ fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
     });
     let mut known = Vec::new();
     for address in places.flat_map(words).filter(|text| text.contains("://") || text.starts_with('{')) {
+        let filled = Template::parse(address).map(|template| template.filled(|name| files().find_map(|file| default_of(file, name))));
+        let address = filled.as_ref().map_or(address, Template::as_str);
         let host = address.split_once("://").map_or(address, |(_, rest)| rest);
         if host.split('/').next().is_some_and(|host| host.contains('{')) {
             return;
@@ -164,6 +166,16 @@ fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
             let hint = format!("it has these: {}", all.into_iter().collect::<Vec<_>>().join(", "));
             reader.problem(key.place, format!("[origins] moves {origin}, where this provider has no address"), Some(hint));
         }
+    }
+}
+
+/// What a field is where an app says nothing.
+fn default_of(file: &Node, name: &str) -> Option<String> {
+    let fields = file.get("client")?.get("fields")?;
+    let is_it = |field: &&Node| matches!(field.get("name"), Some(Node { value: Content::Text(own), .. }) if own == name);
+    match &fields.items().find(is_it)?.get("default")?.value {
+        Content::Text(default) => Some(default.clone()),
+        _ => None,
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let app = &given.app;
     let app_before = match given.from {
         From::Vault | From::Sandbox => None,
-        _ => app_there.filter(|before| replaced::are_other_keys(before, app)),
+        _ => app_there.filter(|before| replaced::are_other_keys(before, app, &provider)),
     };
     if let Some(before) = app_before.as_ref().filter(|_| !args.replace) {
         replaced::agreed(&what, &replaced::app(before, &provider), context).await?;

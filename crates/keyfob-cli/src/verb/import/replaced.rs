@@ -33,14 +33,14 @@ pub(super) fn app(there: &App, provider: &Provider) -> There {
     There { is: app.clone(), was: app }
 }
 
-/// Whether one would do what the other did not: a redirect URI is no key.
-pub(super) fn are_other_keys(before: &App, app: &App) -> bool {
+/// Whether one would do what the other did not: a redirect URI is no key, and what is said is nothing else than what it is where nothing is.
+pub(super) fn are_other_keys(before: &App, app: &App, provider: &Provider) -> bool {
     let differ = |before: Option<&Secret>, now: Option<&Secret>| before.map(Secret::expose) != now.map(Secret::expose);
+    let mut names = before.fields.keys().chain(app.fields.keys());
     before.client_id != app.client_id
         || differ(before.client_secret.as_ref(), app.client_secret.as_ref())
         || differ(before.private_key.as_ref(), app.private_key.as_ref())
-        || before.fields.len() != app.fields.len()
-        || before.fields.iter().any(|(name, before)| differ(Some(before), app.fields.get(name)))
+        || names.any(|name| provider.said_by(before, name) != provider.said_by(app, name))
 }
 
 /// Whether a person says yes; where there is nobody, nobody did.
