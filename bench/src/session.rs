@@ -67,6 +67,7 @@ async fn session() -> Session {
             refresh: Some(Secret::new("refresh-1")),
             received_at: now,
             expires_at: Some(now.plus(86_400)),
+            refresh_expires_at: None,
             scopes: vec![],
             identity: None,
             id_token: None,

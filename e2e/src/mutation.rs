@@ -83,6 +83,11 @@ impl Maker<'_> {
         }
     }
 
+    /// A setting of OAuth 2, with the deviation that says nothing without it.
+    fn without(&mut self, field: &'static str, was: &str, key: &str, deviation: &str) {
+        self.put_all(field, "gone", was, &[(&["oauth2", key], None), (&["deviations", deviation], None)]);
+    }
+
     fn url(&mut self, field: &'static str, path: &[&str]) {
         let Some(url) = self.text(path) else { return };
         let (before, query) = url.split_once('?').map_or((url.as_str(), None), |(before, query)| (before, Some(query)));
@@ -327,7 +332,7 @@ impl Maker<'_> {
         }
         self.members("oauth2.token_error", &["oauth2", "token_error", "none"], &[Change::Remove, Change::Alter]);
         if self.get(&["oauth2", "token_error"]).is_some() {
-            self.put("oauth2.token_error", "gone", "", &["oauth2", "token_error"], None);
+            self.without("oauth2.token_error", "", "token_error", "own-error");
         }
         // The first of them is what is said.
         if let Some(codes) = self.get(&["oauth2", "token_error", "invalid_grant"]).and_then(Value::as_array).filter(|codes| codes.len() > 1)
@@ -361,11 +366,11 @@ impl Maker<'_> {
         }
         if let Some(pointer) = self.text(&["oauth2", "tokens_at"]) {
             self.put("oauth2.tokens_at", "another value", pointer.clone(), &["oauth2", "tokens_at"], Some("/another".into()));
-            self.put("oauth2.tokens_at", "gone", pointer, &["oauth2", "tokens_at"], None);
+            self.without("oauth2.tokens_at", &pointer, "tokens_at", "nested-tokens");
         }
         if let Some(word) = self.text(&["oauth2", "token_type"]) {
             self.put("oauth2.token_type", "another value", word.clone(), &["oauth2", "token_type"], Some("another".into()));
-            self.put("oauth2.token_type", "gone", word, &["oauth2", "token_type"], None);
+            self.without("oauth2.token_type", &word, "token_type", "other-token-type");
         }
         let all = [Change::Remove, Change::Alter, Change::Add];
         if self.get(&["import"]).is_none() && !self.is_device_only() {
@@ -376,6 +381,10 @@ impl Maker<'_> {
             let told = if self.get(&["deviations", "expire-in"]).is_some() { "told all the same" } else { "" };
             self.put("oauth2.default_lifetime", "another value", told, &["oauth2", "default_lifetime"], Some((2 * seconds).into()));
             self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
+        }
+        if let Some(name) = self.text(&["oauth2", "refresh_expires_in"]) {
+            self.put("oauth2.refresh_expires_in", "another value", name.clone(), &["oauth2", "refresh_expires_in"], Some("another".into()));
+            self.put("oauth2.refresh_expires_in", "gone", name, &["oauth2", "refresh_expires_in"], None);
         }
         self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
     }

@@ -393,6 +393,7 @@ impl Walk<'_> {
                 refresh: text("refresh_token"),
                 received_at: now,
                 expires_at: made.get("expires_in").and_then(|seconds| seconds.parse().ok()).map(|seconds| now.plus(seconds)),
+                refresh_expires_at: None,
                 scopes: Vec::new(),
                 identity: None,
                 id_token: None,
@@ -448,6 +449,10 @@ impl Walk<'_> {
             (None, None) => {}
             (Some(told), Some(found)) if close(told, found) => {}
             (told, found) => return Err(format!("the token lives {found:?} seconds, where the provider says {told:?}")),
+        }
+        let good = held.refresh_expires_at.map(|end| end.since(held.received_at));
+        if good != habits.refresh_lifetime {
+            return Err(format!("the refresh token is good for {good:?} seconds, where the provider says {:?}", habits.refresh_lifetime));
         }
         if tokens.refresh_token().is_some() != habits.renews {
             return Err("a refresh token is missing, or there is one of nobody".to_owned());

@@ -31,7 +31,7 @@ const OF_A_KIND: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What came of it when every change of every file was walked last: the day, how many there were, how many walks failed, and how many files were refused.
-const EVERY_ONE: (&str, usize, usize, usize) = ("2026-11-28", 6453, 5930, 158);
+const EVERY_ONE: (&str, usize, usize, usize) = ("2026-11-29", 6459, 5936, 158);
 
 /// Why a walk does not notice: field, change, reason. What is not here is not proven.
 const UNNOTICED: &[(&str, &str, &str)] = &[

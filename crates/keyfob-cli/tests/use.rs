@@ -380,6 +380,13 @@ async fn until_when_tokens_can_be_renewed_is_told_where_it_is_known() {
     assert!(told.contains("refresh token good until") && told.contains("logged in"), "{told}");
     assert!(house.good(&["provider", "show", "netatmo"]).await.contains("good for 1 day from the login"));
     house.good(&["logout", "netatmo"]).await;
+    // What an answer says is of this token, and documents are of all: here it is called as the access token's lifetime is, which is in every answer.
+    std::fs::write(house.path("config/providers/netatmo.toml"), format!("{lives}refresh_expires_in = \"expire_in\"\n")).expect("written");
+    house.log_in("netatmo").await;
+    let status = house.json(&["status", "netatmo"]).await;
+    assert_eq!(status["renewable_until"], status["expires_at"], "{status}");
+    assert!(house.good(&["provider", "show", "netatmo"]).await.contains("Its answers say how long a refresh token is good (expire_in)"));
+    house.good(&["logout", "netatmo"]).await;
     let tokens = r#"{"access_token":"a-not-real","refresh_token":"r-not-real"}"#;
     house.run_with(&["import", "netatmo", "--stdin"], tokens).await.exits(0);
     let status = house.json(&["status", "netatmo"]).await;

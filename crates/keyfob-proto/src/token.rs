@@ -36,6 +36,7 @@ struct Flat {
     refresh: Option<Secret>,
     received_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    refresh_expires_at: Option<Timestamp>,
     #[serde(default)]
     scopes: Vec<String>,
     identity: Option<Identity>,
@@ -68,6 +69,7 @@ impl TryFrom<Flat> for TokenSet {
             refresh,
             received_at,
             expires_at,
+            refresh_expires_at,
             scopes,
             identity,
             id_token,
@@ -85,6 +87,7 @@ impl TryFrom<Flat> for TokenSet {
                 refresh,
                 received_at: received_at.ok_or("missing member `received_at`")?,
                 expires_at,
+                refresh_expires_at,
                 scopes,
                 identity,
                 id_token,
@@ -121,6 +124,10 @@ pub struct OAuth2Tokens {
     /// When the access token ends, where the server or the provider file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When the refresh token ends, where the server says (draft-ietf-oauth-refresh-token-expiration). Good for telling a person when a login is due; the
+    /// server alone knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_expires_at: Option<Timestamp>,
     /// The granted scopes; equal to the requested ones where the answer names none (RFC 6749 §5.1).
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -219,6 +226,7 @@ mod tests {
             r#"{"kind":"oauth1","token":"t","secret":"s"}"#,
             r#"{"kind":"oauth2","access":"a","refresh":"r","received_at":1,"expires_at":2,"scopes":["read"]}"#,
             r#"{"kind":"oauth2","access":"a","received_at":1,"scopes":[]}"#,
+            r#"{"kind":"oauth2","access":"a","refresh":"r","received_at":1,"refresh_expires_at":9,"scopes":[]}"#,
         ] {
             let read: TokenSet = serde_json::from_str(text).expect("as it rests");
             assert_eq!(serde_json::to_string(&read).expect("it is made to be stored"), text);

@@ -250,6 +250,42 @@ fn a_provider_file_may_say_the_lifetime_where_answers_do_not() {
     assert_eq!(tokens2(&received).expires_at, Some(NOW.plus(3600)));
 }
 
+/// It is told to people: whatever stands there, a login is not ended by it.
+#[test]
+fn when_the_refresh_token_ends_is_known_where_an_answer_says() {
+    let answer = |more: &str| format!(r#"{{"access_token":"a","token_type":"Bearer","refresh_token":"r-2"{more}}}"#);
+    let end = |client: &oauth2::Client, more: &str| {
+        let received = exchange2(client).receive(&json_answer(200, answer(more)), NOW).expect("accepted");
+        tokens2(&received).refresh_expires_at.map(|end| end.since(NOW))
+    };
+    let usual = oauth2_client(|_, _| {});
+    assert_eq!(end(&usual, r#","refresh_token_expires_in":900"#), Some(900));
+    assert_eq!(end(&usual, r#","refresh_token_expires_in":"900""#), Some(900));
+    for none in ["", r#","refresh_token_expires_in":0"#, r#","refresh_token_expires_in":"soon""#, r#","refresh_expires_in":900"#] {
+        assert_eq!(end(&usual, none), None, "{none}");
+    }
+    assert!(end(&usual, r#","refresh_token_expires_in":18446744073709551615"#).is_some_and(|seconds| seconds > 900));
+    let other = oauth2_client(|_, flow| flow.refresh_expires_in = Some("refresh_expires_in".into()));
+    assert_eq!(end(&other, r#","refresh_expires_in":900,"refresh_token_expires_in":1"#), Some(900));
+    // Nothing is said of a token that is not there.
+    let alone = r#"{"access_token":"a","token_type":"Bearer","refresh_token_expires_in":900}"#;
+    let received = exchange2(&usual).receive(&json_answer(200, alone), NOW).expect("accepted");
+    assert_eq!(tokens2(&received).refresh_expires_at, None);
+    // The same token keeps its end, and another one has its own.
+    let held = keyfob_proto::OAuth2Tokens { refresh: Some(Secret::new("r-1")), refresh_expires_at: Some(NOW.plus(50)), ..oauth2_tokens() };
+    for (brought, more, expected) in [
+        ("", "", Some(50)),
+        (r#","refresh_token":"r-1""#, "", Some(50)),
+        (r#","refresh_token":"r-1""#, r#","refresh_token_expires_in":900"#, Some(900)),
+        (r#","refresh_token":"r-2""#, "", None),
+        (r#","refresh_token":"r-2""#, r#","refresh_token_expires_in":900"#, Some(900)),
+    ] {
+        let answer = format!(r#"{{"access_token":"a-2","token_type":"Bearer"{brought}{more}}}"#);
+        let received = usual.refresh(&held).expect("a refresh").receive(&json_answer(200, answer), NOW).expect("accepted");
+        assert_eq!(tokens2(&received).refresh_expires_at.map(|end| end.since(NOW)), expected, "{brought}{more}");
+    }
+}
+
 #[test]
 fn c10_what_a_refusal_means_for_the_next_try() {
     let refusal = |status, body: &str| {

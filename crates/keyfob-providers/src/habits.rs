@@ -241,6 +241,9 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
             RefreshFrom::Login => format!("A refresh token is good for {how_long} from the login, however often tokens are renewed."),
         });
     }
+    if let Some(name) = &spec.refresh_expires_in {
+        habits.push(format!("Its answers say how long a refresh token is good ({name})."));
+    }
     if let Some(pin) = &spec.pin {
         habits.push(format!("Login is possible by a PIN that is entered at {} (keyfob login --device).", pin.page.as_str()));
     } else if spec.at.device.is_some() {

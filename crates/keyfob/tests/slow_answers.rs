@@ -83,6 +83,7 @@ async fn c5_an_answer_that_may_say_expired_is_waited_for_so_long() {
         refresh: None,
         received_at: Timestamp::from_unix(0),
         expires_at: None,
+        refresh_expires_at: None,
         scopes: vec![],
         identity: None,
         id_token: None,

@@ -92,6 +92,7 @@ fn name(number: usize, accounts: usize) -> String {
 fn tokens(number: usize, now: Timestamp, expires_at: Timestamp, lifetime: i64) -> TokenSet {
     TokenSet::OAuth2(OAuth2Tokens {
         access: Secret::new(format!("a-{number:06}-0-{}-{}", expires_at.as_unix(), "x".repeat(160))),
+        refresh_expires_at: None,
         refresh: Some(Secret::new(format!("r-{number:06}-0"))),
         received_at: if lifetime == NEVER.lifetime { now } else { expires_at.plus(-lifetime) },
         expires_at: Some(expires_at),

@@ -176,9 +176,9 @@ fn facts(seat: &Seat, account: &Account, imported: Option<bool>, refresh: Option
             None => fact("Token good until", "it is revoked"),
         },
     ];
-    if let (Some(lifetime), Some(begun)) = (seat.desk.provider.refresh_lifetime(), refresh)
-        && let Some(until) = lifetime.until(begun.login, begun.last_use)
-    {
+    // What the answer says is of this one; what is documented is of all.
+    let documented = seat.desk.provider.refresh_lifetime();
+    if let Some(until) = refresh.and_then(|begun| begun.ends.or_else(|| documented?.until(begun.login, begun.last_use))) {
         facts.push(since("Refresh token good until", until, ""));
     }
     if !account.tolerated.is_empty() {

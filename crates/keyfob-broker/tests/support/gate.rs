@@ -352,6 +352,7 @@ pub async fn put_account(vault: &Vault, name: &str, provider: &str, origin: Orig
         refresh: Some(Secret::new(REFRESH)),
         received_at: now,
         expires_at: Some(now.plus(3600)),
+        refresh_expires_at: None,
         scopes: vec!["read".into(), "write".into()],
         identity: None,
         id_token: None,

@@ -179,11 +179,11 @@ fn refused_note(account: &Account, paint: Paint) -> String {
     )
 }
 
-/// Until when tokens can be renewed without a person, where the provider's file says how long its refresh tokens are good.
+/// Until when tokens can be renewed without a person, where the provider's answer or its file says how long its refresh tokens are good.
 fn renewable_until(account: &Account, entries: &[keyfob::history::Entry], context: &Context) -> Option<Timestamp> {
-    let known = context.catalogue().get(&account.provider).ok()?.refresh_lifetime()?;
     let since = RefreshSince::of(account, entries, account::now())?;
-    known.until(since.login, since.last_use)
+    let documented = || context.catalogue().get(&account.provider).ok()?.refresh_lifetime()?.until(since.login, since.last_use);
+    since.ends.or_else(documented)
 }
 
 /// What is known of an account that is not in its record.
@@ -192,7 +192,7 @@ struct Past {
     last_error: Option<(Timestamp, String)>,
     /// Whether its tokens were taken in from elsewhere, where that is known still.
     imported: Option<bool>,
-    /// Until when its refresh token is good, as far as the provider documents it.
+    /// Until when its refresh token is good, as far as the provider says or documents it.
     renewable_until: Option<Timestamp>,
     refused: Option<Refused>,
 }

@@ -225,6 +225,7 @@ impl Client {
             details: tokens.authorization_details.clone(),
             resources: tokens.resources.clone(),
             refresh: RefreshToken::Spent(refresh.clone()),
+            refresh_expires_at: tokens.refresh_expires_at,
             identity: tokens.identity.clone(),
             id_token: tokens.id_token.clone(),
             scrubber: self.scrubber().knowing(refresh).knowing(&tokens.access),

@@ -98,6 +98,8 @@ pub struct Settings {
     pub token_params: Vec<(String, String)>,
     /// Lifetime of access tokens in seconds where answers name none.
     pub default_lifetime: Option<u32>,
+    /// The member of token answers that says for how many seconds the refresh token is good, where that is not `refresh_token_expires_in`.
+    pub refresh_expires_in: Option<String>,
 }
 
 impl Settings {
@@ -146,6 +148,7 @@ impl Settings {
             authorize_params: Vec::new(),
             token_params: Vec::new(),
             default_lifetime: None,
+            refresh_expires_in: None,
         }
     }
 

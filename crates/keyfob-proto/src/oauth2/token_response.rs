@@ -40,6 +40,8 @@ pub(crate) struct Context {
     /// The resources that were asked for (RFC 8707).
     pub(crate) resources: Vec<String>,
     pub(crate) refresh: RefreshToken,
+    /// When the one that is spent ends.
+    pub(crate) refresh_expires_at: Option<Timestamp>,
     /// Whom the login's ID token named.
     pub(crate) identity: Option<Identity>,
     /// The login's ID token: kept, where a refresh brings no other.
@@ -169,10 +171,13 @@ impl<'a> Found<'a> {
 pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Context, now: Timestamp) -> Result<OAuth2Tokens, Misbehaved> {
     let access = members.required_token("access_token")?;
     let refreshing = matches!(context.refresh, RefreshToken::Spent(_));
-    let refresh = match (members.token("refresh_token")?, context.refresh) {
-        (_, RefreshToken::Dropped) => None,
-        (None, RefreshToken::Spent(spent)) => Some(spent),
-        (new, _) => new,
+    let said = refresh_expires_at(members, client, now);
+    let (refresh, refresh_expires_at) = match (members.token("refresh_token")?, context.refresh) {
+        (_, RefreshToken::Dropped) => (None, None),
+        // The same one, whose end may be told again, and does not change by not being told.
+        (None, RefreshToken::Spent(spent)) => (Some(spent), said.or(context.refresh_expires_at)),
+        (Some(new), RefreshToken::Spent(spent)) if new.same_as(spent.expose()) => (Some(new), said.or(context.refresh_expires_at)),
+        (new, _) => (new, said),
     };
     // It renews itself.
     let refresh = if client.shared.settings.renewal.is_some() { Some(access.clone()) } else { refresh };
@@ -188,15 +193,16 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
     let proof_key = client.proof_key.as_ref().map(|key| key.stored().clone());
     Ok(OAuth2Tokens {
         access,
-        refresh,
         received_at: now,
         expires_at,
+        refresh_expires_at: refresh_expires_at.filter(|_| refresh.is_some()),
         scopes,
         identity,
         id_token,
         authorization_details,
         proof_key,
         resources: context.resources,
+        refresh,
     })
 }
 
@@ -254,6 +260,14 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
     };
     let lifetime = lifetime.or(client.shared.settings.default_lifetime.map(u64::from));
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
+}
+
+/// When the refresh token ends, where the answer says. It is told to people and nothing is done by it: what cannot be read is not known. 0 is what servers
+/// say of one that does not end.
+fn refresh_expires_at(members: &Members<'_>, client: &Client, now: Timestamp) -> Option<Timestamp> {
+    let name = client.shared.settings.refresh_expires_in.as_deref().unwrap_or("refresh_token_expires_in");
+    let seconds = members.seconds(name).ok().flatten().filter(|seconds| *seconds != 0)?;
+    Some(now.plus(seconds.min(LONGEST_LIFETIME).cast_signed()))
 }
 
 /// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.

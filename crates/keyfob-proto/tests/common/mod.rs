@@ -179,6 +179,7 @@ pub fn oauth2_tokens() -> OAuth2Tokens {
         refresh: Some(Secret::new("refresh-1-long-enough")),
         received_at: NOW,
         expires_at: Some(NOW.plus(3600)),
+        refresh_expires_at: None,
         scopes: vec!["read".into()],
         identity: None,
         id_token: None,

@@ -115,6 +115,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         authorize_params: further(table, "authorize_params", |name| is_own(OF_AUTHORIZE, name)),
         token_params: further(table, "token_params", |name| is_own(OF_TOKEN, name)),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
+        refresh_expires_in: refresh_expires_in(table),
         rotates: table.flag("rotates").unwrap_or(false),
         refresh_lifetime: refresh_lifetime(table),
         at: at.unwrap_or_default(),
@@ -258,6 +259,18 @@ fn client_auth(table: &Table<'_>) -> Option<ClientAuth> {
     let message = format!("\"{}\" for oauth2.client_auth, which is the registry's name", text.value);
     table.reader.problem(text.place, message, Some(format!("client_auth = \"{ours}\"")));
     None
+}
+
+/// What answers call the refresh token's lifetime, where that is not what it is called where nothing is said.
+fn refresh_expires_in(table: &Table<'_>) -> Option<String> {
+    const USUAL: &str = "refresh_token_expires_in";
+    table.get("refresh_expires_in")?;
+    let name = table.required("refresh_expires_in")?;
+    if name.value == USUAL {
+        let hint = "leave it away: it is read of every provider".to_owned();
+        table.reader.problem(name.place, format!("oauth2.refresh_expires_in is \"{USUAL}\""), Some(hint));
+    }
+    Some(name.value)
 }
 
 /// How long a refresh token is good, and from when on: one of them alone says nothing.
@@ -421,6 +434,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
     if spec.renewal.is_some() && spec.refresh_lifetime.is_some() {
         wrong("refresh_lifetime", "oauth2.refresh_lifetime is about refresh tokens, and with oauth2.renewal there are none");
+    }
+    if spec.renewal.is_some() && spec.refresh_expires_in.is_some() {
+        wrong("refresh_expires_in", "oauth2.refresh_expires_in is about refresh tokens, and with oauth2.renewal there are none");
     }
     if spec.pin.is_some() && spec.at.device.is_none() {
         wrong("pin", "oauth2.pin without endpoints.device, which is asked for it");

@@ -38,6 +38,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) authorize_params: Vec<(String, String)>,
     pub(crate) token_params: Vec<(String, String)>,
     pub(crate) default_lifetime: Option<u32>,
+    pub(crate) refresh_expires_in: Option<String>,
     pub(crate) rotates: bool,
     pub(crate) refresh_lifetime: Option<RefreshLifetime>,
 }
@@ -193,6 +194,7 @@ impl OAuth2Spec {
             authorize_params: self.authorize_params.clone(),
             token_params: self.token_params.clone(),
             default_lifetime: self.default_lifetime,
+            refresh_expires_in: self.refresh_expires_in.clone(),
             ..known
         })
     }

@@ -166,6 +166,7 @@ pub(super) struct OAuth2 {
     pub(super) authorize_params: BTreeMap<String, String>,
     pub(super) token_params: BTreeMap<String, String>,
     pub(super) default_lifetime: Option<i64>,
+    pub(super) refresh_expires_in: Option<String>,
     pub(super) rotates: bool,
     /// Nothing depends on it but what people are told.
     #[serde(rename = "refresh_lifetime")]
@@ -203,6 +204,7 @@ impl Default for OAuth2 {
             authorize_params: BTreeMap::new(),
             token_params: BTreeMap::new(),
             default_lifetime: None,
+            refresh_expires_in: None,
             rotates: false,
             _refresh_lifetime: None,
             _refresh_lifetime_from: None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::file::Kind;
+use super::shape::REFRESH_LIFETIME;
 use super::{Imitated, api, lists, token};
 
 /// What a client has to have found out after it walked through: the imitation's own reading of the file.
@@ -14,6 +15,8 @@ pub struct Habits {
     pub scopes: Vec<String>,
     /// How long access tokens live, in seconds, where they end.
     pub lifetime: Option<i64>,
+    /// How long a refresh token is good, in seconds, where answers say so.
+    pub refresh_lifetime: Option<i64>,
     /// Whether tokens that ended are renewed.
     pub renews: bool,
     /// Whether a refresh token is good for one use.
@@ -73,6 +76,7 @@ impl Imitated {
             kept: self.kept(),
             scopes: if is_oauth2 { self.granted() } else { Vec::new() },
             lifetime: is_oauth2.then(|| self.long_lifetime().or(self.lifetime())).flatten(),
+            refresh_lifetime: file.oauth2.refresh_expires_in.as_ref().filter(|_| renews).map(|_| REFRESH_LIFETIME),
             renews,
             rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
             revokes: self.places.revoke.is_some(),

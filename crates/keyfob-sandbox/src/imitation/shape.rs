@@ -12,6 +12,9 @@ use crate::message::Reply;
 /// What lifetimes are where no file says how long.
 const LIFETIME: i64 = 3600;
 
+/// How long refresh tokens are good, of a provider whose answers say so.
+pub(super) const REFRESH_LIFETIME: i64 = 90 * 86_400;
+
 impl Imitated {
     /// How long access tokens live. Those of a provider whose tokens never end, as far as its file says, are not told to.
     pub(super) fn lifetime(&self) -> Option<i64> {
@@ -45,6 +48,9 @@ impl Imitated {
             } else if file.oauth2.default_lifetime.is_none() {
                 body.insert("expires_in".into(), json!(lifetime));
             }
+        }
+        if let (Some(name), Some(_)) = (&file.oauth2.refresh_expires_in, &issued.refresh) {
+            body.insert(name.clone(), json!(REFRESH_LIFETIME));
         }
         if has("zero-lifetime") {
             body.insert("expires_in".into(), json!(0));

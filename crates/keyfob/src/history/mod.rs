@@ -42,13 +42,15 @@ pub fn is_imported(entries: &[Entry]) -> Option<bool> {
     })
 }
 
-/// What the life of an account's refresh token can be counted from, as far as it is known.
+/// What the life of an account's refresh token can be counted from, or its end, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshSince {
     /// When somebody approved it. Of one that was made elsewhere nobody here knows.
     pub login: Option<Timestamp>,
     /// When it was used last.
     pub last_use: Option<Timestamp>,
+    /// When it ends, as its provider's answer said.
+    pub ends: Option<Timestamp>,
 }
 
 impl RefreshSince {
@@ -60,6 +62,7 @@ impl RefreshSince {
         Some(Self {
             login: was_here.then_some(account.logged_in_at),
             last_use: (was_here || account.refreshed.is_some()).then_some(tokens.received_at),
+            ends: tokens.refresh_expires_at,
         })
     }
 }

@@ -156,6 +156,7 @@ pub fn tokens(number: &str, received_at: i64, expires_at: Option<i64>) -> TokenS
         refresh: Some(Secret::new(format!("refresh-{number}"))),
         received_at: Timestamp::from_unix(received_at),
         expires_at: expires_at.map(Timestamp::from_unix),
+        refresh_expires_at: None,
         scopes: vec![],
         identity: None,
         id_token: None,

@@ -340,6 +340,7 @@ impl<'a> House<'a> {
             refresh: Some(Secret::new(REFRESH)),
             received_at: self.now(),
             expires_at: None,
+            refresh_expires_at: None,
             scopes: vec!["read".to_owned()],
             identity: Some(Identity {
                 issuer: issuer.to_owned(),

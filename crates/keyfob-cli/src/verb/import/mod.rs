@@ -430,6 +430,7 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         refresh,
         received_at: now,
         expires_at,
+        refresh_expires_at: None,
         scopes,
         identity: None,
         id_token: None,

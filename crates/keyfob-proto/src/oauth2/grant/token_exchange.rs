@@ -196,6 +196,7 @@ impl TokenExchange {
             refresh,
             received_at: now,
             expires_at,
+            refresh_expires_at: None,
             scopes,
             identity: None,
             id_token: None,

@@ -327,6 +327,13 @@ pub(super) const OAUTH2: Section = Section {
             "What they are counted from: the `login`, however often tokens are renewed, or the last `use`",
             "\"use\"",
         ),
+        key(
+            "refresh_expires_in",
+            Text,
+            "The member of token answers that says for how many seconds the refresh token is good: people are told until when. 0 means that it does not end",
+            "\"refresh_expires_in\"",
+        )
+        .or("`refresh_token_expires_in`"),
         key("rotates", Flag, "Whether a refresh token is good for one use", "true").or("false"),
         key("iss_required", Flag, "Whether the callback must name the issuer (RFC 9207); needs `endpoints.issuer`", "true").or("false"),
         key(

@@ -40,6 +40,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("oauth2", "authorize_params") => json!({"propertyNames": {"not": {"enum": file::OF_AUTHORIZE}}}),
         ("oauth2", "token_params") => json!({"propertyNames": {"not": {"enum": file::OF_TOKEN}}}),
         ("oauth2" | "actions.*", "scopes") => json!({"items": {"type": "string", "pattern": SCOPE}}),
+        ("oauth2", "refresh_expires_in") => json!({"pattern": "\\S", "not": {"const": "refresh_token_expires_in"}}),
         ("oauth2", "scope_separator") => json!({"minLength": 1}),
         ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?#]*$"}),
         ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
