@@ -63,7 +63,7 @@ pub fn check(place: &Place, stub: &State, acknowledged: u64) -> Result<Standing,
     let account = found.ok_or_else(|| Verdict::Lost("the account is gone".to_owned()))?.value;
     let history = book.wait(book.store.history(&account.id)).map_err(corrupt)?;
     let number = number(&account).ok_or_else(|| Verdict::Corrupt("a refresh token that nobody issued".to_owned()))?;
-    let note = account.spending.clone().filter(|note| !note.over);
+    let note = account.spending.as_deref().filter(|note| !note.over).cloned();
     let needs_login = match &account.health {
         Health::NeedsLogin { reason, .. } => Some(reason.clone()),
         _ => None,

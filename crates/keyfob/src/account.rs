@@ -43,9 +43,9 @@ pub struct Account {
     pub health: Health,
     /// When the person logged in last.
     pub logged_in_at: Timestamp,
-    /// The note of a refresh whose outcome is not written yet.
+    /// The note of a refresh whose outcome is not written yet. In a box: it is large, and of ten thousand accounts in memory few have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spending: Option<Spending>,
+    pub spending: Option<Box<Spending>>,
     /// When a refresh brought the tokens, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refreshed: Option<Moment>,
@@ -91,6 +91,17 @@ impl Account {
             matches!(&self.health, Health::NeedsLogin { reason, .. } if reason.starts_with("the server refused: invalid_grant"));
         if is_outdated && self.grant.asked_again_as().is_some() {
             self.health = Health::Ok;
+        }
+        self
+    }
+
+    /// Without room for more than there is: lists that are read have room for four, and an account in use is kept for long.
+    #[must_use]
+    pub(crate) fn without_room(mut self) -> Self {
+        [&mut self.requested_scopes, &mut self.tolerated].into_iter().for_each(Vec::shrink_to_fit);
+        self.origins.shrink_to_fit();
+        if let TokenSet::OAuth2(tokens) = &mut self.tokens {
+            tokens.scopes.shrink_to_fit();
         }
         self
     }

@@ -111,9 +111,9 @@ impl<'a> Use<'a> {
             }
         };
         let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name).await;
-        let (session, id) = found.map_err(|error| Problem::of_account(error, self.account))?;
+        let session = found.map_err(|error| Problem::of_account(error, self.account))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
-        if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != *id) {
+        if matches!(&self.caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id)) {
             return Err(Problem::nowhere());
         }
         Ok((desk, session))

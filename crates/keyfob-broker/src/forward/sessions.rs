@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyfob::{AccountId, Error, Keyfob, Session};
+use keyfob::{Error, Keyfob, Session};
 
 use crate::keys::Recent;
 use crate::site::Desk;
@@ -21,7 +21,6 @@ pub(crate) struct Sessions(Mutex<Recent<InUse>>);
 #[derive(Clone)]
 struct InUse {
     session: Session,
-    id: Arc<AccountId>,
     /// With whose app and settings: the owner may enter another app while this is in use.
     desk: Arc<Desk>,
     read: Instant,
@@ -34,17 +33,17 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// The account's session, and the account's immutable id.
-    pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str) -> Result<(Session, Arc<AccountId>), Error> {
+    /// The account's session.
+    pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str) -> Result<Session, Error> {
         let known = self.held(|held| held.get(name)).filter(|known| Arc::ptr_eq(&known.desk, desk));
         match known {
-            Some(known) if known.read.elapsed() < TRUSTED => Ok((known.session, known.id)),
+            Some(known) if known.read.elapsed() < TRUSTED => Ok(known.session),
             // On the heap: this part is rare, and large.
             known => Box::pin(self.read(keyfob, desk, name, known)).await,
         }
     }
 
-    async fn read(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str, known: Option<InUse>) -> Result<(Session, Arc<AccountId>), Error> {
+    async fn read(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str, known: Option<InUse>) -> Result<Session, Error> {
         let session = match known {
             Some(known) => known.session.reread().await,
             None => keyfob.session(desk.settings.clone(), desk.app.clone(), name).await,
@@ -56,10 +55,9 @@ impl Sessions {
                 return Err(error);
             }
         };
-        let id = Arc::new(session.look(|account| account.id.clone()));
-        let in_use = InUse { session: session.clone(), id: id.clone(), desk: desk.clone(), read: Instant::now() };
+        let in_use = InUse { session: session.clone(), desk: desk.clone(), read: Instant::now() };
         self.held(|held| held.put(name, in_use));
-        Ok((session, id))
+        Ok(session)
     }
 
     fn held<T>(&self, work: impl FnOnce(&mut Recent<InUse>) -> T) -> T {

@@ -359,7 +359,9 @@ impl Record {
         let broken = || StoreError::Corrupt(format!("the record of the key {id} cannot be read"));
         let record: Self = serde_json::from_slice(content).map_err(|_| broken())?;
         let digest = Digest::from_hex(&record.secret).ok_or_else(broken)?;
-        let rules = record.rules.iter().map(|rule| Rule::kept(rule)).collect::<Result<_, Misuse>>().map_err(|_| broken())?;
+        // A box first, which has room for no more: keys in use are kept.
+        let rules =
+            record.rules.iter().map(|rule| Rule::kept(rule)).collect::<Result<Box<[_]>, Misuse>>().map_err(|_| broken())?.into_vec();
         let rate = record.rate.map(|rate| rate.parse()).transpose().map_err(|_: Misuse| broken())?;
         let key = ValetKey {
             id: id.clone(),

@@ -19,19 +19,15 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Empty: every method.
-    methods: Vec<Method>,
-    segments: Vec<Segment>,
+    methods: Box<[Method]>,
+    /// As it is written, in its one spelling. Each key in use has some: a piece of memory for every segment would take three times as much.
+    path: Box<str>,
     /// `**` at the end: whatever comes after that slash.
     open: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    /// This text, in its one spelling.
-    Is(String),
-    /// `*`: any text, but not none.
-    Any,
-}
+/// A segment that stands for any text, but not for none.
+const ANY: &str = "*";
 
 impl Rule {
     /// Whether a request is what this rule allows. HEAD goes with GET: it says less.
@@ -41,10 +37,9 @@ impl Rule {
             return false;
         }
         let mut given = path.segments();
-        let fits = self.segments.iter().all(|wanted| match (wanted, given.next()) {
-            (Segment::Is(text), Some(segment)) => text == segment,
-            (Segment::Any, Some(segment)) => !segment.is_empty(),
-            (_, None) => false,
+        let fits = self.segments().all(|wanted| match given.next() {
+            Some(segment) if wanted == ANY => !segment.is_empty(),
+            segment => segment == Some(wanted),
         });
         // `/locks/**` needs the slash: `/locks` alone is another path.
         fits && (given.next().is_some() == self.open)
@@ -52,18 +47,20 @@ impl Rule {
 
     /// Whether it allows every request of this method.
     pub(crate) fn allows_all(&self, method: &Method) -> bool {
-        self.open && self.segments.is_empty() && (self.methods.is_empty() || self.methods.contains(method))
+        self.open && self.path.is_empty() && (self.methods.is_empty() || self.methods.contains(method))
     }
 
     /// A request that it allows, to be shown: capitals stand for what whoever asks has to say.
     pub(crate) fn example(&self) -> (Method, String) {
         let method = self.methods.first().filter(|_| !self.methods.contains(&Method::GET)).cloned().unwrap_or(Method::GET);
-        let segments = self.segments.iter().map(|segment| match segment {
-            Segment::Is(text) => text,
-            Segment::Any => "ID",
-        });
+        let segments = self.segments().map(|segment| if segment == ANY { "ID" } else { segment });
         let path = segments.chain(self.open.then_some("PATH")).fold(String::new(), |path, segment| path + "/" + segment);
         (method, path)
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &str> {
+        // Before each there is a slash.
+        self.path.split('/').skip(1)
     }
 }
 
@@ -89,7 +86,7 @@ impl Rule {
         let text = text.trim();
         let (methods, pattern) = text.split_once(char::is_whitespace).ok_or_else(|| wrong(format!("\"{}\"", scrub::printable(text))))?;
         let methods = match methods {
-            "*" => Vec::new(),
+            "*" => Box::default(),
             named => named.split(',').map(|name| method(name).ok_or_else(|| wrong(unknown(name)))).collect::<Result<_, _>>()?,
         };
         let pattern = pattern.trim_start();
@@ -98,21 +95,19 @@ impl Rule {
             None => (pattern, false),
         };
         // An asterisk inside a name would be taken for a pattern by whoever reads it.
-        if closed.split('/').any(|segment| segment.contains('*') && segment != "*") {
+        if closed.split('/').any(|segment| segment.contains('*') && segment != ANY) {
             return Err(wrong("an asterisk that is not a whole segment".to_owned()).with_hint("write %2A for one that belongs to the path"));
         }
-        let segments = if closed.is_empty() && open {
-            Vec::new()
+        let path: Box<str> = if closed.is_empty() && open {
+            Box::default()
         } else {
-            let path = Path::read(closed).map_err(|why| wrong(format!("a path that is refused: {why}")))?;
-            let segment = |text: &str| if text == "*" { Segment::Any } else { Segment::Is(text.to_owned()) };
-            path.segments().map(segment).collect()
+            Path::read(closed).map_err(|why| wrong(format!("a path that is refused: {why}")))?.as_str().into()
         };
         // `/a//**` would have read as an empty segment.
-        if open && segments.last() == Some(&Segment::Is(String::new())) {
+        if open && path.ends_with('/') {
             return Err(wrong("a path with an empty segment (//)".to_owned()));
         }
-        Ok(Self { methods, segments, open })
+        Ok(Self { methods, path, open })
     }
 }
 
@@ -141,14 +136,7 @@ impl fmt::Display for Rule {
         for (at, method) in self.methods.iter().enumerate() {
             write!(f, "{}{method}", if at > 0 { "," } else { "" })?;
         }
-        f.write_str(" ")?;
-        for segment in &self.segments {
-            match segment {
-                Segment::Is(text) => write!(f, "/{text}")?,
-                Segment::Any => f.write_str("/*")?,
-            }
-        }
-        f.write_str(if self.open { "/**" } else { "" })
+        write!(f, " {}{}", self.path, if self.open { "/**" } else { "" })
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) struct Known {
     /// Whether this process received them, by a refresh.
     here: bool,
     lifetime: Option<Lifetime>,
-    /// Who signs with these tokens, from the first call on: its keys are prepared once.
-    signer: OnceLock<Signer>,
+    /// Who signs with these tokens, from the first call on: its keys are prepared once. In a box, for it is large, and tokens that are borne have none.
+    signer: OnceLock<Box<Signer>>,
     /// What an answer to a call with these tokens must not show, from the first one on.
     mask: OnceLock<Mask>,
 }
@@ -62,7 +62,7 @@ impl Known {
 
     fn new(record: Versioned<Account>, here: bool) -> Self {
         // Also of a store that somebody else wrote.
-        let record = Versioned { value: record.value.without_outdated_mark(), ..record };
+        let record = Versioned { value: record.value.without_outdated_mark().without_room(), ..record };
         let lifetime = match &record.value.tokens {
             TokenSet::OAuth2(tokens) => tokens.expires_at.map(|expires_at| {
                 let length = expires_at.since(tokens.received_at);
@@ -103,7 +103,7 @@ impl Known {
     pub(crate) fn signer(&self, client: &oauth1::Client, tokens: &OAuth1Tokens) -> Result<&Signer, Misuse> {
         match self.signer.get() {
             Some(signer) => Ok(signer),
-            None => client.signer(Some(tokens)).map(|signer| self.signer.get_or_init(|| signer)),
+            None => client.signer(Some(tokens)).map(|signer| &**self.signer.get_or_init(|| Box::new(signer))),
         }
     }
 

@@ -92,7 +92,7 @@ async fn d12_a_refused_grant_is_asked_again_and_no_lost_token_is_suspected() {
     // Somebody was killed while asking.
     let record = house.record().await;
     let mut account = record.value;
-    account.spending = Some(Spending {
+    account.spending = Some(Box::new(Spending {
         token: Fingerprint::of(&Secret::new("access-1")),
         grant: Some(GRANT.to_owned()),
         since: Timestamp::from_unix(NOW - 300),
@@ -102,7 +102,7 @@ async fn d12_a_refused_grant_is_asked_again_and_no_lost_token_is_suspected() {
         unanswered: 0,
         over: false,
         not_before: None,
-    });
+    }));
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
     let session = house.session().await;

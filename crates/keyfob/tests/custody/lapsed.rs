@@ -22,7 +22,7 @@ async fn noted(house: &House, by: Actor, seconds: i64) -> Account {
     let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
     let (since_at_server, why) = (Some(SERVER.plus(-seconds)), "ends soon".to_owned());
     let note = Spending { token, grant: None, since, since_at_server, by, why, unanswered: 0, over: false, not_before: None };
-    Account { spending: Some(note), ..house.kept().await }
+    Account { spending: Some(Box::new(note)), ..house.kept().await }
 }
 
 /// The same by a machine whose clock is that far from ours; or by one that did not write down the server's.

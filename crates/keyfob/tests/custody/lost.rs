@@ -18,7 +18,7 @@ async fn killed(house: &House) {
     let by = Actor { host: "attic".to_owned(), pid: 4711, program: "cron-job".to_owned(), instance: None, kernel: None };
     let token = Fingerprint::of(&Secret::new("refresh-1"));
     let since = Timestamp::from_unix(NOW - 10_000);
-    account.spending = Some(Spending {
+    account.spending = Some(Box::new(Spending {
         token,
         grant: None,
         since,
@@ -28,7 +28,7 @@ async fn killed(house: &House) {
         unanswered: 0,
         over: false,
         not_before: None,
-    });
+    }));
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
 }
 

@@ -155,7 +155,7 @@ async fn d4_a_holder_that_hangs_is_named() {
     let record = house.record().await;
     let mut account = record.value;
     let by = keyfob::history::Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned(), instance: None, kernel: None };
-    account.spending = Some(keyfob::history::Spending {
+    account.spending = Some(Box::new(keyfob::history::Spending {
         token: Fingerprint::of(&Secret::new("refresh-1")),
         grant: None,
         since: Timestamp::from_unix(NOW - 30),
@@ -165,7 +165,7 @@ async fn d4_a_holder_that_hangs_is_named() {
         unanswered: 0,
         over: false,
         not_before: None,
-    });
+    }));
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     let session = house.session().await;
     let begun = Instant::now();

@@ -20,7 +20,8 @@ pub(super) const LONGEST_TOLD: u64 = 60;
 /// The last failure, and until when it stands for the next.
 #[derive(Default)]
 pub(crate) struct Pause {
-    failed: Mutex<Option<Failed>>,
+    /// In a box, as most accounts have none.
+    failed: Mutex<Option<Box<Failed>>>,
     /// The moment that a note asks to wait for, and when that is by this clock, reckoned when it was first seen.
     noted: Mutex<Option<(Timestamp, Instant)>>,
 }
@@ -43,7 +44,7 @@ impl Pause {
         };
         // C10: what the provider asks for is no more than it gets, however the dice fall.
         let length = entropy::about(length).max(error.retry_after().unwrap_or_default().min(Duration::from_secs(LONGEST_TOLD)));
-        *failed = Some(Failed { times: times.saturating_add(1), until: Instant::now() + length, error: error.again() });
+        *failed = Some(Box::new(Failed { times: times.saturating_add(1), until: Instant::now() + length, error: error.again() }));
     }
 
     /// How long it still is to the moment that the provider asked to wait for, as a note tells. Whoever wrote it, here or elsewhere, wrote a moment at most
@@ -67,7 +68,7 @@ impl Pause {
         *self.failed() = None;
     }
 
-    fn failed(&self) -> MutexGuard<'_, Option<Failed>> {
+    fn failed(&self) -> MutexGuard<'_, Option<Box<Failed>>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

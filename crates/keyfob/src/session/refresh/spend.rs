@@ -148,8 +148,8 @@ impl Shared {
             };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
-            let note = Note::new(&self.keyfob, hold, token, grant, why, known.account().spending.as_ref());
-            let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
+            let note = Note::new(&self.keyfob, hold, token, grant, why, known.account().spending.as_deref());
+            let account = Account { spending: Some(Box::new(note.ours.clone())), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
                 Ok(known) => return Ok(Begin::Ours(Box::new(Begun { client, exchange, note, known }))),
                 Err(StoreError::Conflict) => {}
@@ -172,7 +172,7 @@ impl Shared {
         };
         let health = Health::NeedsLogin { reason: reason.clone(), since: self.keyfob.now() };
         let end = |account: Account| {
-            if account.spending.as_ref().is_some_and(|there| !there.over && *there != note.ours) {
+            if account.spending.as_deref().is_some_and(|there| !there.over && *there != note.ours) {
                 return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason: refused.to_string(), unanswered: false });
             }
             let event = Event::NeedsLogin { refresh: Some(note.ours.clone()), reason: reason.clone() };
@@ -222,10 +222,10 @@ impl Shared {
         };
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered };
         let told = error.retry_after().map(|told| told.as_secs().min(LONGEST_TOLD).cast_signed());
-        let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds)));
+        let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds))).map(Box::new);
         let is_ours = AtomicBool::new(true);
         let end = |account: Account| {
-            let ours = account.spending.as_ref() == Some(&note.ours);
+            let ours = account.spending.as_deref() == Some(&note.ours);
             is_ours.store(ours, Ordering::Relaxed);
             let account = if ours { Account { spending: spending.clone(), ..account } } else { account };
             (account, event.clone())
