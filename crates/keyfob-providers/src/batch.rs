@@ -30,8 +30,14 @@ impl BatchCall {
             return open.then_some(Self { method, segments: Vec::new(), open });
         }
         let segments: Vec<String> = path.strip_prefix('/')?.split('/').map(read).collect();
-        let is_wrong =
-            |segment: &String| segment.is_empty() || segment.contains('*') && segment != "*" || segment.contains(char::is_whitespace);
+        // A place as other documents write one would be a name that no call has, and let all of them by.
+        let is_place = |segment: &str| segment.starts_with(':') || segment.contains(['{', '}', '<', '>']);
+        let is_wrong = |segment: &String| {
+            segment.is_empty()
+                || segment.contains('*') && segment != "*"
+                || segment.contains(|c: char| c.is_whitespace() || c == '?')
+                || is_place(segment)
+        };
         (!segments.iter().any(is_wrong)).then_some(Self { method, segments, open })
     }
 

@@ -6,8 +6,8 @@ use http::Method;
 use http::header::AUTHORIZATION;
 use keyfob_proto::Template;
 
-use super::advice::{TWICE, written};
-use super::document::{Content, Node};
+use super::advice::{THE_TOKEN, TWICE, joined, quoted, written};
+use super::document::{Content, Key, Node};
 use super::oauth2::ONE_EACH;
 use super::protocol::{headers, to_json};
 use super::provider::{is_scope, no_name};
@@ -17,7 +17,6 @@ use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTe
 use crate::jq::Expression;
 use crate::nearest;
 use crate::parameter::{Parameter, ParameterKind};
-use crate::pattern;
 use crate::provider::Provider;
 use crate::table::{Axis, CellKind, View};
 
@@ -25,14 +24,27 @@ use crate::table::{Axis, CellKind, View};
 pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
     let Some(node) = top.get("actions") else { return Vec::new() };
     let all = top.reader.table("actions", node);
+    // A key of an action that has no name.
+    if let Some((key, other)) = all.all().iter().find(|(_, node)| !node.is_table()) {
+        let message = format!("expected a table for actions.{}, found {}", key.name, other.value.kind());
+        let hint = "an action has a name, which stands in its heading: [actions.me], and below it about and path".to_owned();
+        top.reader.problem(other.place, message, Some(hint));
+    }
     // Links name other actions and their parameters: those are looked up in the tree, before anything else is read.
     let known: Vec<(&str, Vec<&str>)> = all.all().iter().map(|(key, node)| (key.name.as_str(), parameter_names(node))).collect();
     let mut actions = Vec::new();
-    for (key, node) in all.all() {
+    for (key, node) in all.all().iter().filter(|(_, node)| node.is_table()) {
         if !Provider::is_name(&key.name) {
             top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(Provider::NAMES.to_owned()));
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
+        let others = known.iter().map(|(name, _)| *name).filter(|name| *name != key.name);
+        // Whoever changes an action of ours and calls it otherwise would be told all that it lacks.
+        if let Some(near) = nearest::nearest(&key.name, others).filter(|_| !table.has("about") && !table.has("path")) {
+            let hint = format!("did you mean \"{near}\"? An action of its own has about and path");
+            top.reader.problem(key.place, format!("the action {} has neither about nor path", key.name), Some(hint));
+            continue;
+        }
         actions.extend(top.reader.scope(|| action(&key.name, table, &known, keep)));
     }
     actions
@@ -86,6 +98,11 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
             CallBody::None
         }
         (true, None) => CallBody::Form(templates(&table, "form", &names)),
+        (false, Some(Node { value: Content::Text(text), place })) if text.trim_start().starts_with(['{', '[']) => {
+            let hint = "what is sent as JSON is written as TOML has it: json = { on = true, room = \"{room}\" }".to_owned();
+            reader.problem(*place, format!("{}.json is JSON in a text, and would be sent as one", table.name), Some(hint));
+            CallBody::None
+        }
         (false, Some(node)) => CallBody::Json(json(reader, node, &names)),
         (false, None) => CallBody::None,
     };
@@ -94,10 +111,10 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
             "add a method that has one: method = \"POST\", and acts = true, or acts = false if it changes nothing; or put it into query";
         reader.problem(body.place, format!("{method} with a body"), Some(hint.to_owned()));
     }
-    let pairs = table.pairs("headers");
-    for (key, _) in pairs.iter().filter(|(key, _)| key.name.eq_ignore_ascii_case(AUTHORIZATION.as_str())) {
-        let hint = "leave it away: the session says who calls, as [api] attach has it".to_owned();
-        reader.problem(key.place, format!("the header {AUTHORIZATION} in {}", table.name), Some(hint));
+    let is_own = |key: &Key| key.name.eq_ignore_ascii_case(AUTHORIZATION.as_str());
+    let (who, pairs): (Vec<_>, Vec<_>) = table.pairs("headers").into_iter().partition(|(key, _)| is_own(key));
+    for (key, _) in who {
+        reader.problem(key.place, format!("the header {AUTHORIZATION} in {}", table.name), Some(THE_TOKEN.to_owned()));
     }
     let headers = headers(reader, pairs, &names, more);
     let columns = columns(&table, &parameters);
@@ -118,8 +135,9 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
 fn columns(action: &Table<'_>, parameters: &[Parameter]) -> Vec<ColumnTemplate> {
     let tables = action.tables("columns");
     let written = tables.len();
+    let before = action.reader.told();
     let columns: Vec<ColumnTemplate> = tables.into_iter().filter_map(|column| self::column(column, parameters)).collect();
-    if columns.len() == written {
+    if columns.len() == written && action.reader.told() == before {
         whole_chart(action, &columns);
     }
     columns
@@ -147,6 +165,11 @@ fn expression(reader: &Reader<'_>, text: &Text, own: &[&str]) -> Option<Expressi
 
 /// How an action gets a parameter more.
 fn more(name: &str) -> String {
+    match name {
+        "client_id" | "client_secret" | "api_key" => return "what the app has goes into every call: [api] query or headers".to_owned(),
+        _ if !Provider::is_name(name) => return "a place is a name in braces, of letters, digits, - and _: {room}".to_owned(),
+        _ => {}
+    }
     format!("add a parameter to the action: parameters = [{{ name = \"{name}\", about = \"…\" }}]")
 }
 
@@ -201,10 +224,14 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let reader = table.reader;
         let name = table.required("name");
         let about = table.text("about").map_or_else(String::new, |text| text.value);
-        let kind = kind(&table);
+        let before = reader.told();
+        let kind = kind(&table).filter(|_| reader.told() == before);
         let titles = kind.as_ref().map_or_else(BTreeMap::new, |kind| titles(&table, kind));
         let required = table.flag("required");
-        let default = table.text("default");
+        let default = table.get("default").and_then(|node| {
+            let example = || format!("text stands in quotes: default = {}", joined(node).unwrap_or_else(|| quoted(node)));
+            reader.text_as(&format!("{}.default", table.name), node, example)
+        });
         let positional = table.flag("positional").unwrap_or(false);
         let place = table.place;
         table.finish();
@@ -316,11 +343,7 @@ fn kind(table: &Table<'_>) -> Option<ParameterKind> {
         "flags" => ParameterKind::Flags { bits: bits(table) },
         _ => {
             let pattern = table.text("pattern");
-            if let Some(text) = &pattern
-                && let Err(why) = pattern::parse(&text.value)
-            {
-                let message = format!("a pattern that is no regular expression: {}", why.replace('\n', " "));
-                table.reader.problem(text.place, message, Some(pattern::HINT.to_owned()));
+            if pattern.as_ref().is_some_and(|text| !table.reader.is_pattern(text)) {
                 return None;
             }
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
@@ -387,6 +410,7 @@ fn found(node: &Node) -> String {
 
 fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<Template> {
     let text = table.required("path")?;
+    table.reader.is_no_strange_place(&text)?;
     let template = table.reader.template_over(&text, names, more)?;
     for name in template.names() {
         let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());

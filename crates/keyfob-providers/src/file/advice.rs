@@ -1,36 +1,50 @@
 //! What to write instead: examples of each key, where it belongs, and what is meant by those that people know from elsewhere.
 
 use super::document::{Content, Node};
+use crate::provider::Provider;
 
 /// Of two of one name.
 pub(super) const TWICE: &str = "leave one of the two away, or give it another name";
 
+/// Of what stands in braces and can be no name.
+const A_PLACE: &str = "a place is a name in braces, of letters, digits, - and _: {shop}; what fills it is a field of client.fields";
+
+/// Where the token goes, for whoever puts it elsewhere.
+pub(super) const THE_TOKEN: &str = "leave it away: what carries the token is said once, for all calls: [api] attach = \"bearer\", or { headers = { x-token = \"{access_token}\" } }";
+
 /// How an app gets a field more.
 pub(super) fn more_fields(name: &str) -> String {
+    if !Provider::is_name(name) {
+        return A_PLACE.to_owned();
+    }
     format!("add a field to client.fields: {{ name = \"{name}\", label = \"…\" }}")
 }
 
 /// A value as text: what somebody wrote as something else.
 pub(super) fn quoted(node: &Node) -> String {
-    match plain(node) {
-        Some(text) => format!("\"{}\"", text.escape_debug()),
-        None => "\"…\"".to_owned(),
-    }
+    plain(node).map_or_else(|| "\"…\"".to_owned(), |text| text_of(&text))
 }
 
-/// A value as a list of one.
-pub(super) fn list(node: &Node) -> String {
-    match &node.value {
-        Content::Text(text) => {
-            if text.parse::<i64>().is_ok() {
-                return format!("[{text}]");
-            }
-            // Who writes several into one text means several.
-            let parts: Vec<String> =
-                text.split([' ', ',']).filter(|part| !part.is_empty()).map(|part| format!("\"{}\"", part.escape_debug())).collect();
-            format!("[{}]", parts.join(", "))
-        }
-        _ => plain(node).map_or_else(|| "[ … ]".to_owned(), |text| format!("[{text}]")),
+/// A value as the list of texts that was probably meant.
+pub(super) fn list_of_texts(key: &str, node: &Node) -> String {
+    // Names are written without blanks and commas, so that a text with some is several. A sentence is one.
+    const NAMES: &[&str] = &["scopes", "keep", "env", "words", "hosts", "id_token_algorithms"];
+    let Some(text) = plain(node) else { return "[\"…\"]".to_owned() };
+    let parts: Vec<String> = match NAMES.contains(&key) {
+        true => text.split([' ', ',']).filter(|part| !part.is_empty()).map(text_of).collect(),
+        false => vec![text_of(&text)],
+    };
+    format!("[{}]", parts.join(", "))
+}
+
+/// A value as the list of values that was probably meant.
+pub(super) fn list_of_values(node: &Node) -> String {
+    let Some(text) = plain(node) else { return "[ … ]".to_owned() };
+    let numbers: Option<Vec<i64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    match (&node.value, numbers) {
+        (_, Some(numbers)) => format!("[{}]", numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        (Content::Text(text), None) => format!("[{}]", text_of(text)),
+        (_, None) => format!("[{text}]"),
     }
 }
 
@@ -41,15 +55,36 @@ fn plain(node: &Node) -> Option<String> {
         Content::Float(number) => number.to_string(),
         Content::Flag(flag) => flag.to_string(),
         Content::Date(moment) => moment.to_string(),
-        Content::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(","),
-        Content::Table(_) => return None,
+        Content::Array(_) | Content::Table(_) => return None,
     })
+}
+
+/// Several values as the one text that stands for them: `T,H`.
+pub(super) fn joined(node: &Node) -> Option<String> {
+    let Content::Array(items) = &node.value else { return None };
+    Some(text_of(&items.iter().map(plain).collect::<Option<Vec<_>>>()?.join(",")))
+}
+
+/// A text as TOML has it.
+pub(super) fn text_of(text: &str) -> String {
+    let mut written = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => written.extend(['\\', c]),
+            '\n' => written.push_str("\\n"),
+            '\t' => written.push_str("\\t"),
+            c if c.is_control() => written.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => written.push(c),
+        }
+    }
+    written.push('"');
+    written
 }
 
 /// A name as TOML has it.
 pub(super) fn written(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if is_bare { name.to_owned() } else { format!("\"{}\"", name.escape_debug()) }
+    if is_bare { name.to_owned() } else { text_of(name) }
 }
 
 /// The key at the end of a path.
@@ -125,10 +160,83 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
 
 /// Whether people know a key (by its path) by another name: from a server's metadata (RFC 8414 §2), from other programs, from plain speech.
 pub(super) fn known_as(path: &str, typed: &str) -> bool {
-    let typed = typed.to_ascii_lowercase();
+    let typed = snake(typed);
     let bare = ["_endpoint", "_url", "_uri"].into_iter().find_map(|end| typed.strip_suffix(end)).unwrap_or(&typed);
     let key = last(path);
     bare == key || SPOKEN.iter().any(|(known, names)| is_end(path, known) && (names.contains(&bare) || names.contains(&typed.as_str())))
+}
+
+/// The field of an app that people know by another name: `consumer_key` is a `client_id`.
+pub(super) fn field_known_as(typed: &str) -> Option<&'static str> {
+    const FIELDS: &[(&str, &[&str])] = &[
+        ("client_id", &["consumer_key", "app_id", "app_key", "application_id", "client_key", "client"]),
+        ("client_secret", &["secret", "consumer_secret", "app_secret", "shared_secret"]),
+        ("redirect_uri", &["redirect", "redirect_url", "callback", "callback_url", "callback_uri"]),
+        ("scope", &["scopes"]),
+    ];
+    let typed = snake(typed);
+    FIELDS.iter().find(|(_, names)| names.contains(&typed.as_str())).map(|(field, _)| *field)
+}
+
+/// `authUrl` as `auth_url`.
+fn snake(typed: &str) -> String {
+    let mut snake = String::new();
+    for c in typed.chars() {
+        if c.is_ascii_uppercase() && snake.ends_with(|c: char| c.is_ascii_lowercase()) {
+            snake.push('_');
+        }
+        snake.push(if c == '-' { '_' } else { c.to_ascii_lowercase() });
+    }
+    snake
+}
+
+/// The other words for what a key may be, as other programs and schemas have them.
+pub(super) fn word_known_as(typed: &str) -> &'static [&'static str] {
+    const WORDS: &[(&str, &[&str])] = &[
+        ("string", &["text"]),
+        ("str", &["text"]),
+        ("int", &["integer", "number"]),
+        ("integer", &["number"]),
+        ("float", &["number"]),
+        ("double", &["number"]),
+        ("boolean", &["flag"]),
+        ("bool", &["flag"]),
+        ("enum", &["choice"]),
+        ("select", &["choice"]),
+        ("array", &["list"]),
+        ("datetime", &["time"]),
+        ("timestamp", &["time"]),
+        ("none", &["off"]),
+        ("false", &["off"]),
+        ("true", &["s256", "on"]),
+        ("body", &["post"]),
+        ("header", &["basic"]),
+        ("application/json", &["json"]),
+        ("application/x-www-form-urlencoded", &["form"]),
+        ("offset", &["items"]),
+        ("page", &["pages"]),
+    ];
+    WORDS.iter().find(|(word, _)| typed.eq_ignore_ascii_case(word)).map_or(&[], |(_, ours)| ours)
+}
+
+/// Whether a name is a parameter of authorization requests that no key says.
+pub(super) fn of_authorize(name: &str) -> bool {
+    const PARAMETERS: &[&str] = &[
+        "response_mode",
+        "prompt",
+        "access_type",
+        "approval_prompt",
+        "include_granted_scopes",
+        "audience",
+        "resource",
+        "display",
+        "ui_locales",
+        "login_hint",
+        "max_age",
+        "acr_values",
+        "duration",
+    ];
+    PARAMETERS.contains(&name)
 }
 
 /// The other names of keys, or of the ends of their paths.
@@ -148,7 +256,16 @@ pub(super) const SPOKEN: &[(&str, &[&str])] = &[
     ("api.expired", &["token_expired"]),
     ("api.pages.next", &["next_page", "link"]),
     ("oauth2.client_auth", &["token_endpoint_auth_method", "auth_method", "authentication"]),
-    ("oauth2.pkce", &["use_pkce"]),
+    ("oauth2.pkce", &["use_pkce", "disable_pkce", "code_challenge_method"]),
+    ("oauth2.scopes", &["default_scopes", "default_scope"]),
+    ("api.limits", &["rate_limits", "rate_limit", "ratelimit"]),
+    ("api.pages", &["pagination", "paginate"]),
+    ("homepage", &["website", "site"]),
+    ("register_url", &["registration", "app", "console"]),
+    ("fields.help", &["description", "hint", "about"]),
+    ("actions.*.parameters", &["args", "arguments"]),
+    ("actions.*.query", &["params", "qs"]),
+    ("actions.*.json", &["body", "data"]),
     ("oauth2.default_lifetime", &["lifetime", "token_lifetime", "expires_in", "expires"]),
     ("oauth2.scope_separator", &["separator", "scope_delimiter", "delimiter"]),
     ("oauth2.authorize_params", &["extra_params", "params", "authorization_params"]),
@@ -167,6 +284,10 @@ pub(super) const SPOKEN: &[(&str, &[&str])] = &[
 ];
 
 fn is_end(path: &str, end: &str) -> bool {
+    // Of actions, whatever they are called.
+    if let Some((_, key)) = end.split_once(".*.") {
+        return path.strip_prefix("actions.").and_then(|rest| rest.split_once('.')).is_some_and(|(_, rest)| rest == key);
+    }
     path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
@@ -209,9 +330,10 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("failed", "[{ status = [200], pointer = \"/ok\", values = [false] }]"),
 ];
 
+const A_HEADING_OF_ENDPOINTS: &str = "a heading [endpoints], and below it authorize = \"https://…\" and token = \"https://…\"; OAuth 1 has request_token, too, and kind = \"oidc\" issuer alone";
+
 /// What each of the sections needs. The reference is held to it.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("endpoints", &["token"]),
     ("client", &["fields"]),
     ("oauth1", &["signature"]),
     ("oauth2", &["client_auth"]),
@@ -236,6 +358,7 @@ pub(super) fn line(path: &str) -> String {
         "parameters" => "[{ name = \"room\", about = \"which room\" }]",
         "links" => "[{ action = \"show\", with = { id = \".id\" } }]",
         "token_error" => "{ code = \"/errcode\", invalid_grant = [40029] }",
+        "endpoints" => return A_HEADING_OF_ENDPOINTS.to_owned(),
         "refresh_lifetime_from" => "\"use\", where each use makes it longer, or \"login\", where none does",
         "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
         _ if let Some((_, needed)) = SECTIONS.iter().find(|(section, _)| *section == path) => {

@@ -2,13 +2,13 @@
 
 use keyfob_proto::Settings;
 
-use super::advice::{TWICE, line, url_hint};
+use super::advice::{TWICE, field_known_as, line, url_hint};
 use super::document::{Content, Node, Place};
 use super::provider::no_name;
 use super::reader::Text;
 use super::table::Table;
+use crate::nearest;
 use crate::provider::{ClientHelp, Field, Provider, Redirect};
-use crate::{nearest, pattern};
 
 pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
     let Some(client) = top.table("client") else {
@@ -36,13 +36,20 @@ const ID: &str = "client_id";
 
 fn no_id(client: &Table<'_>, fields: &[Field]) {
     let names = client.get("fields").into_iter().flat_map(Node::items).filter_map(|field| field.get("name"));
-    let near = nearest::nearest(ID, fields.iter().map(|field| field.name.as_str()));
+    let own = || fields.iter().map(|field| field.name.as_str());
+    let near = nearest::nearest(ID, own()).or_else(|| own().find(|name| field_known_as(name) == Some(ID)));
     let meant = names.into_iter().find(|name| matches!(&name.value, Content::Text(text) if Some(text.as_str()) == near));
     let (place, message, hint) = match meant.zip(near) {
         Some((name, near)) => {
             (name.place, format!("the field {near} of client.fields, which has none called {ID}"), format!("did you mean \"{ID}\"?"))
         }
-        None => (client.place, format!("client.fields has no field {ID}"), format!("add it: {}", line("client.fields"))),
+        None => {
+            let add = match fields.is_empty() {
+                true => line("client.fields"),
+                false => format!("one more in fields: {{ name = \"{ID}\", label = \"…\" }}"),
+            };
+            (client.place, format!("client.fields has no field {ID}"), format!("add it: {add}"))
+        }
     };
     // What is wrong with a field may be its name.
     client.reader.unknown_name(place, message, Some(hint));
@@ -54,14 +61,8 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         let name = table.required("name");
         let label = table.required("label");
         let pattern = table.text("pattern");
-        if let Some(text) = &pattern
-            && let Err(why) = pattern::parse(&text.value)
-        {
-            table.reader.problem(
-                text.place,
-                format!("a pattern that is no regular expression: {}", why.replace('\n', " ")),
-                Some(pattern::HINT.to_owned()),
-            );
+        if let Some(text) = &pattern {
+            table.reader.is_pattern(text);
         }
         let env = table.texts("env");
         for variable in &env {

@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
+use super::advice::text_of;
 use crate::problem::Problem;
 
 /// The files of one provider: the embedded one, the user's own, or both.
@@ -29,6 +30,11 @@ impl Place {
     /// Whether two are in one file.
     pub(crate) fn is_beside(self, other: Self) -> bool {
         self.file == other.file
+    }
+
+    /// Whether it is so many bytes behind another one.
+    pub(crate) fn is_behind(self, other: Self, bytes: usize) -> bool {
+        self.is_beside(other) && self.offset == other.offset + bytes
     }
 }
 
@@ -74,6 +80,14 @@ impl Files {
         }
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
+            // What the parser makes of everything behind a bracket that has no end is no mistake of its own.
+            if errors.iter().any(|error| error.message().starts_with("unclosed"))
+                && let Some((offset, bracket)) = open_bracket(text)
+            {
+                let message = format!("this is no TOML: a {bracket} that nothing closes");
+                let hint = "each [ has its ], and each { its }; lists stand in the one, tables in the other";
+                return Err(vec![self.problem(Place { file, offset }, message, Some(hint.to_owned()))]);
+            }
             let mut lines = std::collections::BTreeSet::new();
             let mut twice = Vec::new();
             return Err(errors
@@ -87,7 +101,10 @@ impl Files {
                     let place = Place { file, offset: span.start };
                     match text.get(span) {
                         Some(key) if error.message() == DUPLICATE => {
-                            let hint = "a section, too, is there once: what belongs to it stands under one heading";
+                            let hint = match is_heading(line_of(text, place.offset).1) {
+                                true => "a section, too, is there once: what belongs to it stands under one heading",
+                                false => "leave one of the two away",
+                            };
                             self.problem(place, format!("the key \"{}\" is there twice", key.trim()), Some(hint.to_owned()))
                         }
                         _ => {
@@ -209,13 +226,71 @@ pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or(before).chars().count() + 1)
 }
 
+/// The first bracket that is not closed, or by another one. What is in quotes or behind a # is text.
+fn open_bracket(text: &str) -> Option<(usize, char)> {
+    let mut open: Vec<(usize, char)> = Vec::new();
+    let mut rest = text;
+    while let Some(found) = rest.find(['[', ']', '{', '}', '"', '\'', '#']) {
+        let here = &rest[found..];
+        let at = text.len() - here.len();
+        let mark = here.chars().next()?;
+        let mut end = 1;
+        match mark {
+            '[' | '{' => open.push((at, mark)),
+            ']' | '}' => {
+                let bracket = open.pop()?;
+                if (bracket.1 == '[') != (mark == ']') {
+                    return Some(bracket);
+                }
+            }
+            '#' => end = here.find('\n').unwrap_or(here.len()),
+            _ => end = end_of_quotes(here),
+        }
+        rest = &here[end..];
+    }
+    open.pop()
+}
+
+/// Where a text in TOML's quotes ends, in bytes: one of three quotes on any line, another on its own.
+fn end_of_quotes(quoted: &str) -> usize {
+    let mark = &quoted[..1];
+    let (begin, end) = match quoted.starts_with(&mark.repeat(3)) {
+        true => (3, mark.repeat(3)),
+        false => (1, mark.to_owned()),
+    };
+    let mut at = begin;
+    while at < quoted.len() {
+        let here = &quoted[at..];
+        if here.starts_with(&end) {
+            return at + end.len();
+        }
+        let c = here.chars().next().unwrap_or_default();
+        if c == '\n' && begin == 1 {
+            return at;
+        }
+        at += c.len_utf8();
+        // What is escaped ends nothing.
+        if c == '\\' && mark == "\"" {
+            at += quoted[at..].chars().next().map_or(0, char::len_utf8);
+        }
+    }
+    quoted.len()
+}
+
+/// Whether a line is a heading, and no row of a list.
+fn is_heading(line: &str) -> bool {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let inside = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|inside| inside.trim_start_matches(['[', ' ']).starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
 /// What the parser says of a key that is there already.
 const DUPLICATE: &str = "duplicate key";
 
 /// Whether a key stands below a heading that is among those that were there already; a heading becomes one of them.
 fn is_below_one(text: &str, offset: usize, twice: &mut Vec<usize>) -> bool {
     let at = line_of(text, offset).0;
-    let heading = text.lines().take(at + 1).enumerate().filter(|(_, line)| line.trim_start().starts_with('[')).last().map(|(at, _)| at);
+    let heading = text.lines().take(at + 1).enumerate().filter(|(_, line)| is_heading(line)).last().map(|(at, _)| at);
     match heading {
         Some(heading) if heading == at => {
             twice.push(heading);
@@ -236,7 +311,7 @@ fn line_of(text: &str, offset: usize) -> (usize, &str) {
 fn toml_hint(line: &str, message: &str) -> String {
     let (name, _) = line.split_once('=').unwrap_or_default();
     if message.contains("unquoted key") && !name.trim().is_empty() && !name.contains(['"', '\'']) {
-        return format!("a name with anything but letters, digits, - and _ stands in quotes: \"{}\" = …", name.trim().escape_debug());
+        return format!("a name with anything but letters, digits, - and _ stands in quotes: {} = …", text_of(name.trim()));
     }
     general_hint(line, message).to_owned()
 }
@@ -248,6 +323,18 @@ fn general_hint(line: &str, message: &str) -> &'static str {
         "a [section] stands on a line of its own, and each key on one below it"
     } else if line.contains(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}']) {
         "text stands in straight quotes: key = \"…\""
+    } else if message.contains("escape") {
+        "what has a \\ in it stands between single quotes, as it is: pattern = '\\d+'"
+    } else if line.trim_start().starts_with("//") || line.contains(" // ") {
+        "a remark begins with #"
+    } else if line.trim_end().ends_with(';') {
+        "leave the ; at the end of the line away"
+    } else if line.contains(['\u{a0}', '\u{2003}', '\u{200b}']) {
+        "there is a blank in it that is none of the keyboard's: type it anew"
+    } else if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") {
+        "true and false are written in small letters"
+    } else if ["null", "none", "nil"].iter().any(|nothing| value.eq_ignore_ascii_case(nothing)) {
+        "leave the line away: what is not there is not said"
     } else if line.contains("==") {
         "one = stands between a key and its value"
     } else if line.contains(" = ") && is_day(line) {
@@ -271,7 +358,10 @@ fn is_day(line: &str) -> bool {
     let words = line.split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '/' | '-')));
     words.into_iter().any(|word| {
         let parts: Vec<&str> = word.split(['.', '/', '-']).collect();
-        parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        // TOML's own spelling, unless there is no such day.
+        let is_tomls = matches!(parts.as_slice(), [year, month, day] if year.len() == 4 && month.len() == 2 && day.len() == 2 && word.matches('-').count() == 2);
+        let is_day = is_tomls && parts[1] <= "12" && parts[2] <= "31";
+        parts.len() == 3 && !is_day && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
     })
 }
 
@@ -290,14 +380,23 @@ impl Content {
     }
 }
 
+/// Tables of `[api]` that say one of several ways: how a token is carried, how answers go on, which headers count.
+const ONE_WAY: &[&str] = &["attach", "pages", "limits"];
+
 impl Node {
-    /// Lays another tree over this one: its tables member by member, anything else as a whole.
+    /// Lays another tree over this one: its tables member by member, anything else as a whole. So are tables that say one of several ways: with another
+    /// way beside the one that is there they would say two.
     pub(crate) fn overlay(&mut self, over: Self) {
+        self.overlay_in("", over);
+    }
+
+    fn overlay_in(&mut self, table: &str, over: Self) {
         match (&mut self.value, over.value) {
             (Content::Table(members), Content::Table(others)) => {
                 for (key, node) in others {
                     match members.iter_mut().find(|(known, _)| known.name == key.name) {
-                        Some((_, member)) => member.overlay(node),
+                        Some((_, member)) if table == "api" && ONE_WAY.contains(&key.name.as_str()) => *member = node,
+                        Some((_, member)) => member.overlay_in(&key.name, node),
                         None => members.push((key, node)),
                     }
                 }

@@ -4,7 +4,9 @@ use keyfob_proto::scrub::printable;
 use keyfob_proto::{Origin, Template};
 
 use super::action::parameter_names;
+use super::advice::field_known_as;
 use super::document::{Content, Node};
+use super::provider::is_scope;
 use super::reader::Reader;
 use crate::nearest;
 use crate::provider::Field;
@@ -46,7 +48,8 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, is_sou
         .filter_map(|(name, action)| action.get("scopes").map(|node| (format!("actions.{name}.scopes needs"), node)));
     for (says, node) in asked.into_iter().chain(needed).flat_map(|(says, list)| list.items().map(move |node| (says.clone(), node))) {
         let Content::Text(scope) = &node.value else { continue };
-        if !known.contains(&scope.as_str()) {
+        // What is no scope's name was told.
+        if is_scope(scope) && !known.contains(&scope.as_str()) {
             let more = format!("[scopes] {scope:?} = \"what it allows\"");
             let hint = match nearest::nearest(scope, known.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"? Otherwise: {more}"),
@@ -105,9 +108,12 @@ fn unused_fields(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
                 .any(|template| template.names().any(|used| nearest::nearest(used, [name.as_str()]).is_some()))
         };
         if !is_used && !is_near() {
-            let hint = format!(
-                "put {place_of} where it belongs: an address, api.headers or api.query; or leave the field away, and nobody is asked for it"
-            );
+            let hint = match field_known_as(name) {
+                Some(known) => format!("did you mean \"{known}\"?"),
+                None => format!(
+                    "put {place_of} where it belongs: an address, api.headers or api.query; or leave the field away, and nobody is asked for it"
+                ),
+            };
             reader.problem(*place, format!("the field {name} of client.fields is used nowhere"), Some(hint));
         }
     }

@@ -11,7 +11,7 @@ pub(crate) const STATUS: &str = "retired";
 
 /// Whether a file is one of these: it says `retired`, and has nothing that a login needs.
 pub(crate) fn is_gone(tree: &Node) -> bool {
-    let is_retired = matches!(tree.get("status").map(|node| &node.value), Some(Content::Text(word)) if word == STATUS);
+    let is_retired = matches!(tree.get("status").map(|node| &node.value), Some(Content::Text(word)) if word.eq_ignore_ascii_case(STATUS));
     is_retired && ["kind", "endpoints", "api", "oauth1", "oauth2"].into_iter().all(|key| tree.get(key).is_none())
 }
 

@@ -54,6 +54,9 @@ pub(crate) fn read<'a>(
     let own = files.read(file_name, text)?;
     let name = name_of(&own, file_name);
     let mut names = vec![file_name.to_owned()];
+    if let Some(stray) = changed_with_kind(&files, &own, &name, &base) {
+        return Err(vec![stray]);
+    }
     if let Some(stray) = over_nothing(&files, &own, &name, &base, has_ended(&name), known) {
         return Err(vec![stray]);
     }
@@ -89,7 +92,7 @@ pub(crate) fn read_embedded(text: &'static str, file_name: &'static str) -> Resu
 /// Reads the file of a provider that has ended; `None` for any other, and for one that changes a file `that_is_there`.
 pub(crate) fn read_gone(text: &str, file_name: &str, that_is_there: impl Fn(&str) -> bool) -> Option<Result<Gone, Vec<Problem>>> {
     // Nearly every file is none, and would be read twice. An escape may spell anything.
-    if !text.contains(gone::STATUS) && !text.contains('\\') {
+    if !text.to_ascii_lowercase().contains(gone::STATUS) && !text.contains('\\') {
         return None;
     }
     let mut files = Files::default();
@@ -129,6 +132,19 @@ pub(crate) fn doubts(
     doubts::successor(&reader, &own, &name, known);
     doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place);
     reader.into_problems()
+}
+
+/// A file that takes the place of one of ours and has too little for that: it means to change it, and says `kind` besides.
+fn changed_with_kind(files: &Files, own: &Node, name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Option<Problem> {
+    let kind = own.get("kind").filter(|_| base(name).is_some())?;
+    let has = |key: &&str| own.get(key).is_some();
+    if ["title", "about", "status", "sources", "client"].iter().any(has) {
+        return None;
+    }
+    let message =
+        format!("a file with kind takes the place of the {name} that comes with Keyfob, as a whole, and this one has little of it");
+    let hint = "leave kind away, and the rest stays as it is; or say everything: docs/provider-files.md has every key";
+    Some(files.problem(kind.place, message, Some(hint.to_owned())))
 }
 
 /// A file that says little enough to change another one, of a name that no file has: every key that it lacks would be told as missing, and the name is

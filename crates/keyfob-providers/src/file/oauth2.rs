@@ -4,9 +4,9 @@ use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
-use super::advice::line;
+use super::advice::{line, text_of};
 use super::document::Node;
-use super::protocol::{check_pointer, endpoint, further, section, to_json};
+use super::protocol::{check_pointer, endpoint, endpoint_without, further, section, to_json};
 use super::provider::is_scope;
 use super::table::Table;
 use crate::nearest;
@@ -168,6 +168,8 @@ fn pkce(table: &Table<'_>) -> (Pkce, Option<String>) {
     let reason = table.text("pkce_reason");
     match (table.get("pkce"), table.get("pkce_reason")) {
         (Some(off), None) if word == Some(Pkce::Off) => table.missing_for("pkce_reason", off),
+        // Whoever says that there is one cannot take the reason away that stands in the file below.
+        (Some(_), Some(node)) if word == Some(Pkce::S256) && table.reader.is_below(node.place) => {}
         (said, Some(node)) if word == Some(Pkce::S256) || said.is_none() => {
             let hint = "leave it away; or say that there is none: pkce = \"off\"".to_owned();
             table.reader.problem(node.place, "oauth2.pkce_reason, and nothing says that there is no PKCE", Some(hint));
@@ -199,6 +201,10 @@ pub(super) const ONE_EACH: &str = "one word, without quotes or \\ in it: two sco
 /// What stands between scopes.
 fn scope_separator(table: &Table<'_>) -> String {
     let Some(text) = table.text("scope_separator") else { return " ".to_owned() };
+    if text.value.contains(|c: char| c.is_ascii_alphanumeric() || c == '%' || c.is_control()) {
+        let hint = "the mark itself: scope_separator = \",\"; a space needs no word, and nothing is encoded here".to_owned();
+        table.reader.problem(text.place, format!("expected what stands between scopes, found {}", text_of(&text.value)), Some(hint));
+    }
     if text.value.is_empty() {
         let hint = "a space, which is usual, needs no word; some have a comma: scope_separator = \",\"".to_owned();
         table.reader.problem(text.place, "oauth2.scope_separator is empty: several scopes would be one", Some(hint));
@@ -248,7 +254,8 @@ fn authorize_fragment(table: &Table<'_>) -> Option<String> {
 
 /// How the client says who it is.
 fn client_auth(table: &Table<'_>) -> Option<ClientAuth> {
-    let text = table.text("client_auth")?;
+    let names: Vec<&str> = CLIENT_AUTH.iter().map(|(name, _)| *name).collect();
+    let text = table.one_of("client_auth", &names)?;
     // Who copies a server's metadata has these: the nearest name of ours would be another one's.
     let ours = match text.value.as_str() {
         "client_secret_basic" => "basic",
@@ -415,7 +422,10 @@ fn nobody_is_sent(table: &Table<'_>, name: &str, of_browser: &[&'static str]) {
 fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     let wrong = |key, message: &str| {
         if let Some(node) = table.get(key) {
-            let hint = format!("add the one, or leave oauth2.{key} away");
+            let hint = match key {
+                "client_auth" => "add it; or say another client_auth".to_owned(),
+                _ => format!("add the one, or leave oauth2.{key} away"),
+            };
             table.reader.problem(node.place, message, Some(hint));
         }
     };
@@ -468,6 +478,7 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
 fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Option<Endpoints> {
     let table = section(top, "endpoints")?;
     let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
+    let token = || endpoint_without(&table, "token", fields, |name| OF_TOKEN.contains(&name));
     let (authorize, token) = match kind {
         Kind::Oidc if !table.has("issuer") && table.has("authorize") && table.has("token") => {
             let hint = "kind = \"oauth2\", for endpoints of the file's own; or issuer = \"https://…\" in their place".to_owned();
@@ -490,12 +501,12 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
         }
         _ if pages == Pages::Imported => {
             nobody_logs_in(&table, "endpoints", &["authorize", "device", "par"]);
-            (None, endpoint(&table, "token", fields))
+            (None, token())
         }
         _ if pages == Pages::Device => {
             nobody_is_sent(&table, "endpoints", &["par"]);
 
-            (None, endpoint(&table, "token", fields))
+            (None, token())
         }
         _ if pages == Pages::Unclear => (further("authorize"), further("token")),
         // It may be forgotten, or not be there: the second is said.
@@ -503,9 +514,9 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
             let hint =
                 "add it: authorize = \"https://…\"; or, where people can only enter a code: client.redirect.device_only = true".to_owned();
             table.reader.problem(table.place, "endpoints.authorize is missing", Some(hint));
-            (None, endpoint(&table, "token", fields))
+            (None, token())
         }
-        _ => (endpoint(&table, "authorize", fields), endpoint(&table, "token", fields)),
+        _ => (endpoint_without(&table, "authorize", fields, |name| OF_AUTHORIZE.contains(&name) || name == "response_type"), token()),
     };
     let issuer = match kind {
         Kind::Oidc if table.has("issuer") || !table.has("authorize") => {
@@ -521,6 +532,12 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
             "endpoints.issuer with a query, which no issuer has (RFC 8414 §2)",
             Some("leave what comes after the ? away".to_owned()),
         );
+    }
+    if let (Some(node), Some(issuer)) = (table.get("issuer"), &issuer)
+        && issuer.as_str().contains("/.well-known/")
+    {
+        let hint = "leave /.well-known and what comes after it away: where an issuer's metadata is, is said by its name".to_owned();
+        table.reader.problem(node.place, "endpoints.issuer is the address of its metadata", Some(hint));
     }
     // Keys of nobody in particular prove nothing: a token names its issuer, which has to be the one that was meant.
     if let (Some(node), None) = (table.get("jwks"), table.get("issuer")) {

@@ -51,11 +51,8 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         (_, true) => nobody_logs_in(top, &table, "import", &["endpoints"]),
         _ => credentials(top, fields).map(Some),
     };
-    let signature = table.required("signature").and_then(|text| {
-        let known: Vec<(&str, SignatureMethod)> = SignatureMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        table.reader.word(&text, &format!("one of {} for oauth1.signature", names.join(", ")), &known)
-    });
+    let known: Vec<(&str, SignatureMethod)> = SignatureMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
+    let signature = table.required_word("signature", &known);
     let placement = table.word("placement", &[("header", Placement::Header), ("body", Placement::Body), ("query", Placement::Query)]);
     let method = table.word("token_method", &[("POST", false), ("GET", true)]);
     let realm = table.text("realm").and_then(|text| table.reader.template(&text, fields));
@@ -89,9 +86,10 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
 fn credentials(top: &Table<'_>, fields: &[&str]) -> Option<Credentials> {
     let endpoints = section(top, "endpoints")?;
     let read =
-        (endpoint(&endpoints, "request_token", fields), endpoint(&endpoints, "authorize", fields), endpoint(&endpoints, "token", fields));
+        ["request_token", "authorize", "token"].map(|key| endpoint_without(&endpoints, key, fields, |name| name.starts_with("oauth_")));
     endpoints.finish();
-    Some(Credentials { request_token: read.0?, authorize: read.1?, access_token: read.2? })
+    let [request_token, authorize, access_token] = read;
+    Some(Credentials { request_token: request_token?, authorize: authorize?, access_token: access_token? })
 }
 
 /// Where the keys alone sign, or tokens are imported, nothing can be said of a login.
@@ -158,6 +156,11 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
 fn more_origins(api: &Table<'_>, fields: &[&str]) -> Vec<Template> {
     let mut origins = Vec::new();
     for text in api.texts("more_origins") {
+        if text.value.contains('*') {
+            let hint = "name each of them: [\"https://files.hub.example\", \"https://maps.hub.example\"]".to_owned();
+            api.reader.problem(text.place, "a * in api.more_origins, where origins are whole", Some(hint));
+            continue;
+        }
         let Some(origin) = api.reader.endpoint(&text, fields) else { continue };
         let (bare, path) = text.value.split_once("://").map_or(("", ""), |(scheme, rest)| {
             let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -205,14 +208,13 @@ fn batch(table: Table<'_>) -> Batch {
             Some(call) => calls.push(call),
             None => {
                 let shown = keyfob_proto::scrub::printable(&text.value);
-                let hint =
-                    "a method (GET, POST, PUT, PATCH), a space, and a path below the base URL; * is one segment, ** at the end the rest";
+                let hint = "a method (GET, POST, PUT, PATCH), a space, and a path below the base URL, without query; * is one segment, whatever stands there, ** at the end the rest";
                 let message = format!("expected a call such as \"POST /*/$batch\" in api.batch.calls, found \"{shown}\"");
                 table.reader.problem(text.place, message, Some(hint.to_owned()));
             }
         }
     }
-    if table.all().is_empty() {
+    if table.all().is_empty() && !table.is_told {
         table.reader.problem(table.place, "api.batch names nothing", Some("fields and calls name what carries other calls".to_owned()));
     }
     table.finish();
@@ -229,6 +231,7 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
         api.reader.problem(*place, "api.base_url with a query", Some(hint));
     }
     let mut hosts = Vec::new();
+    let before = api.reader.told();
     for text in api.texts("hosts") {
         match HostPattern::parse(&text.value) {
             Ok(host) => hosts.push(host),
@@ -254,7 +257,7 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
         (true, Some(node)) if api.is_left_out("hosts") => {
             api.reader.problem(node.place, "api.hosts is empty", Some("hosts = [\"*.hub.example\"]".to_owned()))
         }
-        (false, Some(node)) => {
+        (false, Some(node)) if api.reader.told() == before => {
             let hint = "tokens go to that host; further ones are api.more_origins".to_owned();
             api.reader.problem(node.place, "api.hosts, and api.base_url says its host itself", Some(hint));
         }
@@ -275,14 +278,18 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
         api.reader.problem(text.place, message, Some(hint));
         return None;
     }
+    let before = api.reader.told();
     let table = api.reader.table("api.attach", node);
     let known: Vec<&str> = known.iter().copied().chain(["access_token"]).collect();
     let (query, body) = (table.text("query"), table.text("body"));
+    for name in query.iter().chain(&body) {
+        api.reader.is_plain_name(name, "the name of a parameter in api.attach");
+    }
     let pairs = table.pairs("headers");
     let written = pairs.len();
     let own = table.get("headers").is_some().then(|| headers(table.reader, pairs, &known, more_fields));
-    // A mistyped name is the whole mistake.
-    let is_told = table.is_told || table.has_strangers();
+    // What was told, and a mistyped name, is the whole mistake.
+    let is_told = api.reader.told() > before || table.has_strangers();
     table.finish();
     match (query, body, own) {
         _ if is_told => None,
@@ -311,7 +318,9 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
 
 /// The name of a header of `[api.limits]`.
 fn header(table: &Table<'_>, key: &'static str) -> Option<HeaderName> {
-    let text = table.text(key)?;
+    let node = table.get(key)?;
+    let path = format!("{}.{key}", table.name);
+    let text = table.reader.text_as(&path, node, || format!("the name of the header: {key} = \"x-ratelimit-{key}\""))?;
     let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
     if name.is_none() {
         let message = format!("expected the name of a header in {}.{key}, found \"{}\"", table.name, text.value);
@@ -344,7 +353,7 @@ fn limits(table: Table<'_>) -> Limits {
     let Counted { limit, remaining, usage } = counted(&table);
     let reads = table.table("reads").map(|reads| {
         let read = counted(&reads);
-        if reads.all().is_empty() {
+        if reads.all().is_empty() && !reads.is_told {
             let hint = "name one, or leave reads away: reads = { remaining = \"x-readratelimit-remaining\" }".to_owned();
             reads.reader.problem(reads.place, "api.limits.reads names no header", Some(hint));
         }
@@ -371,7 +380,7 @@ fn limits(table: Table<'_>) -> Limits {
     }
     let structured = structured(&table);
     let limits = Limits { limit, remaining, usage, reset, periods, reads, structured };
-    if table.all().is_empty() {
+    if table.all().is_empty() && !table.is_told {
         table.reader.problem(
             table.place,
             "api.limits names no header",
@@ -434,7 +443,11 @@ fn pages(table: Table<'_>) -> Option<Pages> {
         Some(text.value)
     };
     let (next, cursor, items) = (pointer("next"), pointer("cursor"), pointer("items"));
-    let parameter = table.text("parameter").map(|text| text.value);
+    let parameter = table.text("parameter");
+    if let Some(name) = &parameter {
+        table.reader.is_plain_name(name, "the name of a parameter in api.pages.parameter");
+    }
+    let parameter = parameter.map(|text| text.value);
     let counts = table.word("counts", &[("pages", Counts::Pages), ("items", Counts::Items)]);
     let is_there = |key| table.get(key).is_some();
     let ways: Vec<&Node> = ["next", "cursor", "counts"].into_iter().filter_map(|key| table.get(key)).collect();
@@ -477,6 +490,10 @@ pub(super) fn headers(
     let mut headers = Vec::new();
     for (key, text) in pairs {
         let template = reader.template_over(&text, known, add);
+        if text.value.contains(char::is_control) {
+            let hint = "a header is one line: write the value without line breaks".to_owned();
+            reader.problem(text.place, format!("a line break in the header {}", key.name), Some(hint));
+        }
         match HeaderName::from_bytes(key.name.as_bytes()) {
             Ok(name) if FRAMING.contains(&name.as_str()) => {
                 reader.problem(
@@ -504,6 +521,7 @@ const A_HOST: &str = "the host alone, without https:// and path; a * stands for 
 fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
     let mut signals = Vec::new();
     for table in api.tables(key) {
+        let before = table.reader.told();
         let mut statuses = Vec::new();
         for node in table.array("status") {
             match node.value {
@@ -535,7 +553,9 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
             table.reader.problem(table.place, message, Some(hint));
         }
         let values: Vec<Value> = table.array("values").iter().map(to_json).collect();
-        if pointer.is_none() && !values.is_empty() {
+        // A mistyped name, or what is no list, is the whole mistake.
+        let is_told = table.reader.told() > before || table.has_strangers();
+        if pointer.is_none() && !values.is_empty() && !is_told {
             table.reader.problem(
                 table.place,
                 format!("api.{key} has values but no pointer to look at"),
@@ -543,7 +563,7 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
             );
         }
         // Whoever is told so has to log in again, and that is nothing to be guessed.
-        if key == "revoked" && values.is_empty() && contains.is_empty() {
+        if key == "revoked" && values.is_empty() && contains.is_empty() && !is_told {
             table.reader.problem(
                 table.place,
                 "api.revoked has a status, and no word of the provider's about the token".to_owned(),
@@ -589,9 +609,24 @@ pub(super) fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) ->
     table.required(key).and_then(|text| table.reader.endpoint(&text, fields))
 }
 
+/// An endpoint whose query says nothing that the protocol says itself: it would be there twice.
+pub(super) fn endpoint_without(table: &Table<'_>, key: &'static str, fields: &[&str], is_own: impl Fn(&str) -> bool) -> Option<Template> {
+    let text = table.required(key)?;
+    let query = text.value.split_once('?').map_or("", |(_, query)| query);
+    if let Some(name) = query.split('&').filter_map(|pair| pair.split('=').next()).find(|name| is_own(name)) {
+        let hint = format!("leave it away: the protocol says {name} by itself, and what else a login says has keys of its own");
+        table.reader.problem(text.place, format!("{name} in the query of {}.{key}", table.name), Some(hint));
+    }
+    table.reader.endpoint(&text, fields)
+}
+
 /// Further parameters, which say nothing that the protocol says itself: it would be dropped, or be there twice.
 pub(super) fn further(table: &Table<'_>, key: &'static str, is_own: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let pairs = table.pairs(key);
+    for (_, text) in pairs.iter().filter(|(_, text)| text.value.contains(['{', '}'])) {
+        let hint = "say what is sent; what each app has of its own is said by nobody here".to_owned();
+        table.reader.problem(text.place, format!("a place in {}.{key}, which has none: it would be sent as it is", table.name), Some(hint));
+    }
     for (name, _) in pairs.iter().filter(|(name, _)| is_own(&name.name)) {
         let hint = "leave it away: the protocol says it by itself".to_owned();
         table.reader.problem(name.place, format!("{} in {}.{key}", name.name, table.name), Some(hint));

@@ -21,9 +21,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         top.missing("name");
     }
     let title = top.required("title");
-    let kind = top
-        .required("kind")
-        .and_then(|text| reader.word(&text, "oauth1, oauth2 or oidc for kind", &Kind::ALL.map(|kind| (kind.name(), kind))));
+    let kind = top.required_word("kind", &Kind::ALL.map(|kind| (kind.name(), kind)));
     let homepage = top.web("homepage").map(|text| text.value);
     let about = top.required("about").map(|text| text.value);
     let status = status(&top);
@@ -101,7 +99,11 @@ pub(super) fn no_name(reader: &Reader<'_>, text: &Text, what: &str) {
 /// What is kept with the account is shown, and goes into calls: no token does, and nothing that an app's field is called.
 fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
     let names = top.texts("keep");
-    for name in &names {
+    for (at, name) in names.iter().enumerate() {
+        top.reader.is_plain_name(name, "the name of a value that a login brings, in keep");
+        if names[..at].iter().any(|other| other.value == name.value) {
+            top.reader.problem(name.place, format!("{} is in keep twice", name.value), Some("leave one of the two away".to_owned()));
+        }
         if Settings::is_never_kept(&name.value) {
             let hint = "leave it away: what is kept is shown in clear, and tokens, codes and secrets have their own place in the vault";
             top.reader.problem(name.place, format!("{} in keep", name.value), Some(hint.to_owned()));
@@ -123,8 +125,7 @@ pub(super) fn status(top: &Table<'_>) -> Option<Status> {
             Some(_) => {}
         }
     }
-    let word = top.required("status")?;
-    match top.reader.word(&word, "live, sandbox or retired for status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
+    match top.required_word("status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
         0 => Some(Status::Live),
         1 => Some(Status::Sandbox),
         _ => {
@@ -177,9 +178,7 @@ pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
                 table.check_web(url, "url");
             }
             let checked = table.date("checked");
-            let confidence = table
-                .required("confidence")
-                .and_then(|text| table.reader.word(&text, "verified, inferred or assumed for confidence", Confidence::ALL));
+            let confidence = table.required_word("confidence", Confidence::ALL);
             let about = table.get("about").and_then(|_| table.required("about")).map_or_else(String::new, |text| text.value);
             table.finish();
             Some(Source { url: url?.value, checked: checked?, confidence: confidence?, about })
@@ -223,7 +222,11 @@ fn settings_of_deviations(reader: &Reader<'_>, tree: &Node, deviations: &[(Devia
         let allowed = tree.get("deviations").and_then(|deviations| deviations.get(deviation.name()));
         match (node, allowed) {
             // What stands in its table's place was told.
-            (Some(node), _) if node.is_table() == is_table && !deviations.iter().any(|(known, _)| *known == deviation) => {
+            (Some(node), _)
+                if node.is_table() == is_table
+                    && !reader.is_told(node.place)
+                    && !deviations.iter().any(|(known, _)| *known == deviation) =>
+            {
                 let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
                 reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
             }

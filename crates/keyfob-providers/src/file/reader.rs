@@ -1,15 +1,17 @@
 //! Reading a tree of values: every complaint is collected.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
+use keyfob_proto::scrub::printable;
 use keyfob_proto::{Endpoint, Template};
 
-use super::advice::{last, more_fields, quoted, url_hint};
+use super::advice::{THE_TOKEN, last, more_fields, quoted, url_hint, word_known_as};
 use super::document::{Content, Files, Key, Node, Place};
 use super::table::Table;
 use crate::jq::Expression;
-use crate::nearest;
 use crate::problem::Problem;
+use crate::{nearest, pattern};
 
 /// Collects complaints.
 pub(crate) struct Reader<'a> {
@@ -17,6 +19,8 @@ pub(crate) struct Reader<'a> {
     problems: RefCell<Vec<Problem>>,
     /// Whether something is wrong with what templates may name.
     is_unsure: Cell<bool>,
+    /// The places that nothing fills, of which one complaint is enough.
+    strangers: RefCell<BTreeSet<String>>,
     /// Every table and member that was looked at: the reference is held to it.
     #[cfg(test)]
     pub(super) asked: RefCell<std::collections::BTreeSet<(String, &'static str)>>,
@@ -31,6 +35,7 @@ impl<'a> Reader<'a> {
             files,
             problems: RefCell::default(),
             is_unsure: Cell::new(false),
+            strangers: RefCell::default(),
             #[cfg(test)]
             asked: RefCell::default(),
         }
@@ -61,9 +66,10 @@ impl<'a> Reader<'a> {
 
     /// Reads what may name these names and those of `names` that are read meanwhile.
     pub(crate) fn scope<T>(&self, read: impl FnOnce() -> T) -> T {
-        let outside = self.is_unsure.get();
+        let (outside, strangers) = (self.is_unsure.get(), self.strangers.take());
         let read = read();
         self.is_unsure.set(outside);
+        self.strangers.replace(strangers);
         read
     }
 
@@ -129,7 +135,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn word<T: Copy>(&self, text: &Text, what: &str, known: &[(&str, T)]) -> Option<T> {
         let found = known.iter().find(|(name, _)| *name == text.value).map(|(_, value)| *value);
         if found.is_none() {
-            let hint = nearest::suggest(&text.value, known.iter().map(|(name, _)| *name));
+            let ours = word_known_as(&text.value).iter().find(|word| known.iter().any(|(name, _)| name == *word));
+            let hint = match ours {
+                Some(ours) => Some(format!("did you mean \"{ours}\"?")),
+                None => nearest::suggest(&text.value, known.iter().map(|(name, _)| *name)),
+            };
             self.problem(text.place, format!("expected {what}, found \"{}\"", text.value), hint);
         }
         found
@@ -149,11 +159,14 @@ impl<'a> Reader<'a> {
                     known = false;
                     let place = self.files.inside(text.place, &text.value, text.value.find(&format!("{{{name}}}")).unwrap_or(0));
                     let hint = match nearest::suggest(name, names.iter().copied()) {
+                        _ if name == "access_token" => THE_TOKEN.to_owned(),
                         Some(near) if near.ends_with('?') => near,
                         Some(known) => format!("{known}; or {}", add(name)),
                         None => add(name),
                     };
-                    self.unknown_name(place, format!("a template with the unknown name {{{name}}}"), Some(hint));
+                    if self.strangers.borrow_mut().insert(name.to_owned()) {
+                        self.unknown_name(place, format!("a template with the unknown name {{{name}}}"), Some(hint));
+                    }
                 }
                 known.then_some(template)
             }
@@ -182,12 +195,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a template is a URL that we send something to, once something stands in its first place, and the like in the others.
     fn is_endpoint(&self, text: &Text, template: &Template, first: &str) -> Option<()> {
-        // As shells and programs write a place: what is in front of it would stay.
-        if let Some(at) = text.value.find("${") {
-            let place = self.files.inside(text.place, &text.value, at);
-            self.problem(place, "a $ in front of a place", Some("a place is a name in braces alone: {name}".to_owned()));
-            return None;
-        }
+        self.is_no_strange_place(text)?;
         let begin = template.names().next();
         let sample = template.render(|name| Some(if Some(name) == begin { first } else { "x" }.to_owned())).ok()?;
         if let Err(misuse) = Endpoint::parse(&sample) {
@@ -197,23 +205,105 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
+    /// Whether an address or a path has no place as shells, other programs and documents write one: that would be sent as it is.
+    pub(crate) fn is_no_strange_place(&self, text: &Text) -> Option<()> {
+        for (mark, what) in [
+            ("${", "a $ in front of a place"),
+            ("{{", "braces that are written twice, which are braces in an address"),
+            ("/:", "a name behind a colon, which is no place"),
+        ] {
+            let at = text.value.find(mark).filter(|at| mark != "/:" || text.value[at + 2..].starts_with(|c: char| c.is_ascii_alphabetic()));
+            if let Some(at) = at {
+                let place = self.files.inside(text.place, &text.value, at);
+                self.problem(place, what, Some("a place is a name in braces: {name}".to_owned()));
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Whether a regular expression is one, and none with what programs put around it.
+    pub(crate) fn is_pattern(&self, text: &Text) -> bool {
+        let wrong = match pattern::parse(&text.value) {
+            Err(why) => Some((format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), pattern::HINT)),
+            Ok(_) if text.value.len() > 2 && text.value.starts_with('/') && text.value.ends_with('/') => {
+                Some(("a pattern between slashes, which no value has".to_owned(), "leave the two slashes away"))
+            }
+            Ok(_) => None,
+        };
+        let is_right = wrong.is_none();
+        if let Some((message, hint)) = wrong {
+            self.problem(text.place, message, Some(hint.to_owned()));
+        }
+        is_right
+    }
+
+    /// Whether a text is the name of a parameter, of a member, of what is kept: no template, no path, no more than one.
+    pub(crate) fn is_plain_name(&self, text: &Text, what: &str) {
+        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"{}=&?/\"".contains(c);
+        if text.value.is_empty() || !text.value.chars().all(is_plain) {
+            let message = format!("expected {what}, found \"{}\"", printable(&text.value));
+            self.problem(text.place, message, Some("the name alone, as it is sent: no braces, no path, no value".to_owned()));
+        }
+    }
+
+    /// Whether something was told of a place already.
+    pub(crate) fn is_told(&self, place: Place) -> bool {
+        let there = self.files.problem(place, String::new(), None);
+        self.problems.borrow().iter().any(|told| (&told.file, told.line, told.column) == (&there.file, there.line, there.column))
+    }
+
+    /// How many complaints there are so far: what follows from one is not told beside it.
+    pub(crate) fn told(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
     /// A jq expression.
     pub(crate) fn expression(&self, text: &Text) -> Option<Expression> {
+        // A place of a template would make an object.
+        let inside = text.value.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if let Some(name) = inside.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')) {
+            self.problem(
+                text.place,
+                format!("expected jq, found the place {{{name}}}"),
+                Some(format!("the member is .{name}, and an argument $args.{name}")),
+            );
+            return None;
+        }
         match Expression::parse(&text.value) {
             Ok(expression) => Some(expression),
             Err(refusal) => {
                 let place = refusal.at.map_or(text.place, |at| self.files.inside(text.place, &text.value, at));
-                let hint = match text.value.trim_start().starts_with("$.") {
-                    true => "this is JSONPath, and jq is asked for: .items[].name",
-                    false => {
-                        "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")"
-                    }
-                };
-                self.problem(place, refusal.message, refusal.hint.or(Some(hint.to_owned())));
+                let hint = jq_hint(&text.value);
+                let known = refusal.hint.as_ref().is_some_and(|_| hint == JQ_HINT);
+                self.problem(place, refusal.message, if known { refusal.hint } else { Some(hint) });
                 None
             }
         }
     }
+}
+
+const JQ_HINT: &str =
+    "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")";
+
+/// What is probably meant by what is no jq: as other languages have it.
+fn jq_hint(text: &str) -> String {
+    let name = |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || "-_@".contains(c))).next().unwrap_or_default().to_owned();
+    let odd = text.match_indices('.').map(|(at, _)| name(&text[at + 1..])).find(|name| {
+        name.starts_with('@') || name.contains('-') && name.split('-').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic()))
+    });
+    let hint = match odd {
+        _ if text.trim_start().starts_with("$.") || text.contains("[*]") => "this is JSONPath, and jq is asked for: .items[].name",
+        _ if text.trim_start().starts_with('/') => "this is a JSON pointer, and jq is asked for: .items[0].name",
+        Some(name) => return format!("a name with other characters than letters, digits and _ stands in quotes: .\"{name}\""),
+        _ if text.contains('\'') => "text stands in double quotes: .kind == \"lamp\"",
+        _ if text.contains("&&") => "both is and: .a and .b",
+        _ if text.contains("||") => "either is or: .a or .b",
+        _ if text.contains("??") => "what else there is stands behind //: .a // \"none\"",
+        _ if text.contains(" ? ") => "a choice is: if .on then \"on\" else \"off\" end",
+        _ => JQ_HINT,
+    };
+    hint.to_owned()
 }
 
 /// A string and where it was written.

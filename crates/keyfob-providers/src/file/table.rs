@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::advice::{elsewhere, known_as, line, list, quoted, written};
+use super::advice::{elsewhere, known_as, line, list_of_texts, list_of_values, of_authorize, quoted, written};
 use super::document::{Content, Key, Node, Place};
 use super::reader::{Reader, Text};
 use crate::nearest;
@@ -163,7 +163,7 @@ impl<'r> Table<'r> {
     }
 
     pub(crate) fn array(&self, key: &'static str) -> &'r [Node] {
-        self.list(key, |node| format!("a list stands in brackets: {key} = {}", list(node)))
+        self.list(key, |node| format!("a list stands in brackets: {key} = {}", list_of_values(node)))
     }
 
     fn list(&self, key: &'static str, hint: impl FnOnce(&Node) -> String) -> &'r [Node] {
@@ -188,7 +188,8 @@ impl<'r> Table<'r> {
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
         let text =
             |node: &Node| self.reader.text_as(&self.path(key), node, || format!("text stands in quotes: {key} = [{}]", quoted(node)));
-        self.array(key).iter().filter_map(text).collect()
+        let items = self.list(key, |node| format!("a list stands in brackets: {key} = {}", list_of_texts(key, node)));
+        items.iter().filter_map(text).collect()
     }
 
     pub(crate) fn strings(&self, key: &'static str) -> Vec<String> {
@@ -226,7 +227,7 @@ impl<'r> Table<'r> {
     fn named(&self, key: &Key, node: &Node) -> Option<Text> {
         self.reader.text_as(&self.path(&key.name), node, || match &node.value {
             // TOML takes a name with a dot for a table in a table.
-            Content::Table(inner) if inner.len() == 1 => {
+            Content::Table(inner) if inner.len() == 1 && inner[0].0.place.is_behind(key.place, key.name.len() + 1) => {
                 format!("a name with a dot stands in quotes: {} = \"…\"", written(&format!("{}.{}", key.name, inner[0].0.name)))
             }
             _ => format!("text stands in quotes: {} = {}", written(&key.name), quoted(node)),
@@ -245,12 +246,24 @@ impl<'r> Table<'r> {
         table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(key, node)?))).collect()
     }
 
+    /// One of some words, as text.
+    pub(crate) fn one_of(&self, key: &'static str, names: &[&str]) -> Option<Text> {
+        let example = || format!("text stands in quotes: {key} = \"{}\"; it is one of {}", names[0], names.join(", "));
+        self.reader.text_as(&self.path(key), self.get(key)?, example)
+    }
+
+    /// One of some words that must be there.
+    pub(crate) fn required_word<T: Copy>(&self, key: &'static str, known: &[(&str, T)]) -> Option<T> {
+        if self.get(key).is_none() {
+            self.missing(key);
+        }
+        self.word(key, known)
+    }
+
     /// One of some words.
     pub(crate) fn word<T: Copy>(&self, key: &'static str, known: &[(&str, T)]) -> Option<T> {
-        let node = self.get(key)?;
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        let example = || format!("text stands in quotes: {key} = \"{}\"; it is one of {}", names[0], names.join(", "));
-        let text = self.reader.text_as(&self.path(key), node, example)?;
+        let text = self.one_of(key, &names)?;
         self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
     }
 
@@ -297,7 +310,7 @@ impl<'r> Table<'r> {
             return (Some(meant), did_you(meant));
         }
         // By the name that people know it by, from elsewhere.
-        let is_free = |name: &&&'static str| !self.members.iter().any(|(key, _)| key.name == **name);
+        let is_free = |name: &&&'static str| !self.members.iter().any(|(own, _)| own.name == **name && own.place.is_beside(key.place));
         if let Some(meant) = asked.iter().filter(is_free).find(|name| known_as(&self.path(name), typed)) {
             return (Some(meant), did_you(meant));
         }
@@ -305,8 +318,11 @@ impl<'r> Table<'r> {
             let kind = if typed == "oauth1" { "\"oauth1\"" } else { "\"oauth2\" or \"oidc\"" };
             return (None, Some(format!("leave it away: it is for another kind, {kind}")));
         }
+        if self.name == "oauth2" && of_authorize(typed) {
+            return (None, Some(format!("what an authorization request has besides is said so: authorize_params = {{ {typed} = \"…\" }}")));
+        }
         // Of a table in a table of the same name, it is hardly the outer one that is meant.
-        if let Some(table) = elsewhere(typed).filter(|table| *table != self.name && !self.name.ends_with(&format!(".{typed}"))) {
+        if let Some(table) = elsewhere(typed).filter(|table| self.may_mean(table, typed)) {
             let hint = match table {
                 "" => "it belongs to the top, above every [section]".to_owned(),
                 table => format!("it belongs into [{table}]"),
@@ -321,6 +337,12 @@ impl<'r> Table<'r> {
             }
             _ => (None, self.similar(key, node, asked)),
         }
+    }
+
+    /// Whether a member may have slid from another table. What people say everywhere (`note`, `on`) has slid from one to the top alone.
+    fn may_mean(&self, table: &str, typed: &str) -> bool {
+        let is_inside = self.name.ends_with(&format!(".{typed}"));
+        table != self.name && !is_inside && (table != "retired" || self.name.is_empty())
     }
 
     /// What was perhaps meant by a name that is none. Whoever changes a file of ours means those of its keys that are not in the own one, too.
