@@ -193,6 +193,16 @@ fn what_goes_nowhere_is_doubted() {
     assert!(only(&plus, "hub.toml").contains("which is sent as %2B"));
     assert!(only(GOOD, "login.toml").starts_with("login.toml:1:1: the name login is a command's"));
     assert!(only(GOOD, "netatmo.toml").contains("takes the place of the netatmo that comes with Keyfob"));
+    let option = GOOD.replacen("{ name = \"kinds\"", "{ name = \"json\" }, { name = \"kinds\"", 1).replacen(
+        "query = {",
+        "query = { j = \"{json}\",",
+        1,
+    );
+    let told = doubts(&option, "hub.toml", "2026-11-21", |word| word == "--json", []);
+    assert!(
+        told.len() == 1 && told[0].message.starts_with("the parameter json of actions.things is called as the option --json"),
+        "{told:?}"
+    );
     let ended = "title = \"Hub\"\nstatus = \"retired\"\nabout = \"A hub.\"\nsources = []\nretired = { on = 2030-01-01, note = \"So.\" }\n";
     assert!(only(ended, "hub.toml").contains("retired.on is 2030-01-01, which has not come yet"));
     let after = |successor: &str| ended.replace("2030-01-01", &format!("2020-01-01, successor = \"{successor}\""));

@@ -263,6 +263,25 @@ fn a_broken_file_is_told_and_the_others_work() {
     assert_eq!(telldus.settings(&|_| None).expect("settings").api.base.as_str(), "https://pa-api.telldus.com");
 }
 
+/// Another way beside the one that is there would be two.
+#[test]
+fn what_says_one_of_several_ways_is_replaced_as_a_whole() {
+    for (file, text) in [
+        ("shopify.toml", "[api.attach]\nquery = \"token\"\n"),
+        ("google.toml", "[api]\npages = { next = \"/next\" }\n"),
+        ("github.toml", "[api]\nlimits = { structured = \"ratelimit\" }\n"),
+        ("netatmo.toml", "[oauth2]\npkce = \"s256\"\n"),
+    ] {
+        assert!(check(text, file).is_ok(), "{file}: {:?}", check(text, file));
+    }
+    // An action is changed member by member, whatever it is called.
+    let pages = HUB.replace("[actions.things]", "[actions.pages]");
+    let folder = folder(&[("my-hub.toml", &pages)]);
+    assert_eq!(problems(&Catalogue::load(Some(folder.path()))), [] as [&str; 0]);
+    let told = check("[actions.repos]\nabout = \"Mine\"\n", "github.toml").expect("the path is ours");
+    assert!(told.actions.iter().any(|action| action.name == "repos" && action.about == "Mine"));
+}
+
 /// Where the usual host is moved, no place is left in what is shown.
 #[test]
 fn a_moved_host_is_shown_moved() {

@@ -226,7 +226,8 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let about = table.text("about").map_or_else(String::new, |text| text.value);
         let before = reader.told();
         let kind = kind(&table).filter(|_| reader.told() == before);
-        let titles = kind.as_ref().map_or_else(BTreeMap::new, |kind| titles(&table, kind));
+        // Where it is not known what is taken, nobody knows what could have a title.
+        let titles = table.get("titles").and(kind.as_ref()).map_or_else(BTreeMap::new, |kind| titles(&table, kind));
         let required = table.flag("required");
         let default = table.get("default").and_then(|node| {
             let example = || format!("text stands in quotes: default = {}", joined(node).unwrap_or_else(|| quoted(node)));
@@ -423,7 +424,12 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
         }
     }
     let sample = template.render(|_| Some("x".to_owned())).unwrap_or_default();
-    let plain = sample.starts_with('/') && !sample.starts_with("//") && !sample.contains(['?', '#']) && sample.parse::<http::Uri>().is_ok();
+    let climbs = sample.split('/').any(|segment| [".", ".."].contains(&segment));
+    let plain = !climbs
+        && sample.starts_with('/')
+        && !sample.starts_with("//")
+        && !sample.contains(['?', '#'])
+        && sample.parse::<http::Uri>().is_ok();
     if !plain {
         let hint = "a path such as /locks/{id}; what comes after ? goes into query = { … }".to_owned();
         table.reader.problem(text.place, format!("expected a path for {}.path, found \"{}\"", table.name, text.value), Some(hint));

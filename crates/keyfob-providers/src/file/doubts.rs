@@ -92,6 +92,19 @@ pub(super) fn name(reader: &Reader<'_>, own: &Node, name: &str, is_taken: bool, 
     }
 }
 
+/// Parameters that are called as an option of the program is: what is typed is that option.
+pub(super) fn parameters(reader: &Reader<'_>, own: &Node, is_taken: impl Fn(&str) -> bool) {
+    for (action, node) in members(own.get("actions")) {
+        for parameter in node.get("parameters").into_iter().flat_map(Node::items) {
+            let Some(Node { value: Content::Text(name), place }) = parameter.get("name") else { continue };
+            if is_taken(&format!("--{name}")) {
+                let message = format!("the parameter {name} of actions.{action} is called as the option --{name} of the command is");
+                reader.problem(*place, message, Some("call it otherwise: what is typed is that option".to_owned()));
+            }
+        }
+    }
+}
+
 /// Fields of the app that nothing in the file names, and that no protocol has.
 fn unused_fields(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
     const SECRETS: [&str; 2] = ["client_secret", "private_key"];

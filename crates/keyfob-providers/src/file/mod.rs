@@ -130,7 +130,8 @@ pub(crate) fn doubts(
     let reader = reader::Reader::new(&files);
     doubts::look(&reader, &own, below.as_ref(), is_sound, today);
     doubts::successor(&reader, &own, &name, known);
-    doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place);
+    doubts::parameters(&reader, &own, &is_taken);
+    doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place && is_sound);
     reader.into_problems()
 }
 

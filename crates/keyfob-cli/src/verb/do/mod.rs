@@ -62,6 +62,11 @@ pub(crate) const COMMON: [(&str, &str); 10] = [
     ("--help", "what the action takes"),
 ];
 
+/// Whether a word behind an action is an option of the program, and no parameter's name.
+pub(crate) fn is_option(word: &str) -> bool {
+    ["--vault", "--sandbox"].contains(&word) || COMMON.iter().any(|(option, _)| *option == word)
+}
+
 /// What was said that concerns the whole program.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Lifted {

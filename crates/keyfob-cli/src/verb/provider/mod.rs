@@ -19,6 +19,7 @@ use crate::name::is_verb;
 use crate::output::{Paint, hang};
 use crate::sheet::{self, Sheet};
 use crate::signal::unless_stopped_reading_file;
+use crate::verb::r#do::is_option;
 
 /// What to know about providers.
 #[derive(Subcommand, Debug)]
@@ -272,7 +273,7 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     let today = moment::formatted(now(), "%Y-%m-%d");
     // What is wrong with other files is not what was asked.
     let catalogue = keyfob_providers::Catalogue::load(Some(&context.providers_folder()));
-    problems.extend(keyfob_providers::doubts(&text, &shown, &today, is_verb, catalogue.names()));
+    problems.extend(keyfob_providers::doubts(&text, &shown, &today, |word| is_verb(word) || is_option(word), catalogue.names()));
     if is_read {
         // It is sound, and is left out all the same: another one's name is the same.
         problems.extend(catalogue.problems().iter().filter(|problem| is_same(file, problem.file.as_ref())).cloned());

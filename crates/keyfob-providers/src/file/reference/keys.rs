@@ -9,7 +9,7 @@ use super::{Section, actions, key};
 pub(super) const TOP: Section = Section {
     path: "",
     heading: "At the top",
-    about: "What the provider is, and where the facts about it come from. A file *without* `kind` changes members of the embedded provider of its name, and needs nothing else. A file with `status = \"retired\"`, no `kind` and no `[endpoints]`, of a name that no other file has, is of a provider that has ended: `title`, `about`, `homepage`, `sources` and `[retired]` are all there is of it.",
+    about: "What the provider is, and where the facts about it come from. A file *without* `kind` changes members of the embedded provider of its name, and needs nothing else; what says one of several ways (`attach`, `pages` and `limits` of `[api]`) it replaces as a whole. A file with `status = \"retired\"`, no `kind` and no `[endpoints]`, of a name that no other file has, is of a provider that has ended: `title`, `about`, `homepage`, `sources` and `[retired]` are all there is of it.",
     keys: &[
         key("name", Text, "What is typed: a letter first, then a-z, 0-9, `-` and `_`", "\"my-hub\"").or("the file's name"),
         key("title", Text, "Its name as people write it", "\"My hub\"").needed(),
