@@ -267,7 +267,7 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
 fn refresh_expires_at(members: &Members<'_>, client: &Client, now: Timestamp) -> Option<Timestamp> {
     let name = client.shared.settings.refresh_expires_in.as_deref().unwrap_or("refresh_token_expires_in");
     let seconds = members.seconds(name).ok().flatten().filter(|seconds| *seconds != 0)?;
-    Some(now.plus(seconds.min(LONGEST_LIFETIME).cast_signed()))
+    Some(now.plus(LONGEST_LIFETIME.min(seconds).cast_signed()))
 }
 
 /// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.
