@@ -624,7 +624,11 @@ fn what_is_wrong_says_what_to_write_instead() {
     let action = |lines: &str| GOOD.to_owned() + "[actions.lamps]\nabout = \"Lamps\"\n" + lines;
     let without = |line: &str| GOOD.replacen(line, "", 1);
     let cases = [
-        (GOOD.replacen("about = \"A hub.\"", "about = 3", 1), "expected a string for about", "text stands in quotes: about = \"3\""),
+        (
+            GOOD.replacen("about = \"A hub.\"", "about = 3", 1),
+            "expected a string for about",
+            "text stands in quotes: about = \"…\", a sentence",
+        ),
         (GOOD.replacen("fields = [", "fields = [7, ", 1), "expected a table in client.fields", "; or a heading [[client.fields]]"),
         (action("path = \"/x\"\nparameters = [\"room\"]\n"), "expected a table in actions.lamps.parameters", "parameters = [{ name = "),
         (

@@ -25,6 +25,12 @@ pub(super) fn quoted(node: &Node) -> String {
     plain(node).map_or_else(|| "\"…\"".to_owned(), |text| text_of(&text))
 }
 
+/// A key with text behind it: an example of its own, where there is one, or else what somebody wrote as something else.
+pub(super) fn text_line(path: &str, node: &Node) -> String {
+    let known = line(path);
+    if known.contains("docs/") || !known.contains('"') { format!("{} = {}", last(path), quoted(node)) } else { known }
+}
+
 /// A value as the list of texts that was probably meant.
 pub(super) fn list_of_texts(key: &str, node: &Node) -> String {
     // Names are written without blanks and commas, so that a text with some is several. A sentence is one.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use keyfob_proto::scrub::printable;
 use keyfob_proto::{Endpoint, Template};
 
-use super::advice::{THE_TOKEN, last, more_fields, quoted, url_hint, word_known_as};
+use super::advice::{THE_TOKEN, last, more_fields, text_line, url_hint, word_known_as};
 use super::document::{Content, Files, Key, Node, Place};
 use super::table::Table;
 use crate::jq::Expression;
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
 
     /// A value as text, with its place.
     pub(crate) fn text(&self, name: &str, node: &Node) -> Option<Text> {
-        self.text_as(name, node, || format!("text stands in quotes: {} = {}", last(name), quoted(node)))
+        self.text_as(name, node, || format!("text stands in quotes: {}", text_line(name, node)))
     }
 
     /// The same, with another hint.
