@@ -138,7 +138,10 @@ async fn a_broken_provider_file_is_told_with_line_and_column() {
     for arguments in [&["provider", "show", "telldus"][..], &["provider", "list"], &["netatmo", "stations"]] {
         let ended = house.run(arguments).await.exits(0);
         let told = ended.stderr.lines().find(|line| line.contains("mine.toml:3:12: expected a string")).expect("the place");
-        assert!(told.starts_with("left out:") && ended.stderr.contains("base_url = \"https://…\"; then: keyfob provider check"), "{ended:#?}");
+        assert!(
+            told.starts_with("left out:") && ended.stderr.contains("base_url = \"https://…\"; then: keyfob provider check"),
+            "{ended:#?}"
+        );
     }
     house.run(&["provider", "check", "nowhere.toml"]).await.fails(2, ["cannot read nowhere.toml", "", ""]);
     let sound = house.file("sound.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");

@@ -35,7 +35,7 @@ impl BatchCall {
         let is_wrong = |segment: &String| {
             segment.is_empty()
                 || segment.contains('*') && segment != "*"
-                || segment.contains(|c: char| c.is_whitespace() || c == '?')
+                || segment.contains(|c: char| c.is_whitespace() || c == '?' || c == '#')
                 || is_place(segment)
         };
         (!segments.iter().any(is_wrong)).then_some(Self { method, segments, open })

@@ -213,7 +213,8 @@ pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
 }
 
 /// What is sound in a provider file and hardly meant, for whoever writes one: a day that has not come yet (`today` is `yyyy-mm-dd`), a scope that the
-/// file itself does not know, a parameter that goes nowhere, a name that `is_taken` (a command's, or of a parameter an option's: `--json`), a successor that is none of the `known` providers. Such a
+/// file itself does not know, a parameter that goes nowhere, a name that `is_taken` (a command's, or of a parameter an option's: `--json`),
+/// a successor that is none of the `known` providers. Such a
 /// file is used like any other.
 pub fn doubts<'a>(
     text: &str,

@@ -176,9 +176,10 @@ impl Provider {
     /// moved origins are shown moved.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {
         let shown = self.spec.endpoints(&self.moves, |_| None);
-        let still = self.spec.endpoints(&Moves::default(), |name| self.usual(name).map(str::to_owned));
-        // Where the usual host is moved, no place is left that an app could fill.
-        let moved = self.usual_endpoints().into_iter().zip(still).map(|(moved, still)| (moved != still).then_some(moved));
+        // Where the usual host is moved, that is what is shown; a place behind the host stays one.
+        let of_hosts = |name: &str| self.usual(name).filter(|_| self.spec.is_in_host(name)).map(str::to_owned);
+        let (moved, still) = (self.spec.endpoints(&self.moves, of_hosts), self.spec.endpoints(&Moves::default(), of_hosts));
+        let moved = moved.into_iter().zip(still).map(|(moved, still)| (moved != still).then_some(moved));
         shown.into_iter().zip(moved).map(|(shown, moved)| moved.unwrap_or(shown)).collect()
     }
 

@@ -286,6 +286,9 @@ fn what_says_one_of_several_ways_is_replaced_as_a_whole() {
 #[test]
 fn a_moved_host_is_shown_moved() {
     let folder = folder(&[("gitlab.toml", "[origins]\n\"https://gitlab.com\" = \"http://127.0.0.1:8902\"\n")]);
+    let behind = check("[origins]\n\"https://login.microsoftonline.com\" = \"http://127.0.0.1:8902\"\n", "microsoft.toml").expect("good");
+    let (_, authorize) = behind.endpoints().into_iter().find(|(what, _)| *what == "authorize").expect("there");
+    assert!(authorize.contains("/{tenant}/") && !authorize.contains("/common/"), "{authorize}");
     let of = |catalogue: &Catalogue| catalogue.get("gitlab").expect("there").endpoints();
     let (plain, moved) = (of(&Catalogue::embedded()), of(&Catalogue::load(Some(folder.path()))));
     assert!(!plain.is_empty() && plain.len() == moved.len());

@@ -180,7 +180,8 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
         (new, _) => (new, said),
     };
     // It renews itself.
-    let refresh = if client.shared.settings.renewal.is_some() { Some(access.clone()) } else { refresh };
+    let renews_itself = client.shared.settings.renewal.is_some();
+    let refresh = if renews_itself { Some(access.clone()) } else { refresh };
     token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref())?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;
@@ -195,7 +196,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
         access,
         received_at: now,
         expires_at,
-        refresh_expires_at: refresh_expires_at.filter(|_| refresh.is_some()),
+        refresh_expires_at: refresh_expires_at.filter(|_| refresh.is_some() && !renews_itself),
         scopes,
         identity,
         id_token,

@@ -38,9 +38,10 @@ pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
             top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(Provider::NAMES.to_owned()));
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
-        let others = known.iter().map(|(name, _)| *name).filter(|name| *name != key.name);
+        let others = || known.iter().map(|(name, _)| *name).filter(|name| *name != key.name);
         // Whoever changes an action of ours and calls it otherwise would be told all that it lacks.
-        if let Some(near) = nearest::nearest(&key.name, others).filter(|_| !table.has("about") && !table.has("path")) {
+        let is_bare = !table.has("about") && !table.has("path");
+        if let Some(near) = is_bare.then(|| nearest::nearest(&key.name, others())).flatten() {
             let hint = format!("did you mean \"{near}\"? An action of its own has about and path");
             top.reader.problem(key.place, format!("the action {} has neither about nor path", key.name), Some(hint));
             continue;
@@ -66,7 +67,10 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     // A person says the one, the login gave the other.
     let names: Vec<&str> = own.iter().copied().chain(keep.iter().map(String::as_str)).collect();
     let methods = [("GET", 0), ("HEAD", 1), ("POST", 2), ("PUT", 3), ("PATCH", 4), ("DELETE", 5)];
-    let method = match table.word("method", &methods).unwrap_or(0) {
+    let word = table.word("method", &methods);
+    // What is no method may have had a body.
+    let is_method_known = word.is_some() || table.get("method").is_none();
+    let method = match word.unwrap_or(0) {
         0 => Method::GET,
         1 => Method::HEAD,
         2 => Method::POST,
@@ -98,7 +102,7 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
             CallBody::None
         }
         (true, None) => CallBody::Form(templates(&table, "form", &names)),
-        (false, Some(Node { value: Content::Text(text), place })) if text.trim_start().starts_with(['{', '[']) => {
+        (false, Some(Node { value: Content::Text(text), place })) if is_written_json(text) => {
             let hint = "what is sent as JSON is written as TOML has it: json = { on = true, room = \"{room}\" }".to_owned();
             reader.problem(*place, format!("{}.json is JSON in a text, and would be sent as one", table.name), Some(hint));
             CallBody::None
@@ -106,7 +110,7 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         (false, Some(node)) => CallBody::Json(json(reader, node, &names)),
         (false, None) => CallBody::None,
     };
-    if let Some(body) = table.get("form").or(table.get("json")).filter(|_| method.is_safe()) {
+    if let Some(body) = table.get("form").or(table.get("json")).filter(|_| method.is_safe() && is_method_known) {
         let hint =
             "add a method that has one: method = \"POST\", and acts = true, or acts = false if it changes nothing; or put it into query";
         reader.problem(body.place, format!("{method} with a body"), Some(hint.to_owned()));
@@ -155,6 +159,11 @@ fn whole_chart(action: &Table<'_>, columns: &[ColumnTemplate]) {
     let message = format!("a column of {} with axis = \"{there}\", and none with axis = \"{missing}\"", action.name);
     let hint = format!("say axis = \"{missing}\" at another: x is where a point lies, mostly a time, and y how high; or leave it away");
     action.reader.problem(place.unwrap_or(action.place), message, Some(hint));
+}
+
+/// Whether a text is an object or a list as JSON has it, and no place alone.
+fn is_written_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && !Template::parse(text).is_ok_and(|template| template.names().next().is_some())
 }
 
 /// A jq expression over the answer, and the arguments of an action that takes these.
@@ -424,7 +433,7 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
         }
     }
     let sample = template.render(|_| Some("x".to_owned())).unwrap_or_default();
-    let climbs = sample.split('/').any(|segment| [".", ".."].contains(&segment));
+    let climbs = sample.split('/').any(|segment| [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str()));
     let plain = !climbs
         && sample.starts_with('/')
         && !sample.starts_with("//")
@@ -524,11 +533,21 @@ fn of_each(column: &Table<'_>) {
         }
     }
     if let Some((_, Node { value: Content::Text(value), place })) = column.key("value")
-        && value.contains("$index")
+        && names_index(value)
     {
         let hint = "add the parameter whose items it counts: each = \"types\"; or say which it is: .values[0]".to_owned();
         column.reader.problem(*place, "$index in a column that is not there for each of several", Some(hint));
     }
+}
+
+/// Whether an expression asks for the number of its column, and has no variable of its own that is called so.
+fn names_index(value: &str) -> bool {
+    let mut texts = value.split("$index");
+    let before = texts.next().unwrap_or_default();
+    let is_own = value.contains("as $index");
+    !is_own
+        && before.matches('"').count() % 2 == 0
+        && texts.any(|behind| !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 fn link(table: Table<'_>, known: &[(&str, Vec<&str>)], own: &[&str]) -> Option<LinkTemplate> {

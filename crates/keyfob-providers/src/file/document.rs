@@ -88,10 +88,13 @@ impl Files {
                 let hint = "each [ has its ], and each { its }; lists stand in the one, tables in the other";
                 return Err(vec![self.problem(Place { file, offset }, message, Some(hint.to_owned()))]);
             }
+            // Nobody reads more, and each is looked up in the text.
+            const MOST: usize = 50;
             let mut lines = std::collections::BTreeSet::new();
             let mut twice = Vec::new();
             return Err(errors
                 .iter()
+                .take(MOST)
                 // What comes of a mistake behind it on its line is no other one.
                 .filter(|error| lines.insert(line_of(text, error.span().unwrap_or_default().start).0))
                 // Nor are the keys below a heading that is there twice.
@@ -248,7 +251,7 @@ fn open_bracket(text: &str) -> Option<(usize, char)> {
         }
         rest = &here[end..];
     }
-    open.pop()
+    open.first().copied()
 }
 
 /// Where a text in TOML's quotes ends, in bytes: one of three quotes on any line, another on its own.
@@ -325,7 +328,9 @@ fn general_hint(line: &str, message: &str) -> &'static str {
         "text stands in straight quotes: key = \"…\""
     } else if message.contains("escape") {
         "what has a \\ in it stands between single quotes, as it is: pattern = '\\d+'"
-    } else if line.trim_start().starts_with("//") || line.contains(" // ") {
+    } else if line.trim_start().starts_with("//")
+        || line.rsplit_once(['"', '\'', ']', '}']).is_some_and(|(_, behind)| behind.trim_start().starts_with("//"))
+    {
         "a remark begins with #"
     } else if line.trim_end().ends_with(';') {
         "leave the ; at the end of the line away"
@@ -387,16 +392,16 @@ impl Node {
     /// Lays another tree over this one: its tables member by member, anything else as a whole. So are tables that say one of several ways: with another
     /// way beside the one that is there they would say two.
     pub(crate) fn overlay(&mut self, over: Self) {
-        self.overlay_in("", over);
+        self.overlay_in(&[], over);
     }
 
-    fn overlay_in(&mut self, table: &str, over: Self) {
+    fn overlay_in(&mut self, path: &[&str], over: Self) {
         match (&mut self.value, over.value) {
             (Content::Table(members), Content::Table(others)) => {
                 for (key, node) in others {
                     match members.iter_mut().find(|(known, _)| known.name == key.name) {
-                        Some((_, member)) if table == "api" && ONE_WAY.contains(&key.name.as_str()) => *member = node,
-                        Some((_, member)) => member.overlay_in(&key.name, node),
+                        Some((_, member)) if path == ["api"] && ONE_WAY.contains(&key.name.as_str()) => *member = node,
+                        Some((_, member)) => member.overlay_in(&[path, &[key.name.as_str()]].concat(), node),
                         None => members.push((key, node)),
                     }
                 }

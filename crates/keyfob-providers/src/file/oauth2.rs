@@ -5,7 +5,7 @@ use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
 use super::advice::{line, text_of};
-use super::document::Node;
+use super::document::{Content, Node};
 use super::protocol::{check_pointer, endpoint, endpoint_without, further, section, to_json};
 use super::provider::is_scope;
 use super::table::Table;
@@ -273,6 +273,7 @@ fn refresh_expires_in(table: &Table<'_>) -> Option<String> {
     const USUAL: &str = "refresh_token_expires_in";
     table.get("refresh_expires_in")?;
     let name = table.required("refresh_expires_in")?;
+    table.reader.is_plain_name(&name, "the name of a member in oauth2.refresh_expires_in");
     if name.value == USUAL {
         let hint = "leave it away: it is read of every provider".to_owned();
         table.reader.problem(name.place, format!("oauth2.refresh_expires_in is \"{USUAL}\""), Some(hint));
@@ -424,6 +425,7 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
         if let Some(node) = table.get(key) {
             let hint = match key {
                 "client_auth" => "add it; or say another client_auth".to_owned(),
+                "rotates" | "refresh_lifetime" | "refresh_expires_in" | "token_body" => format!("leave oauth2.{key} away"),
                 _ => format!("add the one, or leave oauth2.{key} away"),
             };
             table.reader.problem(node.place, message, Some(hint));
@@ -478,6 +480,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
 fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Option<Endpoints> {
     let table = section(top, "endpoints")?;
     let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
+    // Where none is sent, the file may say it.
+    let says_none = |oauth2: &Node| matches!(oauth2.get("response_type").map(|node| &node.value), Some(Content::Flag(false)));
+    let is_sent = !top.key("oauth2").is_some_and(|(_, oauth2)| says_none(oauth2));
     let token = || endpoint_without(&table, "token", fields, |name| OF_TOKEN.contains(&name));
     let (authorize, token) = match kind {
         Kind::Oidc if !table.has("issuer") && table.has("authorize") && table.has("token") => {
@@ -516,7 +521,10 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
             table.reader.problem(table.place, "endpoints.authorize is missing", Some(hint));
             (None, token())
         }
-        _ => (endpoint_without(&table, "authorize", fields, |name| OF_AUTHORIZE.contains(&name) || name == "response_type"), token()),
+        _ => (
+            endpoint_without(&table, "authorize", fields, |name| OF_AUTHORIZE.contains(&name) || is_sent && name == "response_type"),
+            token(),
+        ),
     };
     let issuer = match kind {
         Kind::Oidc if table.has("issuer") || !table.has("authorize") => {

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Method, StatusCode};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Structured, Template};
+use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Structured, Template, encode};
 use serde_json::Value;
 
 use super::advice::more_fields;
@@ -306,11 +306,13 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
             Some(Attach::Headers(own))
         }
         _ => {
-            api.reader.problem(
-                node.place,
-                "expected one of query, body and headers in api.attach",
-                Some("attach = { query = \"access_token\" }, for example".to_owned()),
-            );
+            let second = ["query", "body", "headers"].into_iter().filter_map(|key| node.get(key)).nth(1);
+            let hint = match second {
+                Some(_) => "leave all but one away: a token is carried in one way",
+                None => "attach = { query = \"access_token\" }, for example",
+            };
+            let place = second.map_or(node.place, |second| second.place);
+            api.reader.problem(place, "expected one of query, body and headers in api.attach", Some(hint.to_owned()));
             None
         }
     }
@@ -320,7 +322,14 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
 fn header(table: &Table<'_>, key: &'static str) -> Option<HeaderName> {
     let node = table.get(key)?;
     let path = format!("{}.{key}", table.name);
-    let text = table.reader.text_as(&path, node, || format!("the name of the header: {key} = \"x-ratelimit-{key}\""))?;
+    let text = table.reader.text_as(&path, node, || {
+        let example = match key {
+            "structured" => "ratelimit".to_owned(),
+            "policy" => "ratelimit-policy".to_owned(),
+            _ => format!("x-ratelimit-{key}"),
+        };
+        format!("the name of the header: {key} = \"{example}\"")
+    })?;
     let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
     if name.is_none() {
         let message = format!("expected the name of a header in {}.{key}, found \"{}\"", table.name, text.value);
@@ -394,7 +403,7 @@ fn limits(table: Table<'_>) -> Limits {
 /// The fields of the IETF, which say all that the others say, and in one way.
 fn structured(table: &Table<'_>) -> Option<Structured> {
     let (counts, policy) = (header(table, "structured"), header(table, "policy"));
-    if let (Some(node), None) = (table.get("policy"), table.get("structured")) {
+    if let (Some(node), None) = (table.get("policy").filter(|node| !table.reader.is_told(node.place)), table.get("structured")) {
         let hint = "add it: structured = \"ratelimit\", as the header is called".to_owned();
         table.reader.problem(node.place, "api.limits.policy without api.limits.structured, whose counts it is about", Some(hint));
     }
@@ -490,9 +499,9 @@ pub(super) fn headers(
     let mut headers = Vec::new();
     for (key, text) in pairs {
         let template = reader.template_over(&text, known, add);
-        if text.value.contains(char::is_control) {
-            let hint = "a header is one line: write the value without line breaks".to_owned();
-            reader.problem(text.place, format!("a line break in the header {}", key.name), Some(hint));
+        if text.value.contains(|c: char| c.is_control() && c != '\t') {
+            let hint = "a header is one line: write the value without line breaks and the like".to_owned();
+            reader.problem(text.place, format!("a control character in the header {}", key.name), Some(hint));
         }
         match HeaderName::from_bytes(key.name.as_bytes()) {
             Ok(name) if FRAMING.contains(&name.as_str()) => {
@@ -613,7 +622,8 @@ pub(super) fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) ->
 pub(super) fn endpoint_without(table: &Table<'_>, key: &'static str, fields: &[&str], is_own: impl Fn(&str) -> bool) -> Option<Template> {
     let text = table.required(key)?;
     let query = text.value.split_once('?').map_or("", |(_, query)| query);
-    if let Some(name) = query.split('&').filter_map(|pair| pair.split('=').next()).find(|name| is_own(name)) {
+    let names = encode::decode_pairs(query.as_bytes()).map(|(name, _)| String::from_utf8_lossy(&name).into_owned());
+    if let Some(name) = names.into_iter().find(|name| is_own(name)) {
         let hint = format!("leave it away: the protocol says {name} by itself, and what else a login says has keys of its own");
         table.reader.problem(text.place, format!("{name} in the query of {}.{key}", table.name), Some(hint));
     }
@@ -623,8 +633,9 @@ pub(super) fn endpoint_without(table: &Table<'_>, key: &'static str, fields: &[&
 /// Further parameters, which say nothing that the protocol says itself: it would be dropped, or be there twice.
 pub(super) fn further(table: &Table<'_>, key: &'static str, is_own: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let pairs = table.pairs(key);
-    for (_, text) in pairs.iter().filter(|(_, text)| text.value.contains(['{', '}'])) {
-        let hint = "say what is sent; what each app has of its own is said by nobody here".to_owned();
+    let has_place = |text: &str| Template::parse(text).is_ok_and(|template| template.names().next().is_some());
+    for (_, text) in pairs.iter().filter(|(_, text)| has_place(&text.value)) {
+        let hint = "say what is sent: these parameters are the same for every app".to_owned();
         table.reader.problem(text.place, format!("a place in {}.{key}, which has none: it would be sent as it is", table.name), Some(hint));
     }
     for (name, _) in pairs.iter().filter(|(name, _)| is_own(&name.name)) {

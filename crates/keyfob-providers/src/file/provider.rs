@@ -53,7 +53,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
-    settings_of_deviations(reader, tree, &deviations);
+    settings_of_deviations(reader, tree);
     deviations_of_another(reader, tree, kind, &deviations);
     top.finish();
     Some(Provider {
@@ -212,7 +212,7 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
 }
 
 /// What is tolerated by a setting has both: the deviation with its reason, and the key that says how.
-fn settings_of_deviations(reader: &Reader<'_>, tree: &Node, deviations: &[(Deviation, String)]) {
+fn settings_of_deviations(reader: &Reader<'_>, tree: &Node) {
     for (key, is_table, deviation) in [
         ("tokens_at", false, Deviation::NestedTokens),
         ("token_type", false, Deviation::OtherTokenType),
@@ -222,11 +222,7 @@ fn settings_of_deviations(reader: &Reader<'_>, tree: &Node, deviations: &[(Devia
         let allowed = tree.get("deviations").and_then(|deviations| deviations.get(deviation.name()));
         match (node, allowed) {
             // What stands in its table's place was told.
-            (Some(node), _)
-                if node.is_table() == is_table
-                    && !reader.is_told(node.place)
-                    && !deviations.iter().any(|(known, _)| *known == deviation) =>
-            {
+            (Some(node), None) if node.is_table() == is_table && !reader.is_told(node.place) => {
                 let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
                 reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
             }

@@ -212,7 +212,8 @@ impl<'a> Reader<'a> {
             ("{{", "braces that are written twice, which are braces in an address"),
             ("/:", "a name behind a colon, which is no place"),
         ] {
-            let at = text.value.find(mark).filter(|at| mark != "/:" || text.value[at + 2..].starts_with(|c: char| c.is_ascii_alphabetic()));
+            let is_place = |at: &usize| mark != "/:" || text.value[at + 2..].starts_with(|c: char| c.is_ascii_alphabetic());
+            let at = text.value.match_indices(mark).map(|(at, _)| at).find(is_place);
             if let Some(at) = at {
                 let place = self.files.inside(text.place, &text.value, at);
                 self.problem(place, what, Some("a place is a name in braces: {name}".to_owned()));
@@ -226,8 +227,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn is_pattern(&self, text: &Text) -> bool {
         let wrong = match pattern::parse(&text.value) {
             Err(why) => Some((format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), pattern::HINT)),
-            Ok(_) if text.value.len() > 2 && text.value.starts_with('/') && text.value.ends_with('/') => {
-                Some(("a pattern between slashes, which no value has".to_owned(), "leave the two slashes away"))
+            // As other languages write one. Paths that begin and end so have a slash within, or no anchor.
+            Ok(_) if text.value.starts_with("/^") && text.value.ends_with("$/") => {
+                Some(("a pattern between slashes, which are part of the value here".to_owned(), "leave the two slashes away"))
             }
             Ok(_) => None,
         };

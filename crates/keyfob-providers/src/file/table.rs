@@ -311,7 +311,7 @@ impl<'r> Table<'r> {
         }
         // By the name that people know it by, from elsewhere.
         let is_free = |name: &&&'static str| !self.members.iter().any(|(own, _)| own.name == **name && own.place.is_beside(key.place));
-        if let Some(meant) = asked.iter().filter(is_free).find(|name| known_as(&self.path(name), typed)) {
+        if let Some(meant) = asked.iter().filter(|name| known_as(&self.path(name), typed)).find(is_free) {
             return (Some(meant), did_you(meant));
         }
         if self.name.is_empty() && ["oauth1", "oauth2"].contains(&typed) {

@@ -205,6 +205,15 @@ impl Spec {
         }
     }
 
+    /// Whether an address has a place of this name in its host.
+    pub(crate) fn is_in_host(&self, name: &str) -> bool {
+        let place_of = format!("{{{name}}}");
+        self.endpoints(&Moves::default(), |_| None).iter().any(|(_, url)| {
+            let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            host.split(['/', '?', '#']).next().unwrap_or_default().contains(&place_of)
+        })
+    }
+
     /// Places that `usual` knows are filled.
     pub(crate) fn endpoints(&self, moves: &Moves, usual: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
         let named: Vec<(&'static str, Option<&Template>)> = match &self.flow {

@@ -120,6 +120,14 @@ const ALONE: &[(&str, &str, &str, &str)] = &[
     ("/authorize\"", "/authorize?response_type=code&scope=read\"", "response_type in the query of endpoints.authorize", "leave it away"),
     ("/token\"", "/token?client_id=abc\"", "client_id in the query of endpoints.token", "leave it away"),
     (SCOPES, "authorize_params = { audience = \"{client_id}\" }", "a place in oauth2.authorize_params", "say what is sent"),
+    ("method = \"DELETE\"", "method = \"PSOT\"\njson = { a = 1 }", "expected one of GET", "POST"),
+    (ATTACH, "limits = { policy = 3 }", "expected a string for api.limits.policy", "ratelimit-policy"),
+    (
+        ATTACH,
+        "attach = { query = \"t\", headers = { x-t = \"{access_token}\" } }",
+        "expected one of query, body and headers",
+        "all but one",
+    ),
     (SCOPES, "scope_separator = \"comma\"", "expected what stands between scopes", "scope_separator = \",\""),
     (
         "[client]",
@@ -145,7 +153,7 @@ const ALONE: &[(&str, &str, &str, &str)] = &[
     (ATTACH, "more_origins = [\"https://*.hub.example\"]", "a * in api.more_origins", "name each"),
     (ATTACH, "batch = { calls = [\"POST /{version}/$batch\"] }", "expected a call such as", "* is one segment"),
     (ATTACH, "batch = { calls = [\"POST /v1/$batch?x=1\"] }", "expected a call such as", "without query"),
-    ("headers = { x-key = \"{api_key}\" }", "headers = { x-key = \"a\\nb {api_key}\" }", "a line break in the header", "one line"),
+    ("headers = { x-key = \"{api_key}\" }", "headers = { x-key = \"a\\nb {api_key}\" }", "a control character in the header", "one line"),
     (DROP, "headers = { Authorization = \"Bearer {access_token}\" }\n\n[actions.drop]\n", "the header authorization", "attach"),
     (
         "headers = { x-key = \"{api_key}\" }",
@@ -178,6 +186,37 @@ fn what_follows_from_a_mistake_is_not_told_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ALONE.len(), wrong.join("\n"));
+}
+
+/// What looks like a mistake, and is none.
+#[test]
+fn what_is_meant_as_it_is_passes() {
+    for (from, to) in [
+        (SCOPES, "authorize_params = { claims = '{\"userinfo\":{\"email\":null}}' }"),
+        (SCOPES, "response_type = false\n#"),
+        ("label = \"Key\"", "label = \"Key\", pattern = \"/[a-z]+/\""),
+        ("headers = { x-key = \"{api_key}\" }", "headers = { x-key = \"a\\tb {api_key}\" }"),
+        ("value = \".name\"", "value = \".a[] as $index | $index\""),
+        ("value = \".name\"", "value = \".a as $indexes | $indexes\""),
+        ("value = \".name\"", "value = \".name // \\\"none\\\"\""),
+        ("acts = true", "acts = true\njson = \"{id}\""),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let mut text = GOOD.replacen(from, to, 1);
+        if to.starts_with("response_type") {
+            text = text.replacen("/authorize\"", "/authorize?response_type=code\"", 1);
+        }
+        assert!(check(&text, "hub.toml").is_ok(), "{to}: {:#?}", check(&text, "hub.toml"));
+    }
+}
+
+/// A file may be as large as one can be, and broken from end to end.
+#[test]
+fn a_hostile_file_is_looked_at_in_no_time() {
+    let actions: String = (0..300).map(|at| format!("[actions.{}-{at:04}]\nabout = \"x\"\npath = \"/x\"\n", "a".repeat(50))).collect();
+    assert!(check(&format!("{GOOD}{actions}"), "hub.toml").is_ok());
+    let twice = "a=1\n".repeat(20_000);
+    assert!(check(&twice, "hub.toml").is_err_and(|problems| problems.len() <= 50));
 }
 
 /// A field with which all addresses went is missing once, and not at each of them.

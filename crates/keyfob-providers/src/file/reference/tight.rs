@@ -59,7 +59,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("actions.*", "headers") => {
             json!({"propertyNames": {"allOf": [{"pattern": HEADER}, {"pattern": FRAMING}, {"pattern": "^(?![Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz][Aa][Tt][Ii][Oo][Nn]$)"}]}})
         }
-        ("api", "more_origins") => json!({"items": {"type": "string", "pattern": "^https?://[^/?#@]+/?$"}}),
+        ("api", "more_origins") => json!({"items": {"type": "string", "pattern": ORIGIN.replace("[^/?#@]", "[^/?#@*]")}}),
         ("api", "method_override") => {
             json!({"items": {"type": "string", "pattern": VISIBLE, "not": {"enum": ["_method", "X-HTTP-Method-Override", "x-http-method-override"]}}})
         }
