@@ -546,7 +546,7 @@ fn names_index(value: &str) -> bool {
     let before = texts.next().unwrap_or_default();
     let is_own = value.contains("as $index");
     !is_own
-        && before.matches('"').count() % 2 == 0
+        && before.matches('"').count().is_multiple_of(2)
         && texts.any(|behind| !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
 }
 
