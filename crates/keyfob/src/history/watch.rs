@@ -75,6 +75,8 @@ impl Watch {
             if let Some(entry) = self.ready.pop_front() {
                 return Ok(entry);
             }
+            // Where thousands came at once, their room would be kept for good.
+            self.ready.shrink_to_fit();
             if let Some(looked) = self.looked {
                 tokio::time::sleep_until(looked + entropy::about(self.every)).await;
             }
