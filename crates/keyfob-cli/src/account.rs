@@ -77,7 +77,7 @@ pub(crate) fn login_again(account: &Account) -> String {
 
 /// The same with these options, each behind a blank.
 pub(crate) fn login_again_with(account: &Account, options: &str) -> String {
-    let how = if matches!(account.grant, Grant::ClientCredentials { .. }) { " --client-credentials" } else { "" };
+    let how = if matches!(account.grant, Grant::ClientCredentials(_)) { " --client-credentials" } else { "" };
     login_to(&account.name, &format!("{how}{options}"))
 }
 

@@ -39,7 +39,7 @@ struct Flat {
     refresh_expires_at: Option<Timestamp>,
     #[serde(default)]
     scopes: Vec<String>,
-    identity: Option<Identity>,
+    identity: Option<Box<Identity>>,
     #[serde(default, with = "stored::option")]
     id_token: Option<Secret>,
     #[serde(default)]
@@ -132,9 +132,9 @@ pub struct OAuth2Tokens {
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whom the ID token of the login names, where there was one. Good for telling that a refresh stays the same person's; for more only where it is
-    /// [`verified`](Identity::verified).
+    /// [`verified`](Identity::verified). In a box: most APIs bring none, and there is room for it in each account in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
+    pub identity: Option<Box<Identity>>,
     /// The last `id_token`, as it came: for `id_token_hint`, and for verification. Nobody has verified it here.
     #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Secret>,

@@ -16,57 +16,64 @@ pub enum Grant {
     #[default]
     Approval,
     /// The app's own credentials (RFC 6749 §4.4). There is no refresh token (§4.4.3): the same is asked again.
-    ClientCredentials {
-        /// The resource servers that the tokens are for (RFC 8707).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        resources: Vec<String>,
-        /// What was asked for in detail (RFC 9396).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        authorization_details: Vec<AuthorizationDetail>,
-    },
+    ClientCredentials(Box<Asked>),
     /// The app's own word about somebody, signed with its key (RFC 7523 §2.1): good for a minute, so the same is said again.
-    JwtBearer {
-        /// Whom the tokens are about (`sub`).
-        subject: String,
-        /// The resource servers that the tokens are for (RFC 8707).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        resources: Vec<String>,
-        /// What was asked for in detail (RFC 9396).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        authorization_details: Vec<AuthorizationDetail>,
-    },
+    JwtBearer(Box<Said>),
     /// None: the provider has no tokens, and the app's own keys sign (OAuth 1, "one-legged"). There is nothing to renew.
     OneLegged,
+}
+
+/// What the app asked for in its own name. In a box, as [`Said`] is: nearly every account is of somebody's approval, and has room for neither.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The resource servers that the tokens are for (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// What was asked for in detail (RFC 9396).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<AuthorizationDetail>,
+}
+
+/// What the app said about somebody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Whom the tokens are about (`sub`).
+    pub subject: String,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+impl Asked {
+    fn of(request: &AccessRequest) -> Self {
+        let AccessRequest { resources, authorization_details, .. } = request.clone();
+        Self { resources, authorization_details }
+    }
+
+    fn with(&self, scopes: &[String]) -> AccessRequest {
+        let Self { resources, authorization_details } = self.clone();
+        AccessRequest { scopes: scopes.to_vec(), resources, authorization_details }
+    }
 }
 
 impl Grant {
     /// The app's own credentials, for this.
     pub(crate) fn client_credentials(request: &AccessRequest) -> Self {
-        let AccessRequest { resources, authorization_details, .. } = request.clone();
-        Self::ClientCredentials { resources, authorization_details }
+        Self::ClientCredentials(Box::new(Asked::of(request)))
     }
 
     /// The app's own word about somebody, for this.
     pub(crate) fn jwt_bearer(subject: &str, request: &AccessRequest) -> Self {
-        let AccessRequest { resources, authorization_details, .. } = request.clone();
-        Self::JwtBearer { subject: subject.to_owned(), resources, authorization_details }
+        Self::JwtBearer(Box::new(Said { subject: subject.to_owned(), asked: Asked::of(request) }))
     }
 
     /// Asks, for the first time or once more. Without scopes the provider's own; for the app itself, none.
     pub(crate) fn ask(&self, keyfob: &Keyfob, client: &Client, scopes: &[String]) -> Result<Option<Exchange>, Error> {
-        let access = |resources: &Vec<String>, authorization_details: &Vec<AuthorizationDetail>| AccessRequest {
-            scopes: scopes.to_vec(),
-            resources: resources.clone(),
-            authorization_details: authorization_details.clone(),
-        };
         Ok(match self {
             Self::Approval | Self::OneLegged => None,
-            Self::ClientCredentials { resources, authorization_details } => {
-                Some(client.client_credentials(&access(resources, authorization_details))?)
-            }
-            Self::JwtBearer { subject, resources, authorization_details } => {
-                let access = access(resources, authorization_details);
-                Some(client.jwt_bearer_for(subject, &access, keyfob.now(), keyfob.entropy())?)
+            Self::ClientCredentials(asked) => Some(client.client_credentials(&asked.with(scopes))?),
+            Self::JwtBearer(said) => {
+                Some(client.jwt_bearer_for(&said.subject, &said.asked.with(scopes), keyfob.now(), keyfob.entropy())?)
             }
         })
     }
@@ -94,15 +101,15 @@ impl Grant {
 
     /// Not the app's own: by the app's keys or credentials alone it is known whose an account is.
     pub(crate) fn is_about_somebody(&self) -> bool {
-        !matches!(self, Self::ClientCredentials { .. } | Self::OneLegged)
+        !matches!(self, Self::ClientCredentials(_) | Self::OneLegged)
     }
 
     /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.
     pub fn asked_again_as(&self) -> Option<&'static str> {
         match self {
             Self::Approval | Self::OneLegged => None,
-            Self::ClientCredentials { .. } => Some("client_credentials"),
-            Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            Self::ClientCredentials(_) => Some("client_credentials"),
+            Self::JwtBearer(_) => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
     }
 
@@ -111,8 +118,8 @@ impl Grant {
     pub(crate) fn explain(&self, error: Error) -> Error {
         let Error::Protocol(ProtoError::Refused(refused)) = error else { return error };
         let refused = match self {
-            Self::ClientCredentials { .. } => refused.of_client_credentials(),
-            Self::JwtBearer { .. } => refused.of_own_assertion(),
+            Self::ClientCredentials(_) => refused.of_client_credentials(),
+            Self::JwtBearer(_) => refused.of_own_assertion(),
             Self::Approval | Self::OneLegged => refused,
         };
         ProtoError::from(refused).into()
@@ -120,5 +127,26 @@ impl Grant {
 
     pub(crate) fn is_approval(&self) -> bool {
         *self == Self::Approval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rests_is_read_again_as_it_was_written() {
+        for text in [
+            r#"{"type":"approval"}"#,
+            r#"{"type":"client-credentials"}"#,
+            r#"{"type":"client-credentials","resources":["https://api.example"],"authorization_details":[{"amount":1.5,"type":"pay"}]}"#,
+            r#"{"type":"jwt-bearer","subject":"robin"}"#,
+            r#"{"type":"jwt-bearer","subject":"robin","resources":["https://api.example"],"authorization_details":[{"amount":1.5,"type":"pay"}]}"#,
+            r#"{"type":"one-legged"}"#,
+        ] {
+            let read: Grant = serde_json::from_str(text).expect("as it rests");
+            assert_eq!(serde_json::to_string(&read).expect("it is made to be stored"), text);
+        }
+        assert!(serde_json::from_str::<Grant>(r#"{"type":"jwt-bearer"}"#).is_err());
     }
 }

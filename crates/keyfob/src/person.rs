@@ -32,7 +32,7 @@ impl Account {
         let (one, another) = (self.person(), other.person());
         // Whom the app spoke for, unless the provider says whose tokens it gave.
         let was_about_another = match (&self.grant, &other.grant) {
-            (Grant::JwtBearer { subject, .. }, Grant::JwtBearer { subject: before, .. }) => subject != before,
+            (Grant::JwtBearer(said), Grant::JwtBearer(before)) => said.subject != before.subject,
             _ => false,
         };
         let is_said_to_be_same = one.is_some() && one == another;

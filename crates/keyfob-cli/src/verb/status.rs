@@ -143,7 +143,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         if let Some((at, why)) = &past.last_error {
             lines.push(("last error", format!("{}: {why}", moment::local(*at))));
         }
-        if matches!(account.grant, Grant::ClientCredentials { .. }) {
+        if matches!(account.grant, Grant::ClientCredentials(_)) {
             lines.push(("grant", "client credentials: the app itself, without a person".to_owned()));
         }
         if account.grant == Grant::OneLegged {

@@ -43,7 +43,7 @@ pub(crate) struct Context {
     /// When the one that is spent ends.
     pub(crate) refresh_expires_at: Option<Timestamp>,
     /// Whom the login's ID token named.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<Box<Identity>>,
     /// The login's ID token: kept, where a refresh brings no other.
     pub(crate) id_token: Option<Secret>,
     pub(crate) scrubber: Scrubber,
@@ -185,7 +185,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
     token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref())?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;
-    let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
+    let identity = identity::after_refresh(members.object, context.identity.as_deref()).map_err(|error| match members.status {
         Some(status) => error.with_status(status),
         None => error,
     })?;
@@ -198,7 +198,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
         expires_at,
         refresh_expires_at: refresh_expires_at.filter(|_| refresh.is_some() && !renews_itself),
         scopes,
-        identity,
+        identity: identity.map(Box::new),
         id_token,
         authorization_details,
         proof_key,

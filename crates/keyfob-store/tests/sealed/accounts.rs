@@ -39,7 +39,7 @@ fn a_mark_that_no_version_sets_any_more_is_not_read() {
     let mut account = healthy_account("home", BEGAN);
     let reason = "the server refused: invalid_grant (HTTP 400)".to_owned();
     account.health = Health::NeedsLogin { reason, since: Timestamp::from_unix(BEGAN) };
-    account.grant = Grant::ClientCredentials { resources: vec![], authorization_details: vec![] };
+    account.grant = Grant::ClientCredentials(Box::default());
     wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
     let read = wait(vault.account("home")).expect("reads").expect("it is there");
     assert_eq!(read.value.health, Health::Ok);

@@ -6,7 +6,7 @@ use keyfob::history::{Actor, Event, Fingerprint, Spending};
 use keyfob::proto::{OAuth2Tokens, Secret, Timestamp, TokenSet, TransportKind};
 use keyfob::store::Expected;
 use keyfob::upkeep::{self, Outcome, Plan};
-use keyfob::{Account, Grant, Health, Store};
+use keyfob::{Account, Asked, Grant, Health, Store};
 
 use super::common;
 use super::house::{House, NOW, account};
@@ -18,7 +18,7 @@ const GRANT: &str = "client_credentials";
 async fn house(expires_at: i64) -> House {
     let house = House::empty();
     let mut own = account("home", "1", NOW - 3480, Some(expires_at));
-    own.grant = Grant::ClientCredentials { resources: vec!["https://api.example".to_owned()], authorization_details: vec![] };
+    own.grant = Grant::ClientCredentials(Box::new(Asked { resources: vec!["https://api.example".to_owned()], ..Asked::default() }));
     own.requested_scopes = vec!["read".to_owned()];
     let TokenSet::OAuth2(tokens) = &mut own.tokens else { panic!("OAuth 2") };
     tokens.refresh = None;
@@ -154,7 +154,7 @@ async fn a_mark_that_no_version_sets_any_more_is_in_nobody_s_way() {
         house.store.put_account(&account, Expected::Anything, None).await.unwrap();
         house
     };
-    let own = || Grant::ClientCredentials { resources: vec![], authorization_details: vec![] };
+    let own = || Grant::ClientCredentials(Box::default());
     let outdated = "the server refused: invalid_grant (HTTP 400): the assertion has not begun";
     let house = marked(outdated, own()).await;
     assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");

@@ -17,7 +17,7 @@ async fn d11_another_persons_tokens_are_refused_and_the_account_is_marked() {
     let mut record = house.record().await;
     let TokenSet::OAuth2(tokens) = &mut record.value.tokens else { panic!("OAuth 2") };
     let [issuer, subject] = ["https://login.example", "person-1"].map(str::to_owned);
-    tokens.identity = Some(Identity { issuer, subject, audience: vec!["id".to_owned()], verified: false });
+    tokens.identity = Some(Box::new(Identity { issuer, subject, audience: vec!["id".to_owned()], verified: false }));
     house.keyfob().store().put_account(&record.value, Expected::Generation(record.generation), None).await.unwrap();
     house.provider.next(Act::Instead(200, OF_ANOTHER));
     let session = house.session().await;

@@ -342,12 +342,12 @@ impl<'a> House<'a> {
             expires_at: None,
             refresh_expires_at: None,
             scopes: vec!["read".to_owned()],
-            identity: Some(Identity {
+            identity: Some(Box::new(Identity {
                 issuer: issuer.to_owned(),
                 subject: "person-1".to_owned(),
                 audience: vec![self.app().client_id],
                 verified: true,
-            }),
+            })),
             id_token: None,
             authorization_details: vec![],
             proof_key: None,

@@ -201,7 +201,7 @@ async fn login(account: &Account, context: &Context) -> Result<Step, Card> {
     });
     let (outcome, came) = match imported {
         // The file says how a person is sent there, and none was.
-        Some(false) if matches!(account.grant, Grant::ClientCredentials { .. } | Grant::JwtBearer { .. }) => {
+        Some(false) if matches!(account.grant, Grant::ClientCredentials(_) | Grant::JwtBearer(_)) => {
             (format!("none: the app speaks for itself, since {day}"), Came::LeftOut)
         }
         Some(false) if account.tolerated.is_empty() => (format!("done on {day}; nothing had to be tolerated"), Came::Good),
