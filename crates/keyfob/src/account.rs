@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use keyfob_proto::{App, Origin, Scrubber, SecretRef, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
@@ -164,15 +165,15 @@ pub enum Health {
     },
 }
 
-/// The immutable id of an account: 128 random bits, as 32 hexadecimal digits.
+/// The immutable id of an account: 128 random bits, as 32 hexadecimal digits. Clones share the text: whatever is of an account holds one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct AccountId(String);
+pub struct AccountId(Arc<str>);
 
 impl AccountId {
     /// A new id.
     pub fn random() -> Self {
-        Self(crate::random_hex())
+        Self(crate::random_hex().into())
     }
 
     /// The digits.
@@ -189,7 +190,7 @@ impl AccountId {
 
 impl From<String> for AccountId {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 

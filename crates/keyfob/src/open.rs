@@ -9,7 +9,7 @@ use crate::session::{Setups, Shared};
 #[derive(Default)]
 pub(crate) struct Open {
     /// By the account's name.
-    sessions: BTreeMap<String, Weak<Shared>>,
+    sessions: BTreeMap<Box<str>, Weak<Shared>>,
     /// Those that another took the place of, and that somebody may still use: they may have tokens that nobody else has.
     left: Vec<Weak<Shared>>,
     /// What they have in common.
@@ -28,7 +28,7 @@ impl Open {
         if self.sessions.len() >= 64 && self.sessions.len().is_power_of_two() {
             self.sessions.retain(|_, session| session.strong_count() > 0);
         }
-        let before = self.sessions.insert(account, Arc::downgrade(shared));
+        let before = self.sessions.insert(account.into(), Arc::downgrade(shared));
         self.leave(before);
     }
 

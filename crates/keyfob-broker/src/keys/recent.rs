@@ -6,8 +6,8 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Recent<V> {
     most: usize,
-    young: HashMap<String, V>,
-    old: HashMap<String, V>,
+    young: HashMap<Box<str>, V>,
+    old: HashMap<Box<str>, V>,
 }
 
 impl<V: Clone> Recent<V> {
@@ -34,7 +34,7 @@ impl<V: Clone> Recent<V> {
             self.old = std::mem::take(&mut self.young);
         }
         self.old.remove(key);
-        self.young.insert(key.to_owned(), value);
+        self.young.insert(key.into(), value);
     }
 
     pub(crate) fn remove(&mut self, key: &str) {
