@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", try_from = "Flat")]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "nearly every account is of the larger kind; a box would be in the way of all who read it")]
 pub enum TokenSet {
     /// OAuth 1 token credentials (RFC 5849 §2.3). They do not expire by themselves.
     OAuth1(OAuth1Tokens),

@@ -16,7 +16,7 @@ pub enum Grant {
     #[default]
     Approval,
     /// The app's own credentials (RFC 6749 §4.4). There is no refresh token (§4.4.3): the same is asked again.
-    ClientCredentials(Box<Asked>),
+    ClientCredentials(Box<OwnRequest>),
     /// The app's own word about somebody, signed with its key (RFC 7523 §2.1): good for a minute, so the same is said again.
     JwtBearer(Box<Said>),
     /// None: the provider has no tokens, and the app's own keys sign (OAuth 1, "one-legged"). There is nothing to renew.
@@ -25,7 +25,7 @@ pub enum Grant {
 
 /// What the app asked for in its own name. In a box, as [`Said`] is: nearly every account is of somebody's approval, and has room for neither.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct OwnRequest {
     /// The resource servers that the tokens are for (RFC 8707).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
@@ -41,10 +41,10 @@ pub struct Said {
     pub subject: String,
     /// What was asked for.
     #[serde(flatten)]
-    pub asked: Asked,
+    pub asked: OwnRequest,
 }
 
-impl Asked {
+impl OwnRequest {
     fn of(request: &AccessRequest) -> Self {
         let AccessRequest { resources, authorization_details, .. } = request.clone();
         Self { resources, authorization_details }
@@ -59,12 +59,12 @@ impl Asked {
 impl Grant {
     /// The app's own credentials, for this.
     pub(crate) fn client_credentials(request: &AccessRequest) -> Self {
-        Self::ClientCredentials(Box::new(Asked::of(request)))
+        Self::ClientCredentials(Box::new(OwnRequest::of(request)))
     }
 
     /// The app's own word about somebody, for this.
     pub(crate) fn jwt_bearer(subject: &str, request: &AccessRequest) -> Self {
-        Self::JwtBearer(Box::new(Said { subject: subject.to_owned(), asked: Asked::of(request) }))
+        Self::JwtBearer(Box::new(Said { subject: subject.to_owned(), asked: OwnRequest::of(request) }))
     }
 
     /// Asks, for the first time or once more. Without scopes the provider's own; for the app itself, none.

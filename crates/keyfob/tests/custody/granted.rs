@@ -6,7 +6,7 @@ use keyfob::history::{Actor, Event, Fingerprint, Spending};
 use keyfob::proto::{OAuth2Tokens, Secret, Timestamp, TokenSet, TransportKind};
 use keyfob::store::Expected;
 use keyfob::upkeep::{self, Outcome, Plan};
-use keyfob::{Account, Asked, Grant, Health, Store};
+use keyfob::{Account, Grant, Health, OwnRequest, Store};
 
 use super::common;
 use super::house::{House, NOW, account};
@@ -18,7 +18,8 @@ const GRANT: &str = "client_credentials";
 async fn house(expires_at: i64) -> House {
     let house = House::empty();
     let mut own = account("home", "1", NOW - 3480, Some(expires_at));
-    own.grant = Grant::ClientCredentials(Box::new(Asked { resources: vec!["https://api.example".to_owned()], ..Asked::default() }));
+    own.grant =
+        Grant::ClientCredentials(Box::new(OwnRequest { resources: vec!["https://api.example".to_owned()], ..OwnRequest::default() }));
     own.requested_scopes = vec!["read".to_owned()];
     let TokenSet::OAuth2(tokens) = &mut own.tokens else { panic!("OAuth 2") };
     tokens.refresh = None;
