@@ -128,6 +128,7 @@ const ALONE: &[(&str, &str, &str, &str)] = &[
         "expected one of query, body and headers",
         "all but one",
     ),
+    (SCOPES, "tokens_at = \"data\"", "expected a JSON pointer", "such as /error/code"),
     (SCOPES, "scope_separator = \"comma\"", "expected what stands between scopes", "scope_separator = \",\""),
     (
         "[client]",
