@@ -3,9 +3,9 @@
 use keyfob_proto::scrub::printable;
 use keyfob_proto::{Origin, Template};
 
-use super::action::parameter_names;
 use super::advice::field_known_as;
 use super::document::{Content, Node};
+use super::parameter::parameter_names;
 use super::provider::is_scope;
 use super::reader::Reader;
 use crate::nearest;

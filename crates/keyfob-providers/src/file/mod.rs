@@ -4,7 +4,9 @@
 //! text ── document ──> tree with places ── provider, client, protocol, action ──> Provider
 //!                          │                           │
 //!                 (a user's file is laid        (reader: every complaint is
-//!                  over the embedded one)        collected, none stops the rest)
+//!                  over the embedded one)        collected, none stops the rest;
+//!                                                table: what nobody asked for;
+//!                                                advice: what to write instead)
 //! ```
 
 mod action;
@@ -15,6 +17,7 @@ mod doubts;
 mod fields;
 mod gone;
 mod oauth2;
+mod parameter;
 mod protocol;
 mod provider;
 mod reader;
@@ -31,8 +34,6 @@ use crate::gone::Gone;
 use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
-#[cfg(test)]
-use action::OF_TYPES;
 pub use advice::url_hint;
 #[cfg(test)]
 use advice::{BELONGS, EXAMPLES, SECTIONS, SPOKEN, line};
@@ -40,6 +41,8 @@ use document::{Content, Files, Node};
 pub(crate) use document::{LARGEST, position};
 #[cfg(test)]
 use oauth2::{OF_AUTHORIZE, OF_TOKEN};
+#[cfg(test)]
+use parameter::OF_TYPES;
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
 /// `known` are the names that it has, to say which was meant.

@@ -273,7 +273,7 @@ fn refresh_expires_in(table: &Table<'_>) -> Option<String> {
     const USUAL: &str = "refresh_token_expires_in";
     table.get("refresh_expires_in")?;
     let name = table.required("refresh_expires_in")?;
-    table.reader.is_plain_name(&name, "the name of a member in oauth2.refresh_expires_in");
+    table.reader.check_plain_name(&name, "the name of a member in oauth2.refresh_expires_in");
     if name.value == USUAL {
         let hint = "leave it away: it is read of every provider".to_owned();
         table.reader.problem(name.place, format!("oauth2.refresh_expires_in is \"{USUAL}\""), Some(hint));

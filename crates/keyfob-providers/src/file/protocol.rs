@@ -283,7 +283,7 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     let known: Vec<&str> = known.iter().copied().chain(["access_token"]).collect();
     let (query, body) = (table.text("query"), table.text("body"));
     for name in query.iter().chain(&body) {
-        api.reader.is_plain_name(name, "the name of a parameter in api.attach");
+        api.reader.check_plain_name(name, "the name of a parameter in api.attach");
     }
     let pairs = table.pairs("headers");
     let written = pairs.len();
@@ -454,7 +454,7 @@ fn pages(table: Table<'_>) -> Option<Pages> {
     let (next, cursor, items) = (pointer("next"), pointer("cursor"), pointer("items"));
     let parameter = table.text("parameter");
     if let Some(name) = &parameter {
-        table.reader.is_plain_name(name, "the name of a parameter in api.pages.parameter");
+        table.reader.check_plain_name(name, "the name of a parameter in api.pages.parameter");
     }
     let parameter = parameter.map(|text| text.value);
     let counts = table.word("counts", &[("pages", Counts::Pages), ("items", Counts::Items)]);

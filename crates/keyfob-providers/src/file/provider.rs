@@ -100,7 +100,7 @@ pub(super) fn no_name(reader: &Reader<'_>, text: &Text, what: &str) {
 fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
     let names = top.texts("keep");
     for (at, name) in names.iter().enumerate() {
-        top.reader.is_plain_name(name, "the name of a value that a login brings, in keep");
+        top.reader.check_plain_name(name, "the name of a value that a login brings, in keep");
         if names[..at].iter().any(|other| other.value == name.value) {
             top.reader.problem(name.place, format!("{} is in keep twice", name.value), Some("leave one of the two away".to_owned()));
         }

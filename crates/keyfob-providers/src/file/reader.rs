@@ -51,9 +51,9 @@ impl<'a> Reader<'a> {
     /// Reads what templates may name: an app's fields, the parameters of an action. Where something is wrong there, that is the mistake, and not each place
     /// that has such a name.
     pub(crate) fn names<T>(&self, read: impl FnOnce() -> T) -> T {
-        let before = self.problems.borrow().len();
+        let before = self.told();
         let names = read();
-        if self.problems.borrow().len() > before {
+        if self.told() > before {
             self.lose_names();
         }
         names
@@ -240,8 +240,8 @@ impl<'a> Reader<'a> {
         is_right
     }
 
-    /// Whether a text is the name of a parameter, of a member, of what is kept: no template, no path, no more than one.
-    pub(crate) fn is_plain_name(&self, text: &Text, what: &str) {
+    /// That a text is the name of a parameter, of a member, of what is kept: no template, no path, no more than one.
+    pub(crate) fn check_plain_name(&self, text: &Text, what: &str) {
         let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"{}=&?/\"".contains(c);
         if text.value.is_empty() || !text.value.chars().all(is_plain) {
             let message = format!("expected {what}, found \"{}\"", printable(&text.value));
@@ -276,9 +276,8 @@ impl<'a> Reader<'a> {
             Ok(expression) => Some(expression),
             Err(refusal) => {
                 let place = refusal.at.map_or(text.place, |at| self.files.inside(text.place, &text.value, at));
-                let hint = jq_hint(&text.value);
-                let known = refusal.hint.as_ref().is_some_and(|_| hint == JQ_HINT);
-                self.problem(place, refusal.message, if known { refusal.hint } else { Some(hint) });
+                let hint = jq_hint(&text.value).or(refusal.hint).unwrap_or_else(|| JQ_HINT.to_owned());
+                self.problem(place, refusal.message, Some(hint));
                 None
             }
         }
@@ -288,8 +287,8 @@ impl<'a> Reader<'a> {
 const JQ_HINT: &str =
     "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")";
 
-/// What is probably meant by what is no jq: as other languages have it.
-fn jq_hint(text: &str) -> String {
+/// What is probably meant by what is no jq, where it is as other languages have it.
+fn jq_hint(text: &str) -> Option<String> {
     let name = |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || "-_@".contains(c))).next().unwrap_or_default().to_owned();
     let odd = text.match_indices('.').map(|(at, _)| name(&text[at + 1..])).find(|name| {
         name.starts_with('@') || name.contains('-') && name.split('-').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic()))
@@ -297,15 +296,15 @@ fn jq_hint(text: &str) -> String {
     let hint = match odd {
         _ if text.trim_start().starts_with("$.") || text.contains("[*]") => "this is JSONPath, and jq is asked for: .items[].name",
         _ if text.trim_start().starts_with('/') => "this is a JSON pointer, and jq is asked for: .items[0].name",
-        Some(name) => return format!("a name with other characters than letters, digits and _ stands in quotes: .\"{name}\""),
+        Some(name) => return Some(format!("a name with other characters than letters, digits and _ stands in quotes: .\"{name}\"")),
         _ if text.contains('\'') => "text stands in double quotes: .kind == \"lamp\"",
         _ if text.contains("&&") => "both is and: .a and .b",
         _ if text.contains("||") => "either is or: .a or .b",
         _ if text.contains("??") => "what else there is stands behind //: .a // \"none\"",
         _ if text.contains(" ? ") => "a choice is: if .on then \"on\" else \"off\" end",
-        _ => JQ_HINT,
+        _ => return None,
     };
-    hint.to_owned()
+    Some(hint.to_owned())
 }
 
 /// A string and where it was written.
