@@ -1,6 +1,7 @@
 //! Durable writes: one after the other, and many at once.
 
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ pub(crate) fn measure(table: &mut Table, fixture: &Fixture) {
 }
 
 /// Refreshes of any account at some three hundred a second, which is what a million tokens of one hour need. As they come, so do their next due
-/// moments: the index of those grows at its end.
+/// moments, from one run to the next: nobody's tokens came before those that he had.
 struct Refreshes<'a> {
     numbers: Numbers,
     fixture: &'a Fixture,
@@ -28,12 +29,24 @@ struct Refreshes<'a> {
 
 impl<'a> Refreshes<'a> {
     fn new(seed: u64, fixture: &'a Fixture) -> Self {
-        Self { numbers: Numbers::new(seed), fixture, done: 0 }
+        let done = std::fs::read_to_string(Self::file(fixture)).map_or(3600 * 300, |done| done.trim().parse().expect("a number"));
+        Self { numbers: Numbers::new(seed), fixture, done }
     }
 
     fn next(&mut self) -> Account {
         self.done += 1;
-        account(self.numbers.below(self.fixture.accounts), Some(3600 + self.done / 300))
+        account(self.numbers.below(self.fixture.accounts), Some(self.done / 300))
+    }
+
+    /// Beside the vault, and as long there as that.
+    fn file(fixture: &Fixture) -> PathBuf {
+        fixture.folder.join("vault").join("refreshed")
+    }
+}
+
+impl Drop for Refreshes<'_> {
+    fn drop(&mut self) {
+        std::fs::write(Self::file(self.fixture), self.done.to_string()).expect("it can be written");
     }
 }
 

@@ -259,7 +259,7 @@ fn a_planted_trigger_table_or_view_is_corrupt() {
 #[test]
 fn j15_a_newer_vault_is_left_alone() {
     let home = filled();
-    home.sql().execute_batch("ALTER TABLE account ADD COLUMN better BLOB; PRAGMA user_version = 3").expect("edits");
+    home.sql().execute_batch("ALTER TABLE account ADD COLUMN better BLOB; PRAGMA user_version = 4").expect("edits");
     refused(&home, &KeySource::beside(&home.vault()), newer);
     // Its log too: moving that into the file is a change. A copy, so that nobody else has it open.
     let sql = home.sql();

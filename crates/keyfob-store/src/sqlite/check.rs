@@ -4,6 +4,7 @@ use keyfob::StoreError;
 use rusqlite::{Connection, Row};
 
 use super::database::sql;
+use super::reads::counter;
 use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
 use crate::shelf::{ActRow, ItemRow};
@@ -42,6 +43,12 @@ pub(super) fn check(connection: &mut Connection, sealing: &Sealing) -> Result<Ch
     let apps = each(&read, apps, AppRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
     let accounts = "SELECT number, id, name, generation, due_at, record FROM account";
     let accounts = each(&read, accounts, AccountRow::read, |(_, row)| row.open(sealer).map(drop), &mut damaged)?.len();
+    let late =
+        "SELECT count(*) FROM account LEFT JOIN due ON due.account = number WHERE due_at IS NOT NULL AND (at IS NULL OR at > due_at)";
+    let late: u64 = read.query_row(late, (), |row| counter(row, 0)).map_err(sql)?;
+    if late > 0 {
+        damaged.push(format!("when {late} of the accounts are due is not in the table that it is looked for in"));
+    }
     let entries = "SELECT account, record FROM history";
     let entries = each(&read, entries, EntryRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
     let logins = "SELECT id, binding, generation, expires_at, record FROM pending";

@@ -19,13 +19,18 @@ use crate::seal::Sealer;
 const APPLICATION_ID: i32 = 0x4B46_4F42;
 
 /// Each takes a vault from the version of its index to the next; `user_version` says which were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/001_vault.sql"), include_str!("../../migrations/sqlite/002_shelf.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/001_vault.sql"),
+    include_str!("../../migrations/sqlite/002_shelf.sql"),
+    include_str!("../../migrations/sqlite/003_due.sql"),
+];
 
 /// What the tables come to after each migration ([`fingerprint`]): to make them in memory each time, to compare with, would take as long as the rest of opening a
 /// small vault.
 const SCHEMAS: [&str; MIGRATIONS.len()] = [
     "1bfdc0762b3ec48395a1430e15fece10d530753599330639ca11d67c2ac926f4",
     "23abada081a5934641fdc5ec0f83bf5ae5382946fff20dc1e486648f6f8faaa5",
+    "4f0c4f8594142361bef0af33f60fe05438526a7a8270b5b8bbbb3c8de27708d3",
 ];
 
 /// Up to this length every page and index is looked at when the vault is opened: that takes about a millisecond, and is some hundred accounts.
@@ -335,7 +340,7 @@ mod tests {
         let (connection, ..) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
         for (name, expected) in [
             ("application_id", 1_262_899_010),
-            ("user_version", 2),
+            ("user_version", 3),
             ("trusted_schema", 0),
             ("cell_size_check", 1),
             ("foreign_keys", 1),

@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod checkpoint;
 mod database;
+mod due;
 mod frozen;
 mod hold;
 mod inspect;
@@ -144,8 +145,8 @@ impl Vault {
 
     async fn lease_misdated(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
         let from = self.looked_to.get();
-        let look = move |connection: &Connection, sealer: &Sealer| reads::misdated(connection, sealer, from, now, until);
-        let reads::Misdated { mut numbers, from, next } = self.readers.elsewhere(|found| found.numbers.is_empty(), look).await?;
+        let look = move |connection: &Connection, sealer: &Sealer| due::misdated(connection, sealer, from, now, until);
+        let due::Misdated { mut numbers, from, next } = self.readers.elsewhere(|found| found.numbers.is_empty(), look).await?;
         // Those for which there is no room are found again at the same place.
         self.looked_to.set(if numbers.len() > most { from } else { next });
         numbers.truncate(most);
@@ -319,7 +320,15 @@ impl Store for Vault {
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         Box::pin(async move {
-            let mut numbers = self.writer.run(move |write| write.lease_due(now, until, most)).await?;
+            let mut numbers = Vec::new();
+            loop {
+                let room = most - numbers.len().min(most);
+                let leased = self.writer.run(move |write| write.lease_due(now, until, room)).await?;
+                numbers.extend(leased.numbers);
+                if !leased.is_not_all {
+                    break;
+                }
+            }
             let room = most - numbers.len().min(most);
             if room > 0 {
                 numbers.extend(self.lease_misdated(now, until, room).await?);

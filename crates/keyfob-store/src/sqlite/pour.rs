@@ -8,7 +8,7 @@ use super::database::sql;
 use super::readers::Pool;
 use super::rekey::in_chunks;
 use super::sealing::Sealing;
-use crate::rows::{AccountRow, AppRow, EntryRow, signed};
+use crate::rows::{AccountRow, AppRow, EntryRow};
 use crate::seal::Sealer;
 use crate::shelf::{ActRow, ItemRow};
 use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
@@ -68,16 +68,7 @@ pub(super) fn fill(connection: &mut Connection, sealing: &Sealing, mut from: Inf
 fn put(write: &Transaction<'_>, sealer: &Sealer, item: &Item) -> Result<(), StoreError> {
     match item {
         Item::App(provider, app) => AppRow::seal(sealer, provider, app, 1)?.insert(write),
-        Item::Account(record) => {
-            let row = AccountRow::seal(sealer, &record.value, record.generation.0)?;
-            let put = "INSERT INTO account (id, name, generation, due_at, record) VALUES (?, ?, ?, ?, ?)";
-            let generation = signed(row.generation)?;
-            write
-                .prepare_cached(put)
-                .and_then(|mut put| put.execute((row.id, row.name, generation, row.due_at, row.record)))
-                .map_err(sql)?;
-            Ok(())
-        }
+        Item::Account(record) => AccountRow::seal(sealer, &record.value, record.generation.0)?.insert(write),
         Item::Entry(entry) => {
             let row = EntryRow::seal(sealer, entry)?;
             let put = "INSERT INTO history (account, record) VALUES (?, ?)";

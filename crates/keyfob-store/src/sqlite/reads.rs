@@ -1,13 +1,13 @@
 //! What is read: rows in, opened records out.
 
 use keyfob::history::Entry;
-use keyfob::proto::{App, Timestamp};
-use keyfob::store::{CLOCK_SLACK, EntryNumber, Versioned};
+use keyfob::proto::App;
+use keyfob::store::{EntryNumber, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::database::sql;
-use crate::rows::{AccountRow, AppRow, EntryRow, PAGE, PendingRow, Spot, next_page, passed_over, signed, unsigned};
+use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
 use crate::seal::Sealer;
 
 pub(super) fn apps(connection: &Connection, sealer: &Sealer) -> Result<Vec<(String, App)>, StoreError> {
@@ -58,47 +58,6 @@ pub(super) fn leased(connection: &Connection, sealer: &Sealer, numbers: &[i64]) 
     }
     due.sort_by_key(|(due_at, _)| *due_at);
     Ok(due.into_iter().map(|(_, record)| record).collect())
-}
-
-/// What a look at a page found.
-pub(super) struct Misdated {
-    pub(super) numbers: Vec<i64>,
-    /// After which spot the page begins, and after which one the next.
-    pub(super) from: Spot<i64>,
-    pub(super) next: Spot<i64>,
-}
-
-/// Before all accounts.
-const FAR_END: Spot<i64> = (i64::MAX, i64::MAX);
-
-/// Looks at a page of the accounts whose due moment lies far ahead: the numbers of those that are [misdated](Account::is_misdated) and nobody's.
-pub(super) fn misdated(
-    connection: &Connection,
-    sealer: &Sealer,
-    from: Option<Spot<i64>>,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Misdated, StoreError> {
-    let query = "SELECT number, id, name, generation, due_at, record FROM account LEFT JOIN lease ON lease.account = account.number
-                 WHERE due_at > ?1 AND (due_at, number) < (?2, ?3) AND (until IS NULL OR until <= ?4 OR until > ?5)
-                 ORDER BY due_at DESC, number DESC LIMIT ?6";
-    let (ahead, voided) = (now.plus(CLOCK_SLACK).as_unix(), until.plus(CLOCK_SLACK).as_unix());
-    let from = from.map_or_else(|| somewhere(connection, ahead), Ok)?;
-    let rows = all(connection, query, (ahead, from.0, from.1, now.as_unix(), voided, limit(PAGE)), AccountRow::read)?;
-    let last = rows.last().and_then(|(number, row)| Some((row.due_at?, *number)));
-    let next = next_page(rows.len(), last, FAR_END);
-    // One that does not open is told by whoever asks for it by name.
-    let is_misdated = |row: AccountRow| row.open(sealer).is_ok_and(|record| record.value.is_misdated(now, None));
-    let numbers = rows.into_iter().filter_map(|(number, row)| is_misdated(row).then_some(number)).collect();
-    Ok(Misdated { numbers, from, next })
-}
-
-/// Where a process begins. All of this is in the index.
-fn somewhere(connection: &Connection, ahead: i64) -> Result<Spot<i64>, StoreError> {
-    let count = one(connection, "SELECT count(*) FROM account WHERE due_at > ?", (ahead,), |row| row.get::<_, i64>(0))?;
-    let Some(before) = passed_over(unsigned(count.unwrap_or(0))?)?.checked_sub(1) else { return Ok(FAR_END) };
-    let query = "SELECT due_at, number FROM account WHERE due_at > ? ORDER BY due_at DESC, number DESC LIMIT 1 OFFSET ?";
-    Ok(one(connection, query, (ahead, signed(before)?), |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or(FAR_END))
 }
 
 pub(super) fn history(connection: &Connection, sealer: &Sealer, id: &AccountId) -> Result<Vec<Entry>, StoreError> {

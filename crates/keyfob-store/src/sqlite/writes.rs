@@ -4,11 +4,12 @@
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{CLOCK_SLACK, Expected, Generation};
+use keyfob::store::{Expected, Generation};
 use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
 use super::database::sql;
+use super::due;
 use super::reads::limit;
 use super::writer::Write;
 use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, Places, after, signed, unsigned};
@@ -65,17 +66,12 @@ impl Write<'_> {
         let [left, entry] = entries.map(|entry| entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose());
         let entries = [left?, entry?];
         let before = found.map(|(number, row)| (number, row.id, row.due_at));
+        let written = Generation(row.generation);
         let generation = signed(row.generation)?;
         match before {
-            None => {
-                let anew = "INSERT INTO account (id, name, generation, due_at, record) VALUES (?, ?, ?, ?, ?)";
-                self.put(anew, (row.id, row.name, generation, row.due_at, row.record))?;
-            }
-            // Only the columns that change: the index of one that is named is written, too.
-            Some((number, id, due_at)) if id == row.id && due_at == row.due_at => {
-                self.put("UPDATE account SET generation = ?2, record = ?3 WHERE number = ?1", (number, generation, row.record))?;
-            }
+            None => row.insert(self.connection)?,
             Some((number, id, due_at)) => {
+                // Only the columns that change: the index of one that is named is written, too.
                 if id == row.id {
                     let again = "UPDATE account SET generation = ?2, due_at = ?3, record = ?4 WHERE number = ?1";
                     self.put(again, (number, generation, row.due_at, row.record))?;
@@ -83,14 +79,11 @@ impl Write<'_> {
                     let again = "UPDATE account SET generation = ?2, due_at = ?3, record = ?4, id = ?5 WHERE number = ?1";
                     self.put(again, (number, generation, row.due_at, row.record, row.id))?;
                 }
-                // A lease is for one due moment: with another it ends.
-                if due_at != row.due_at {
-                    self.execute("DELETE FROM lease WHERE account = ?", (number,))?;
-                }
+                due::moved(self.connection, number, due_at, row.due_at)?;
             }
         }
         entries.into_iter().flatten().try_for_each(|entry| self.enter(entry))?;
-        Ok(Generation(row.generation))
+        Ok(written)
     }
 
     pub(super) fn rename_account(
@@ -117,9 +110,7 @@ impl Write<'_> {
         }
         let again = "UPDATE account SET name = ?2, generation = ?3, due_at = ?4, record = ?5 WHERE number = ?1";
         self.put(again, (number, row.name, signed(row.generation)?, row.due_at, row.record))?;
-        if before.due_at != row.due_at {
-            self.execute("DELETE FROM lease WHERE account = ?", (number,))?;
-        }
+        due::moved(self.connection, number, before.due_at, row.due_at)?;
         entry.map_or(Ok(()), |entry| self.enter(entry))?;
         Ok(Generation(row.generation))
     }
@@ -129,46 +120,13 @@ impl Write<'_> {
         let name = AccountRow::name(&self.sealer, name);
         let meant = entry.map(|entry| AccountRow::id(&self.sealer, &entry.id));
         // Numbers are given again: the next account must not find itself leased.
-        let lease = "DELETE FROM lease WHERE account = (SELECT number FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2))";
-        self.execute(lease, (name, meant))?;
+        let due = "DELETE FROM due WHERE account = (SELECT number FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2))";
+        self.execute(due, (name, meant))?;
         let removed = self.execute("DELETE FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2)", (name, meant))? > 0;
         if removed && let Some(entry) = entry {
             self.enter(EntryRow::seal(&self.sealer, entry)?)?;
         }
         Ok(removed)
-    }
-
-    /// Gives the numbers of the accounts. A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
-    pub(super) fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
-        let lease = "INSERT OR REPLACE INTO lease (account, until)
-                     SELECT number, ?2 FROM account LEFT JOIN lease ON lease.account = account.number
-                     WHERE due_at <= ?1 AND (until IS NULL OR until <= ?1 OR until > ?4) ORDER BY due_at LIMIT ?3
-                     RETURNING account";
-        let mut lease = self.connection.prepare_cached(lease).map_err(sql)?;
-        let numbers = lease
-            .query_map((now.as_unix(), until.as_unix(), limit(most), until.plus(CLOCK_SLACK).as_unix()), |row| row.get(0))
-            .map_err(sql)?;
-        numbers.collect::<Result<_, _>>().map_err(sql)
-    }
-
-    /// Leases accounts that were looked at a moment ago, as far as they are still nobody's and their due moments still lie far ahead.
-    pub(super) fn lease_misdated(&self, numbers: &[i64], now: Timestamp, until: Timestamp) -> Result<Vec<i64>, StoreError> {
-        let lease = "INSERT OR REPLACE INTO lease (account, until)
-                     SELECT number, ?3 FROM account LEFT JOIN lease ON lease.account = account.number
-                     WHERE number = ?1 AND due_at > ?5 AND (until IS NULL OR until <= ?2 OR until > ?4)";
-        let (voided, ahead) = (until.plus(CLOCK_SLACK).as_unix(), now.plus(CLOCK_SLACK).as_unix());
-        let mut leased = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            if self.execute(lease, (number, now.as_unix(), until.as_unix(), voided, ahead))? > 0 {
-                leased.push(*number);
-            }
-        }
-        Ok(leased)
-    }
-
-    pub(super) fn give_back(&self, leases: &[(AccountId, Timestamp)]) -> Result<(), StoreError> {
-        let end = "DELETE FROM lease WHERE account = (SELECT number FROM account WHERE id = ?) AND until = ?";
-        leases.iter().try_for_each(|(id, until)| self.execute(end, (AccountRow::id(&self.sealer, id), until.as_unix())).map(drop))
     }
 
     pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {
@@ -215,16 +173,19 @@ impl Write<'_> {
     }
 
     fn put(&self, statement: &str, parameters: impl Params) -> Result<(), StoreError> {
-        let put = self.connection.prepare_cached(statement).and_then(|mut put| put.execute(parameters));
-        put.map(drop).map_err(|error| match error.sqlite_error_code() {
-            // The id is there under another name.
-            Some(ErrorCode::ConstraintViolation) => StoreError::Conflict,
-            _ => sql(error),
-        })
+        put_row(self.connection, statement, parameters)
     }
 
     pub(super) fn execute(&self, statement: &str, parameters: impl Params) -> Result<usize, StoreError> {
         self.connection.prepare_cached(statement).and_then(|mut statement| statement.execute(parameters)).map_err(sql)
+    }
+}
+
+impl AccountRow {
+    pub(super) fn insert(self, write: &Connection) -> Result<(), StoreError> {
+        let put = "INSERT INTO account (id, name, generation, due_at, record) VALUES (?, ?, ?, ?, ?)";
+        put_row(write, put, (self.id, self.name, signed(self.generation)?, self.due_at, self.record))?;
+        due::moved(write, write.last_insert_rowid(), None, self.due_at)
     }
 }
 
@@ -234,4 +195,13 @@ impl AppRow {
         let generation = signed(self.generation)?;
         write.prepare_cached(put).and_then(|mut put| put.execute((self.id, generation, self.record))).map(drop).map_err(sql)
     }
+}
+
+fn put_row(write: &Connection, statement: &str, parameters: impl Params) -> Result<(), StoreError> {
+    let put = write.prepare_cached(statement).and_then(|mut put| put.execute(parameters));
+    put.map(drop).map_err(|error| match error.sqlite_error_code() {
+        // The id is there under another name.
+        Some(ErrorCode::ConstraintViolation) => StoreError::Conflict,
+        _ => sql(error),
+    })
 }

@@ -216,13 +216,13 @@ fn a_vault_of_the_first_version_is_moved_on() {
     let account = crate::common::healthy_account("home", BEGAN);
     wait(keyfob::Store::put_account(&vault, &account, Expected::Nothing, None)).expect("puts");
     drop(vault);
-    home.sql().execute_batch("DROP TABLE item; DROP TABLE act; PRAGMA user_version = 1").expect("goes back");
+    home.go_back_to(1);
     let vault = home.open();
     assert!(wait(keyfob::Store::account(&vault, "home")).expect("reads").is_some());
     wait(vault.put_item(KEY, &Item::new("one", "content"), Expected::Nothing)).expect("puts");
     drop(vault);
     let version: i64 = home.sql().query_row("PRAGMA user_version", (), |row| row.get(0)).expect("reads");
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
     assert!(wait(home.open().item(KEY, "one", NOW)).expect("reads").is_some());
     // A table of that version in a vault that says it is of the one before was not put there by us.
     home.sql().execute_batch("PRAGMA user_version = 1").expect("edits");

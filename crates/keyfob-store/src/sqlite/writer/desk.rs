@@ -43,8 +43,8 @@ pub(super) fn work(desk: &Mutex<Desk>, jobs: &mpsc::Receiver<Job>) {
         }
         if let Some(job) = last {
             let sealing = Arc::clone(&desk.sealing);
-            let open = desk.open().and_then(|open| open.is_still_there().map(|()| open));
-            job(open.map(|open| (&mut open.connection, &*sealing)));
+            let lent = desk.open().and_then(Open::lend);
+            job(lent.map(|connection| (connection, &*sealing)));
         }
     }
 }
@@ -58,7 +58,7 @@ impl Desk {
         let sealing = Arc::clone(&self.sealing);
         let begun = self.open().and_then(|open| {
             open.checkpoints.last_bit(&open.connection);
-            Ok((&*open, Transaction::begin(&open.connection, &sealing, batch.len() == 1)?))
+            Ok((&*open, Transaction::begin(open, &sealing, batch.len() == 1)?))
         });
         match begun {
             Err(error) => batch.into_iter().for_each(|job| job(Err(error.again()))(Ok(()))),
@@ -70,7 +70,7 @@ impl Desk {
     pub(super) fn transact_now(&mut self, job: Shared) -> Option<Shared> {
         let sealing = Arc::clone(&self.sealing);
         let begun = self.open().ok().filter(|open| !open.checkpoints.is_last_bit_due()).and_then(|open| {
-            let transaction = database::without_waiting(|| Transaction::begin(&open.connection, &sealing, true));
+            let transaction = database::without_waiting(|| Transaction::begin(open, &sealing, true));
             transaction.ok().map(|transaction| (&*open, transaction))
         });
         let Some((open, transaction)) = begun else { return Some(job) };

@@ -1,5 +1,6 @@
 //! The vault's file while it is written to: its connection, and whether it is still the file that lies there.
 
+use std::cell::Cell;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,11 @@ use rusqlite::hooks::Wal;
 use super::transaction::Transaction;
 use super::{Answer, Shared};
 use crate::place;
+use crate::seal::Sealer;
 use crate::sqlite::changes::Seen;
 use crate::sqlite::checkpoint::Checkpoints;
 use crate::sqlite::database::{self, sql};
+use crate::sqlite::sealing::Sealing;
 
 /// The file, open for writing.
 pub(in crate::sqlite) struct Open {
@@ -27,6 +30,8 @@ pub(in crate::sqlite) struct Open {
     log: Arc<AtomicI32>,
     pub(super) checkpoints: Checkpoints,
     seen: Seen,
+    /// Of what others had written when it was last looked what the vault is sealed with.
+    sealed_at: Cell<Option<i64>>,
 }
 
 impl Open {
@@ -42,23 +47,38 @@ impl Open {
                 Ok(())
             }))
             .map_err(sql)?;
-        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()), seen: Arc::clone(seen) })
+        let checkpoints = Checkpoints::new(path.to_owned());
+        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints, seen: Arc::clone(seen), sealed_at: Cell::default() })
     }
 
     /// Does the jobs, commits, and answers.
     pub(super) fn finish(&self, transaction: Transaction<'_>, batch: Vec<Shared>) {
         let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
-        // Within the transaction, where nobody else can commit and no lock has to be taken for it; our own commit is no news.
-        let version = self.version_of_others();
+        let version = transaction.version_of_others;
         // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
         let committed = transaction.commit().and_then(|()| self.is_still_there());
-        if let Ok(version) = version {
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
-        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
         for answer in answers {
             answer(committed.as_ref().copied().map_err(StoreError::again));
         }
         self.checkpoints.log_has(self.log.load(Ordering::Relaxed));
+    }
+
+    /// The sealer, within a transaction. While nobody else has written anything, what the vault is sealed with is what it was.
+    pub(super) fn sealer_at(&self, version: i64, sealing: &Sealing) -> Result<Arc<Sealer>, StoreError> {
+        if self.sealed_at.get() == Some(version) {
+            return Ok(sealing.sealer());
+        }
+        let sealer = sealing.keep_up(&self.connection)?;
+        self.sealed_at.set(Some(version));
+        Ok(sealer)
+    }
+
+    /// For work that has transactions of its own, and may seal it anew itself.
+    pub(super) fn lend(&mut self) -> Result<&mut Connection, StoreError> {
+        self.is_still_there()?;
+        self.sealed_at.set(None);
+        Ok(&mut self.connection)
     }
 
     pub(in crate::sqlite) fn version_of_others(&self) -> Result<i64, StoreError> {
@@ -67,7 +87,7 @@ impl Open {
     }
 
     /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.
-    pub(super) fn is_still_there(&self) -> Result<(), StoreError> {
+    fn is_still_there(&self) -> Result<(), StoreError> {
         if self.file.is_some() && identity(&self.path)? == self.file {
             return Ok(());
         }

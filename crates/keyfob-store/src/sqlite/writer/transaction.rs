@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use keyfob::StoreError;
 use rusqlite::Connection;
 
+use super::open::Open;
 use super::{Takes, Write};
 use crate::sqlite::database::sql;
 use crate::sqlite::sealing::Sealing;
@@ -12,6 +13,8 @@ use crate::sqlite::sealing::Sealing;
 /// A transaction, and whether it still stands.
 pub(super) struct Transaction<'a> {
     write: Write<'a>,
+    /// Of what others have written: nobody else can commit until it ends, and its own commit is no news.
+    pub(super) version_of_others: i64,
     /// The only job needs no savepoint: the transaction is its own.
     alone: bool,
     /// Why nothing in it can be committed.
@@ -21,10 +24,12 @@ pub(super) struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     /// `BEGIN IMMEDIATE`: waits for its turn at the start, so that what was read cannot be changed by another before the write. From then on
     /// nobody else can seal the vault anew.
-    pub(super) fn begin(connection: &'a Connection, sealing: &Sealing, alone: bool) -> Result<Self, StoreError> {
+    pub(super) fn begin(open: &'a Open, sealing: &Sealing, alone: bool) -> Result<Self, StoreError> {
+        let connection = &open.connection;
         run(connection, "BEGIN IMMEDIATE")?;
-        let sealer = sealing.keep_up(connection).inspect_err(|_| drop(run(connection, "ROLLBACK")))?;
-        Ok(Self { write: Write { connection, sealer }, alone, lost: RefCell::default() })
+        let begun = open.version_of_others().and_then(|version| Ok((version, open.sealer_at(version, sealing)?)));
+        let (version_of_others, sealer) = begun.inspect_err(|_| drop(run(connection, "ROLLBACK")))?;
+        Ok(Self { write: Write { connection, sealer }, version_of_others, alone, lost: RefCell::default() })
     }
 
     pub(super) fn attempt<R>(&self, takes: Takes, work: impl FnOnce(&Write<'_>) -> Result<R, StoreError>) -> Result<R, StoreError> {
