@@ -55,7 +55,7 @@ pub(crate) struct AccountRow {
     pub(crate) id: Vec<u8>,
     pub(crate) name: Vec<u8>,
     pub(crate) generation: u64,
-    /// In clear, so that those that are due can be found among millions.
+    /// In clear, so that those that are due can be found among millions: in PostgreSQL by this, in SQLite by what is never after it.
     pub(crate) due_at: Option<i64>,
     pub(crate) record: Vec<u8>,
 }

@@ -52,11 +52,14 @@ impl Known {
         source.ok_or_else(|| StoreError::Locked("it was sealed anew since it was opened; open it again".to_owned()))
     }
 
-    /// Goes on with what another process sealed it anew with.
+    /// Goes on with what another process sealed it anew with. Not back: a reader sees the vault as it was when it began, and may come late.
     pub(crate) fn follow(&self, sealer: Sealer, header: &Header) -> Now {
         let now = Now { sealer: Arc::new(sealer), generation: header.generation };
-        self.0.write().unwrap_or_else(PoisonError::into_inner).now = now.clone();
-        tracing::info!("the vault was sealed anew; going on with its new key");
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if inner.now.generation < now.generation {
+            inner.now = now.clone();
+            tracing::info!("the vault was sealed anew; going on with its new key");
+        }
         now
     }
 

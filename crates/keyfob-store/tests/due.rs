@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyfob::proto::Timestamp;
 use keyfob::store::{Expected, Versioned};
 use keyfob::{Account, Store};
-use keyfob_store::Vault;
+use keyfob_store::{KeySource, Vault};
 
 use crate::common::{BEGAN, Home, healthy_account, wait};
 
@@ -70,11 +70,11 @@ fn who_is_due_behind_many_that_were_refreshed_is_found() {
     let home = Home::new();
     let vault = Arc::new(home.open());
     let accounts: Vec<_> = (0..2500).map(|number| healthy_account(&format!("account-{number}"), BEGAN)).collect();
-    let late = healthy_account("late", BEGAN + 30);
+    let late = healthy_account("late", BEGAN + 600);
     let again: Vec<_> = accounts.iter().map(|account| refreshed(account, BEGAN + HOUR)).collect();
     put_together(&vault, accounts.into_iter().chain([late]));
     put_together(&vault, again.into_iter());
-    let now = after_an_hour().plus(30);
+    let now = after_an_hour().plus(600);
     assert_eq!(lease(&vault, now, 10), ["late"]);
     assert!(lease(&vault, now, 10).is_empty(), "each once");
     // They were moved on, to where they are due.
@@ -100,6 +100,20 @@ fn a_due_moment_that_comes_earlier_is_found_at_once() {
     assert_eq!(lease(&vault, after_an_hour(), 10), ["home"]);
 }
 
+/// One that was refreshed long ago is not the longest due where its tokens are good for longer.
+#[test]
+fn the_longest_due_is_first_whoever_was_refreshed_first() {
+    let home = Home::new();
+    let vault = home.open();
+    let early = healthy_account("early", BEGAN);
+    put(&vault, &early);
+    put(&vault, &healthy_account("late", BEGAN + 2 * HOUR));
+    put(&vault, &refreshed(&early, BEGAN + 4 * HOUR));
+    let now = Timestamp::from_unix(BEGAN + 6 * HOUR);
+    assert_eq!(lease(&vault, now, 1), ["late"]);
+    assert_eq!(lease(&vault, now, 1), ["early"]);
+}
+
 /// What is never refreshed in the background any more is not looked at again and again.
 #[test]
 fn what_is_not_due_any_more_is_forgotten() {
@@ -118,6 +132,8 @@ fn what_is_not_due_any_more_is_forgotten() {
     put(&vault, &refreshed(&account, BEGAN));
     assert_eq!(lease(&vault, after_an_hour(), 10), ["home"]);
     assert!(wait(vault.remove_account("home", None)).expect("removes"));
+    let left: i64 = home.sql().query_row("SELECT count(*) FROM due", (), |row| row.get(0)).expect("counts");
+    assert_eq!(left, 0);
     put(&vault, &healthy_account("cabin", BEGAN));
     assert_eq!(lease(&vault, after_an_hour(), 10), ["cabin"]);
 }
@@ -132,6 +148,9 @@ fn j8_a_check_finds_who_would_never_be_due() {
         home.sql().execute_batch(damage).expect("edits");
         let damaged = wait(vault.check()).expect("looks").damaged;
         assert!(matches!(&*damaged, [told] if told.contains("when 1 of the accounts are due")), "{damaged:?}");
+        wait(vault.rekey(&KeySource::beside(&home.vault()))).expect("seals anew");
+        assert!(wait(vault.check()).expect("looks").damaged.is_empty());
+        assert_eq!(lease(&vault, after_an_hour(), 10), ["home"]);
     }
 }
 

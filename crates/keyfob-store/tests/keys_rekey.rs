@@ -208,6 +208,10 @@ fn j7_others_that_have_it_open_go_on_with_the_new_key() {
     let (one, other, third) = (home.open(), home.open(), home.open());
     let given = KeySource::Text(Secret::new(fs::read_to_string(home.key()).expect("reads")));
     let with_text = Vault::open_existing(&home.vault(), given).expect("opens");
+    // All of them have written, and know what with.
+    for vault in [&one, &other, &third, &with_text, &one] {
+        wait(vault.put_app("example", &app())).expect("puts");
+    }
     wait(one.rekey(&KeySource::File(home.key()))).expect("seals anew");
     // The first thing they do: read by name, list, write, be told that there is none.
     assert_same(&wait(other.account("home/1")).expect("reads").expect("it is there").value, &accounts[1]);
@@ -227,6 +231,7 @@ fn j7_others_that_have_it_open_go_on_with_the_new_key() {
     assert_eq!(wait(one.accounts()).expect("lists").len(), before);
     wait(other.rekey(&KeySource::File(home.key()))).expect("again, by another");
     wait(one.put_app("more", &app())).expect("puts");
+    wait(other.put_app("example", &app())).expect("puts after its own");
     assert_eq!(wait(third.apps()).expect("lists").len(), 2);
 }
 

@@ -47,7 +47,9 @@ pub(super) fn check(connection: &mut Connection, sealing: &Sealing) -> Result<Ch
         "SELECT count(*) FROM account LEFT JOIN due ON due.account = number WHERE due_at IS NOT NULL AND (at IS NULL OR at > due_at)";
     let late: u64 = read.query_row(late, (), |row| counter(row, 0)).map_err(sql)?;
     if late > 0 {
-        damaged.push(format!("when {late} of the accounts are due is not in the table that it is looked for in"));
+        damaged.push(format!(
+            "when {late} of the accounts are due is not in the table that it is looked for in; sealing the vault anew puts that right"
+        ));
     }
     let entries = "SELECT account, record FROM history";
     let entries = each(&read, entries, EntryRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();

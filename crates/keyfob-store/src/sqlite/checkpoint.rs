@@ -12,12 +12,12 @@ use rusqlite::Connection;
 use super::database::{self, sql};
 use super::worker::Worker;
 
-/// After how many pages more in the log the next checkpoint is due: 4 MB.
-const STEP: i32 = 1000;
+/// After how many pages more in the log the next checkpoint is due: 1 MB. The disk is at it for as long as they are many, and whoever writes meanwhile waits.
+const STEP: i32 = 250;
 /// From how many pages on the log has to be begun anew, even if writers never pause: 16 MB.
-const LONG: i32 = 4 * STEP;
+const LONG: i32 = 16 * STEP;
 /// What may be left for the writer to move, so that the log can begin anew.
-const LITTLE: i32 = STEP / 8;
+const LITTLE: i32 = STEP / 2;
 
 /// Makes checkpoints on a thread of its own when there is enough to move.
 pub(super) struct Checkpoints {

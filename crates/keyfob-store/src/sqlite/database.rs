@@ -30,7 +30,7 @@ const MIGRATIONS: &[&str] = &[
 const SCHEMAS: [&str; MIGRATIONS.len()] = [
     "1bfdc0762b3ec48395a1430e15fece10d530753599330639ca11d67c2ac926f4",
     "23abada081a5934641fdc5ec0f83bf5ae5382946fff20dc1e486648f6f8faaa5",
-    "4f0c4f8594142361bef0af33f60fe05438526a7a8270b5b8bbbb3c8de27708d3",
+    "b2225af8e8fe44bc943ae2c83ac74071a37aeb2364b9303fbbe9b68759d20547",
 ];
 
 /// Up to this length every page and index is looked at when the vault is opened: that takes about a millisecond, and is some hundred accounts.

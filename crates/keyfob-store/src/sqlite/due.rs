@@ -14,7 +14,7 @@ use super::writer::Write;
 use crate::rows::{AccountRow, PAGE, Spot, next_page, passed_over, signed, unsigned};
 use crate::seal::Sealer;
 
-/// How many are moved on in one transaction at most: others want to write, too.
+/// How many more than are wanted are looked at in one transaction, and moved on if they are not due: others want to write, too.
 const MOST_MOVED: usize = 1000;
 
 /// A due moment that moves on by more is moved here, too: it is rare, and what a clock that was fast wrote is found from the far end.
@@ -28,6 +28,12 @@ pub(super) fn moved(connection: &Connection, account: i64, before: Option<i64>, 
     }
     let put = "INSERT OR REPLACE INTO due (account, at) VALUES (?, ?)";
     connection.prepare_cached(put).and_then(|mut put| put.execute((account, at))).map(drop).map_err(sql)
+}
+
+/// Makes the table anew, without leases.
+pub(super) fn begin_anew(connection: &Connection) -> Result<(), StoreError> {
+    let anew = "DELETE FROM due; INSERT INTO due (account, at) SELECT number, due_at FROM account WHERE due_at IS NOT NULL";
+    connection.execute_batch(anew).map_err(sql)
 }
 
 /// What was leased.
@@ -45,13 +51,15 @@ impl Write<'_> {
                     WHERE at <= ?1 AND (due_at IS NULL OR leased_for IS NOT due_at OR leased_until <= ?1 OR leased_until > ?2) ORDER BY at LIMIT ?3";
         let looked_at = most.saturating_add(MOST_MOVED);
         let parameters = (now.as_unix(), until.plus(CLOCK_SLACK).as_unix(), limit(looked_at));
-        let found = all(self.connection, find, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+        let mut found = all(self.connection, find, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+        // The longest due first, which need not be who was refreshed longest ago.
+        found.sort_by_key(|(_, due_at)| *due_at);
         let mut leased = Leased { numbers: Vec::new(), is_not_all: found.len() == looked_at };
         for (account, due_at) in found {
             match due_at {
                 Some(due_at) if due_at <= now.as_unix() => {
                     if leased.numbers.len() < most {
-                        let lease = "UPDATE due SET leased_until = ?2, leased_for = ?3 WHERE account = ?1";
+                        let lease = "UPDATE due SET at = ?3, leased_until = ?2, leased_for = ?3 WHERE account = ?1";
                         self.execute(lease, (account, until.as_unix(), due_at))?;
                         leased.numbers.push(account);
                     }

@@ -6,6 +6,7 @@ use keyfob::StoreError;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use super::database::{self, sql};
+use super::due;
 use super::sealing::Sealing;
 use crate::key::{self, KeySource, Next};
 use crate::place::Lock;
@@ -77,6 +78,7 @@ fn apps(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, Stor
 fn accounts(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, StoreError> {
     let chunk = "SELECT number, id, name, generation, due_at, record FROM account WHERE number > ? ORDER BY number LIMIT ?";
     let put = "UPDATE account SET id = ?2, name = ?3, record = ?4 WHERE number = ?1";
+    due::begin_anew(write)?;
     in_chunks(
         write,
         chunk,

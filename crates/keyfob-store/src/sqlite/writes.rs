@@ -119,7 +119,7 @@ impl Write<'_> {
     pub(super) fn remove_account(&self, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
         let name = AccountRow::name(&self.sealer, name);
         let meant = entry.map(|entry| AccountRow::id(&self.sealer, &entry.id));
-        // Numbers are given again: the next account must not find itself leased.
+        // Numbers are given again.
         let due = "DELETE FROM due WHERE account = (SELECT number FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2))";
         self.execute(due, (name, meant))?;
         let removed = self.execute("DELETE FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2)", (name, meant))? > 0;

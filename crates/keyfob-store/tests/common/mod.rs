@@ -77,7 +77,7 @@ impl Home {
     /// What an earlier version would have left of it: tables and indexes are known by the text that made them.
     pub fn go_back_to(&self, version: u32) {
         let first = include_str!("../../migrations/sqlite/001_vault.sql").split("\n\n");
-        let (was, after) = (["INDEX account_due", "TABLE lease"], [(2, "due"), (1, "item"), (1, "act")]);
+        let (was, after) = (["INDEX account_due"], [(2, "due"), (1, "item"), (1, "act")]);
         let mut back: String = first.filter(|statement| was.iter().any(|was| statement.contains(was))).collect();
         let gone = after.iter().filter(|(last_without, _)| version <= *last_without);
         gone.for_each(|(_, table)| back.push_str(&format!("DROP TABLE {table};")));

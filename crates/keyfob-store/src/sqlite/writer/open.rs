@@ -1,6 +1,6 @@
 //! The vault's file while it is written to: its connection, and whether it is still the file that lies there.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ pub(in crate::sqlite) struct Open {
     log: Arc<AtomicI32>,
     pub(super) checkpoints: Checkpoints,
     seen: Seen,
-    /// Of what others had written when it was last looked what the vault is sealed with.
-    sealed_at: Cell<Option<i64>>,
+    /// What the vault was sealed with, and what others had written by then.
+    sealed_with: RefCell<Option<(i64, Arc<Sealer>)>>,
 }
 
 impl Open {
@@ -48,7 +48,7 @@ impl Open {
             }))
             .map_err(sql)?;
         let checkpoints = Checkpoints::new(path.to_owned());
-        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints, seen: Arc::clone(seen), sealed_at: Cell::default() })
+        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints, seen: Arc::clone(seen), sealed_with: RefCell::default() })
     }
 
     /// Does the jobs, commits, and answers.
@@ -66,18 +66,19 @@ impl Open {
 
     /// The sealer, within a transaction. While nobody else has written anything, what the vault is sealed with is what it was.
     pub(super) fn sealer_at(&self, version: i64, sealing: &Sealing) -> Result<Arc<Sealer>, StoreError> {
-        if self.sealed_at.get() == Some(version) {
-            return Ok(sealing.sealer());
+        let mut known = self.sealed_with.borrow_mut();
+        if let Some((_, sealer)) = known.as_ref().filter(|(then, _)| *then == version) {
+            return Ok(Arc::clone(sealer));
         }
         let sealer = sealing.keep_up(&self.connection)?;
-        self.sealed_at.set(Some(version));
+        *known = Some((version, Arc::clone(&sealer)));
         Ok(sealer)
     }
 
     /// For work that has transactions of its own, and may seal it anew itself.
     pub(super) fn lend(&mut self) -> Result<&mut Connection, StoreError> {
         self.is_still_there()?;
-        self.sealed_at.set(None);
+        self.sealed_with.take();
         Ok(&mut self.connection)
     }
 
