@@ -112,6 +112,12 @@ fn the_longest_due_is_first_whoever_was_refreshed_first() {
     let now = Timestamp::from_unix(BEGAN + 6 * HOUR);
     assert_eq!(lease(&vault, now, 1), ["late"]);
     assert_eq!(lease(&vault, now, 1), ["early"]);
+    // Whoever had a turn is not looked at first again.
+    let not_moved: i64 = home
+        .sql()
+        .query_row("SELECT count(*) FROM due JOIN account ON number = due.account WHERE at < due_at", (), |row| row.get(0))
+        .expect("counts");
+    assert_eq!(not_moved, 0);
 }
 
 /// What is never refreshed in the background any more is not looked at again and again.

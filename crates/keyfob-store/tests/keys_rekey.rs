@@ -229,9 +229,10 @@ fn j7_others_that_have_it_open_go_on_with_the_new_key() {
         assert!(matches!(error, StoreError::WrongKey(_)), "{error:?}");
     }
     assert_eq!(wait(one.accounts()).expect("lists").len(), before);
+    wait(other.put_app("example", &app())).expect("puts");
     wait(other.rekey(&KeySource::File(home.key()))).expect("again, by another");
+    wait(other.put_app("example", &app())).expect("puts, before anybody else has");
     wait(one.put_app("more", &app())).expect("puts");
-    wait(other.put_app("example", &app())).expect("puts after its own");
     assert_eq!(wait(third.apps()).expect("lists").len(), 2);
 }
 
