@@ -159,7 +159,7 @@ impl std::fmt::Display for Case<'_> {
     }
 }
 
-/// SIGSTOP for longer than others wait, and, in the long version, than a request may take. Nobody steals the right: those whose token is
+/// SIGSTOP for longer than others wait, and than a request may take. Nobody steals the right: those whose token is
 /// still good use it, the others are told who has it. Once it goes on, all is well.
 pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
     let mut tally = Tally::new();
@@ -172,7 +172,8 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
         stub.set(|state| state.closed = true);
         // Still good means that it ends within the margin: a call would refresh it, if it could.
         grant::log_in(&place, &stub, if expired { -3600 } else { 20 })?;
-        let mut holder = Victim::start(child(rig, "refresh", &place, &stub).arg("--most=1"))?;
+        let deadline = format!("--deadline={}", pause.as_secs() - 1);
+        let mut holder = Victim::start(child(rig, "refresh", &place, &stub).arg("--most=1").arg(deadline))?;
         if !stub.wait_for_requests(1) {
             return Err(format!("no request: {:?}", holder.kill()?));
         }

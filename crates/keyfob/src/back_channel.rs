@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::bounded::Bounded;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
+use crate::transport::within;
 
 /// So many servers' nonces are remembered. Whoever has more is asked to repeat a request now and then.
 const MOST: usize = 1000;
@@ -56,7 +57,7 @@ impl Keyfob {
     /// Sends a request of this client to its authorization server, and reads the whole answer; both times, where there are two, within one deadline.
     pub(crate) async fn ask_server(&self, client: &oauth2::Client, request: &Outgoing) -> Result<Response<Vec<u8>>, Error> {
         let origin = request.origin();
-        let asked = tokio::time::timeout(self.policy().back_channel(), self.ask_with_nonce(client, request, origin.as_ref())).await;
+        let asked = within(self.policy().back_channel(), self.ask_with_nonce(client, request, origin.as_ref())).await;
         asked.unwrap_or_else(|_| {
             let origin = origin.map(|origin| origin.to_string()).unwrap_or_default();
             Err(Transport::new(TransportKind::Timeout, origin).into())

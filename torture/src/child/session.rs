@@ -23,7 +23,7 @@ enum Step {
 }
 
 /// Refreshes without end, and says each refresh token's number when it is kept. `--most=N`: so many times. `--gate`: waits for a line on
-/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--file-size=N`: a limit it sets itself. `--settle`: before
+/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--deadline=SECONDS`: for a request. `--file-size=N`: a limit it sets itself. `--settle`: before
 /// it ends for want of room, waits for a line on stdin, and writes what it could not.
 pub(super) fn refresh(place: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
     run(place, origin, options, async |session| {
@@ -101,6 +101,9 @@ fn run(place: &str, origin: &str, options: &[&str], work: impl AsyncFnOnce(Sessi
         let mut policy = Policy::default();
         if let Some(seconds) = option(options, "--patience=") {
             policy.patience = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = option(options, "--deadline=") {
+            policy.deadline = Duration::from_secs(seconds);
         }
         let keyfob = Keyfob::new(store, Arc::new(transport)).with_policy(policy);
         let session = keyfob.session(settings(origin), App::confidential(CLIENT, "secret-not-real"), ACCOUNT).await?;

@@ -12,6 +12,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
 
+use super::within::within;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest silence in the middle of a body.
@@ -60,7 +62,7 @@ impl Body {
             return Ok(Some(ahead));
         }
         loop {
-            let frame = match tokio::time::timeout(SILENCE, self.inner.frame()).await {
+            let frame = match within(SILENCE, self.inner.frame()).await {
                 Err(_) => return Err(self.broken(TransportKind::Timeout)),
                 Ok(None) => return Ok(None),
                 Ok(Some(frame)) => frame.map_err(|error| self.broken(TransportKind::Broken).caused_by(error))?,

@@ -18,6 +18,7 @@ use super::body::shown;
 use super::connect::{Connector, Forbidden, InTime, waited_for};
 use super::progress::Progress;
 use super::tls::Tls;
+use super::within::within;
 use super::{Body, PublicOnly, Sending, Transport, Within};
 
 /// The largest head of an answer: headers without end must not fill the memory. (Of headers hyper takes 100, if nothing is said.)
@@ -184,7 +185,7 @@ impl Transport for HyperTransport {
             let (request, progress) = Progress::of(request);
             let mut answer = std::pin::pin!(waited_for(waited, client.request(request)));
             loop {
-                match tokio::time::timeout(head_deadline, &mut answer).await {
+                match within(head_deadline, &mut answer).await {
                     // A server may answer when it has everything: while a long body moves, nobody is silent.
                     Err(_) if progress.made() => {}
                     Err(_) => return Err(TransportError::new(TransportKind::Timeout, shown(&there))),

@@ -8,6 +8,7 @@ mod connect;
 mod hyper;
 mod progress;
 mod tls;
+mod within;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +18,7 @@ pub use body::Body;
 use keyfob_proto::{Origin, Outgoing, Transport as TransportError, TransportKind};
 
 pub use self::hyper::{HyperTransport, HyperTransportBuilder};
+pub(crate) use self::within::within;
 
 /// What a transport returns: a boxed future, so that `dyn Transport` works.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, TransportError>> + Send + 'a>>;
@@ -78,7 +80,7 @@ pub(crate) async fn exchange(
         let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
         Ok(http::Response::from_parts(parts, bytes))
     };
-    match tokio::time::timeout(deadline, work).await {
+    match within(deadline, work).await {
         Ok(done) => done,
         Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
     }
