@@ -23,8 +23,8 @@ enum Step {
 }
 
 /// Refreshes without end, and says each refresh token's number when it is kept. `--most=N`: so many times. `--gate`: waits for a line on
-/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--deadline=SECONDS`: for a request. `--file-size=N`: a limit it sets itself. `--settle`: before
-/// it ends for want of room, waits for a line on stdin, and writes what it could not.
+/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--deadline=SECONDS`: for a request.
+/// `--file-size=N`: a limit it sets itself. `--settle`: before it ends for want of room, waits for a line on stdin, and writes what it could not.
 pub(super) fn refresh(place: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
     run(place, origin, options, async |session| {
         let most = option(options, "--most=").unwrap_or(u64::MAX);

@@ -1,6 +1,6 @@
--- The vault, version 3: when an account is due lies apart from it, and is moved when it is looked for. A refresh moves it on each time: with an index of the
--- account's own it wrote two pages more, which nobody needs before the account is due again. The table `lease` stays, and nothing is in it: a program of version 2 that has the vault open meanwhile
--- writes to it at each refresh, and must not lose its tokens for that.
+-- The vault, version 3: when an account is due lies apart from it, and is moved when it is looked for. A refresh moves it on each time: with an
+-- index of the account's own it wrote two pages more, which nobody needs before the account is due again. The table `lease` stays, and nothing
+-- is in it: a program of version 2 that has the vault open meanwhile writes to it at each refresh, and must not lose its tokens for that.
 
 CREATE TABLE due (
     account      INTEGER PRIMARY KEY, -- not sealed: the account's number

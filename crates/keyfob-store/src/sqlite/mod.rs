@@ -323,16 +323,10 @@ impl Store for Vault {
             let mut numbers = Vec::new();
             loop {
                 let room = most - numbers.len().min(most);
-                match self.writer.run(move |write| write.lease_due(now, until, room)).await {
-                    Ok(leased) => {
-                        numbers.extend(leased.numbers);
-                        if !leased.is_not_all {
-                            break;
-                        }
-                    }
-                    // Those that are leased by now are the caller's.
-                    Err(error) if numbers.is_empty() => return Err(error),
-                    Err(_) => break,
+                let leased = self.writer.run(move |write| write.lease_due(now, until, room)).await?;
+                numbers.extend(leased.numbers);
+                if !leased.is_not_all {
+                    break;
                 }
             }
             let room = most - numbers.len().min(most);

@@ -77,10 +77,12 @@ impl Home {
     /// What an earlier version would have left of it: tables and indexes are known by the text that made them.
     pub fn go_back_to(&self, version: u32) {
         let first = include_str!("../../migrations/sqlite/001_vault.sql").split("\n\n");
-        let (was, after) = (["INDEX account_due"], [(2, "due"), (1, "item"), (1, "act")]);
-        let mut back: String = first.filter(|statement| was.iter().any(|was| statement.contains(was))).collect();
-        let gone = after.iter().filter(|(last_without, _)| version <= *last_without);
-        gone.for_each(|(_, table)| back.push_str(&format!("DROP TABLE {table};")));
+        let mut back: String = first.filter(|statement| statement.contains("INDEX account_due")).collect();
+        for (last_without, table) in [(2, "due"), (1, "item"), (1, "act")] {
+            if version <= last_without {
+                back.push_str(&format!("DROP TABLE {table};"));
+            }
+        }
         self.sql().execute_batch(&format!("BEGIN; {back} PRAGMA user_version = {version}; COMMIT")).expect("goes back");
     }
 }
