@@ -19,8 +19,20 @@ fn a_cluster_starts_stops_and_comes_back() {
     assert!(database.try_sql("SELECT 1").is_err());
     cluster.start_again();
     assert_eq!(database.sql("SELECT word FROM kept"), "there");
+    drop(database);
     drop(cluster);
     assert!(!folder.exists());
+}
+
+/// A hundred tests share it, and a disk is not endless.
+#[test]
+fn a_database_of_the_shared_cluster_goes_with_its_test() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (gone, kept) = (cluster.database(), cluster.database());
+    let there = || kept.sql("SELECT datname FROM pg_database WHERE datname LIKE 'test%' ORDER BY oid");
+    assert_eq!(there(), format!("{}\n{}", gone.name(), kept.name()));
+    drop(gone);
+    assert_eq!(there(), kept.name());
 }
 
 /// Starts a cluster and is killed: run by the next test.

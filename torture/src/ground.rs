@@ -130,8 +130,10 @@ impl Server {
     /// Starts one.
     pub(crate) fn start() -> Result<Self, Skip> {
         let cluster = Cluster::start_if_here(&Options::default()).map_err(Skip::missing)?;
-        let database = cluster.database();
-        let (address, database) = (database.url(), database.name().to_owned());
+        let (address, database) = {
+            let database = cluster.database();
+            (database.url(), database.name().to_owned())
+        };
         Ok(Self { cluster, address, database })
     }
 

@@ -51,7 +51,7 @@ const KEYRING: [&str; 7] = ["test", "-p", "keyfob-store", "--features", "keyring
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     let started = Instant::now();
-    let mut run = Run { only, verbose, ci: std::env::var_os("CI").is_some_and(|ci| ci == "true"), failed: Vec::new() };
+    let mut run = Run { only, verbose, ci: crate::ci(), failed: Vec::new() };
     let mut setup = if only.is_none_or(|step| ["test", "keyring"].contains(&step)) { run.setup() } else { Setup::default() };
 
     run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));

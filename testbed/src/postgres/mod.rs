@@ -51,9 +51,11 @@ pub struct Cluster {
     server: Mutex<Option<Server>>,
     watcher: Watcher,
     folder: TempDir,
+    /// It lives as long as the process: a database goes with whoever asked for it, or a hundred of them lie on the disk in the end.
+    shared: bool,
 }
 
-/// An empty database of a cluster.
+/// An empty database of a cluster. One of [`Cluster::shared`] is deleted when it is dropped; others go with their cluster.
 pub struct Database<'a> {
     cluster: &'a Cluster,
     name: String,
@@ -86,7 +88,7 @@ impl Cluster {
         template::copy(&programs, &account, folder.path());
         let authority = options.tls.then(Authority::new);
         let arguments = configure(folder.path(), &account, authority.as_ref(), options);
-        let mut cluster = Self { programs, account, port: 0, authority, arguments, server: Mutex::new(None), watcher, folder };
+        let mut cluster = Self { programs, account, port: 0, authority, arguments, server: Mutex::new(None), watcher, folder, shared: false };
         // Somebody else can have the port on another address that PostgreSQL is to listen on.
         for _ in 0..5 {
             cluster.port = crate::port::reserve();
@@ -107,7 +109,12 @@ impl Cluster {
     #[must_use]
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
-        match SHARED.get_or_init(|| Self::start_if_here(&Options { no_fsync: true, ..Options::default() })) {
+        let start = || {
+            let mut cluster = Self::start_if_here(&Options { no_fsync: true, ..Options::default() })?;
+            cluster.shared = true;
+            Ok(cluster)
+        };
+        match SHARED.get_or_init(start) {
             Ok(cluster) => Some(cluster),
             // Each test that is skipped has to say so itself.
             Err(reason) => skip(Why::Missing, reason),
@@ -260,6 +267,15 @@ impl Drop for Cluster {
             server.end(Signal::QUIT, Duration::from_secs(20));
         }
         self.watcher.dismiss();
+    }
+}
+
+impl Drop for Database<'_> {
+    fn drop(&mut self) {
+        if self.cluster.shared {
+            // Its connections end with it; a test that failed has more to say than this could.
+            let _ = self.cluster.try_sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
     }
 }
 
