@@ -1,6 +1,5 @@
 //! The catalogue: the embedded files, and the user's own over them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -17,9 +16,12 @@ use crate::{file, nearest};
 /// All providers that are known.
 ///
 /// An embedded file is read when its provider is asked for: a command needs one of them, and reading all takes longer than the rest of its start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
-    providers: BTreeMap<Cow<'static, str>, Entry>,
+    /// The user's own, before those that come with the program.
+    own: BTreeMap<String, Provider>,
+    /// What was read of [`EMBEDDED`], at the same places.
+    embedded: Box<[OnceLock<Box<Provider>>]>,
     /// Of the user's own files, those of providers that have ended.
     gone: BTreeMap<String, Gone>,
     problems: Vec<Problem>,
@@ -27,11 +29,10 @@ pub struct Catalogue {
     broken: BTreeMap<String, Problem>,
 }
 
-/// A provider, or the embedded file it will be read from.
-#[derive(Clone, Debug)]
-enum Entry {
-    Embedded { file: &'static str, text: &'static str, read: OnceLock<Box<Provider>> },
-    Own(Box<Provider>),
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self::embedded()
+    }
 }
 
 impl Catalogue {
@@ -44,8 +45,13 @@ impl Catalogue {
     /// adds a provider, or, without a `kind`, changes some members of one that is there. A broken file is left out and told in
     /// [`Catalogue::problems`]; a folder that is not there is empty.
     pub fn load(user_folder: Option<&Path>) -> Self {
-        let entry = |&(file, text)| (Cow::Borrowed(stem(file)), Entry::Embedded { file, text, read: OnceLock::new() });
-        let mut catalogue = Self { providers: EMBEDDED.iter().map(entry).collect(), ..Self::default() };
+        let mut catalogue = Self {
+            own: BTreeMap::new(),
+            embedded: EMBEDDED.iter().map(|_| OnceLock::new()).collect(),
+            gone: BTreeMap::new(),
+            problems: Vec::new(),
+            broken: BTreeMap::new(),
+        };
         let mut added: BTreeMap<String, String> = BTreeMap::new();
         for path in user_folder.map(|folder| catalogue.files_of(folder)).unwrap_or_default() {
             let shown = path.display().to_string();
@@ -64,7 +70,7 @@ impl Catalogue {
 
     /// A provider by its name.
     pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
-        self.providers.get(name).map(Entry::provider).ok_or_else(|| UnknownProvider {
+        self.find(name).ok_or_else(|| UnknownProvider {
             name: printable(name),
             nearest: nearest::nearest(name, self.names().chain(self.names_of_gone())).map(str::to_owned),
             gone: self.gone(name).map(Box::new),
@@ -83,7 +89,7 @@ impl Catalogue {
     /// All providers that have ended, by name.
     pub fn all_gone(&self) -> Vec<Gone> {
         let names: BTreeSet<&str> = self.names_of_gone().collect();
-        names.into_iter().filter(|name| !self.providers.contains_key(*name)).filter_map(|name| self.gone(name)).collect()
+        names.into_iter().filter(|name| !self.has(name)).filter_map(|name| self.gone(name)).collect()
     }
 
     /// The file of a provider as text. Where the user's own file changes one that comes with the program, it is the one that comes with it.
@@ -91,10 +97,7 @@ impl Catalogue {
     /// # Errors
     /// The user's own file cannot be read any more.
     pub fn text(&self, name: &str) -> std::io::Result<String> {
-        let own = match self.providers.get(name) {
-            Some(Entry::Own(provider)) => provider.files.first().filter(|_| provider.files.len() == 1),
-            _ => None,
-        };
+        let own = self.own.get(name).and_then(|provider| provider.files.first().filter(|_| provider.files.len() == 1));
         match (own, base(name)) {
             (Some(path), _) => std::fs::read_to_string(path),
             (None, Some((_, text))) => Ok(text),
@@ -102,14 +105,33 @@ impl Catalogue {
         }
     }
 
-    /// All providers, by name. Reads every file: where names are enough, [`Catalogue::names`] costs nothing.
+    /// All providers, by name. Reads every file: where names are enough, [`Catalogue::names`] costs next to nothing.
     pub fn iter(&self) -> impl Iterator<Item = &Provider> {
-        self.providers.values().map(Entry::provider)
+        self.places().into_iter().filter_map(|(name, place)| place.map_or_else(|| self.own.get(name), |place| Some(self.read(place))))
     }
 
-    /// The names of all providers.
+    /// The names of all providers, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.providers.keys().map(AsRef::as_ref)
+        self.places().into_keys()
+    }
+
+    /// The names of all providers, with the places of those that are embedded.
+    fn places(&self) -> BTreeMap<&str, Option<usize>> {
+        let embedded = EMBEDDED.iter().enumerate().map(|(place, (file, _))| (stem(file), Some(place)));
+        embedded.chain(self.own.keys().map(|name| (name.as_str(), None))).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.own.contains_key(name) || place(name).is_some()
+    }
+
+    fn find(&self, name: &str) -> Option<&Provider> {
+        self.own.get(name).or_else(|| place(name).map(|place| self.read(place)))
+    }
+
+    fn read(&self, place: usize) -> &Provider {
+        let (file, text) = EMBEDDED[place];
+        self.embedded[place].get_or_init(|| Box::new(file::read_embedded(text, file).expect("a test reads every embedded file")))
     }
 
     fn names_of_gone(&self) -> impl Iterator<Item = &str> {
@@ -136,7 +158,7 @@ impl Catalogue {
         match check(text, file_name) {
             Ok(provider) => {
                 let name = provider.name.clone();
-                self.providers.insert(name.clone().into(), Entry::Own(Box::new(provider)));
+                self.own.insert(name.clone(), provider);
                 Some(name)
             }
             Err(problems) => {
@@ -166,16 +188,19 @@ impl Catalogue {
 
     fn text_of(&mut self, path: &Path, shown: &str) -> Option<String> {
         use std::io::Read as _;
-        let mut bytes = Vec::new();
+        let about = path.metadata();
         // A FIFO that nobody writes to would be waited for by whatever is done with any provider.
-        if path.metadata().is_ok_and(|about| !about.is_file()) {
+        if about.as_ref().is_ok_and(|about| !about.is_file()) {
             self.problem(shown, "this is no regular file".to_owned(), "put the provider's file in its place, or take it out of the folder");
             return None;
         }
-        if let Some(about) = path.metadata().ok().filter(|about| about.len() > file::LARGEST as u64) {
-            self.problems.push(too_large(shown, about.len()));
+        let length = about.map_or(0, |about| about.len());
+        if length > file::LARGEST as u64 {
+            self.problems.push(too_large(shown, length));
             return None;
         }
+        // One byte more: that there is no other is seen without room being made for it.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
         let read = std::fs::File::open(path).and_then(|file| file.take(file::LARGEST as u64 + 1).read_to_end(&mut bytes));
         match read.map(|_| text_of(bytes, shown)) {
             Ok(Ok(text)) => Some(text),
@@ -192,17 +217,6 @@ impl Catalogue {
 
     fn problem(&mut self, file: &str, message: String, hint: &str) {
         self.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, hint: Some(hint.to_owned()) });
-    }
-}
-
-impl Entry {
-    fn provider(&self) -> &Provider {
-        match self {
-            Self::Own(provider) => provider,
-            Self::Embedded { file, text, read } => {
-                read.get_or_init(|| Box::new(file::read_embedded(text, file).expect("a test reads every embedded file")))
-            }
-        }
     }
 }
 
@@ -294,10 +308,15 @@ impl fmt::Display for UnknownProvider {
 
 impl std::error::Error for UnknownProvider {}
 
+/// Where the embedded file of a provider is.
+fn place(name: &str) -> Option<usize> {
+    EMBEDDED.iter().position(|(file, _)| stem(file) == name)
+}
+
 /// The embedded file of a provider.
 fn base(name: &str) -> Option<(String, String)> {
-    let embedded = EMBEDDED.iter().find(|(file, _)| stem(file) == name);
-    embedded.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+    let (file, text) = EMBEDDED[place(name)?];
+    Some((file.to_owned(), text.to_owned()))
 }
 
 /// A file's name is its provider's, with `.toml` behind it: a test holds the files to that.

@@ -1,6 +1,6 @@
 //! What this process does to tokens, as it happens.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::broadcast;
 
@@ -42,20 +42,23 @@ impl std::fmt::Debug for Events {
 
 /// Tells whoever listens.
 pub(crate) struct Speaker {
-    sender: broadcast::Sender<Arc<Entry>>,
+    /// Room for a thousand entries, made for the first who listens: most programs are over before anybody does.
+    sender: OnceLock<broadcast::Sender<Arc<Entry>>>,
 }
 
 impl Speaker {
-    pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(MOST_WAITING) }
+    pub(crate) const fn new() -> Self {
+        Self { sender: OnceLock::new() }
     }
 
     pub(crate) fn tell(&self, entry: &Entry) {
-        // Nobody listening is no error.
-        drop(self.sender.send(Arc::new(entry.clone())));
+        if let Some(sender) = self.sender.get() {
+            // Nobody listening any more is no error.
+            drop(sender.send(Arc::new(entry.clone())));
+        }
     }
 
     pub(crate) fn listen(&self) -> Events {
-        Events { receiver: self.sender.subscribe(), missed: 0 }
+        Events { receiver: self.sender.get_or_init(|| broadcast::Sender::new(MOST_WAITING)).subscribe(), missed: 0 }
     }
 }

@@ -1,6 +1,6 @@
 //! What every login and session needs: a store, a transport, a clock, randomness.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keyfob_proto::jose::{AwsLc, Crypto, Sign};
@@ -48,8 +48,8 @@ struct Chosen {
 
 struct Inner {
     chosen: Chosen,
-    /// Who this process is, in histories.
-    actor: Actor,
+    /// Who this process is, in histories: looked for when something is written there first.
+    actor: OnceLock<Actor>,
     limit: Limit,
     speaker: Speaker,
     keys: IssuerKeys,
@@ -88,7 +88,7 @@ impl Keyfob {
         Self {
             inner: Arc::new(Inner {
                 chosen,
-                actor: Actor::this(),
+                actor: OnceLock::new(),
                 limit,
                 speaker: Speaker::new(),
                 keys,
@@ -290,12 +290,12 @@ impl Keyfob {
 
     /// An entry for the history, by this process, now.
     pub fn entry(&self, account: &Account, event: Event) -> Entry {
-        Entry::new(account, self.now(), self.inner.actor.clone(), event)
+        Entry::new(account, self.now(), self.actor().clone(), event)
     }
 
     /// Who this process is, in histories.
     pub(crate) fn actor(&self) -> &Actor {
-        &self.inner.actor
+        self.inner.actor.get_or_init(Actor::this)
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -88,7 +88,8 @@ impl Cluster {
         template::copy(&programs, &account, folder.path());
         let authority = options.tls.then(Authority::new);
         let arguments = configure(folder.path(), &account, authority.as_ref(), options);
-        let mut cluster = Self { programs, account, port: 0, authority, arguments, server: Mutex::new(None), watcher, folder, shared: false };
+        let mut cluster =
+            Self { programs, account, port: 0, authority, arguments, server: Mutex::new(None), watcher, folder, shared: false };
         // Somebody else can have the port on another address that PostgreSQL is to listen on.
         for _ in 0..5 {
             cluster.port = crate::port::reserve();

@@ -6,7 +6,7 @@
 //! | `forward`                       | a GET that is signed afresh (OAuth 1) and forwarded, beside nginx's `proxy_pass`      |
 //! | `audit`                         | the same with the book on disk: SQLite, and PostgreSQL                               |
 //! | `memory [ACCOUNTS [STORED]]`    | memory with so many accounts in use (10 000), and so many stored (1 000 000); start to `/readyz` with those |
-//! | `storm [ACCOUNTS WITHIN RATE SECONDS]` | tokens that end together under load: so many, within so many seconds, under so many requests a second, for so long (2000 12 500 120) |
+//! | `storm [ACCOUNTS WITHIN RATE SECONDS [WAVES]]` | tokens that end together under load: so many, within so many seconds, under so many requests a second, for so long (2000 12 500 120); and once more (2, of ten minutes) |
 //!
 //! Each server is a process of its own, held to one core with one worker; wrk and the provider share the other one. What counts is the server's own CPU
 //! time a request: a busy machine moves that least. Ours and the limit take turns.
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use table::Table;
 
-const USAGE: &str = "usage: cargo run --release -p keyfob-bench --bin broker -- [token | forward | audit | memory [ACCOUNTS [STORED]] | storm [ACCOUNTS WITHIN RATE SECONDS]]";
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench --bin broker -- [token | forward | audit | memory [ACCOUNTS [STORED]] | storm [ACCOUNTS WITHIN RATE SECONDS [WAVES]]]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -77,7 +77,8 @@ fn main() -> ExitCode {
         else {
             return wrong();
         };
-        storm::measure(&mut table, &storm::Plan { accounts, within, rate, seconds });
+        let Some(waves @ (1 | 2)) = number(5, 1) else { return wrong() };
+        storm::measure(&mut table, &storm::Plan { accounts, within, rate, seconds, waves });
     }
     table.print();
     if table.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -94,7 +95,7 @@ fn child(words: &[&str]) -> ExitCode {
         ["serve", store, origin, keys] => served::run(store, origin, keys),
         ["fill", store, origin, keys, accounts, ends] => fill::run(store, origin, keys, accounts, ends),
         ["hello"] => hello::run(),
-        ["provider"] => provider::run(),
+        ["provider", rest @ ..] => provider::run(rest),
         _ => return wrong(),
     }
     ExitCode::SUCCESS

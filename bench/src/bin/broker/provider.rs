@@ -10,11 +10,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::process::input_ends;
 
-/// How long its tokens are good, in seconds.
-const LIFETIME: u64 = 3600;
+/// What it gives, if nothing is said.
+const USUAL: Given = Given { lifetime: 3600, times: 1 };
 
-#[derive(Default)]
+struct Given {
+    /// How long its tokens are good, in seconds.
+    lifetime: u64,
+    /// How often an account's tokens are to be refreshed.
+    times: u64,
+}
+
 struct Counts {
+    given: Given,
     /// How often each account's tokens were refreshed.
     refreshed: HashMap<String, u64>,
     /// Refresh tokens that were spent before, or never given.
@@ -23,12 +30,14 @@ struct Counts {
     calls: u64,
 }
 
-pub(crate) fn run() {
+pub(crate) fn run(words: &[&str]) {
+    let number = |at: usize| words.get(at).map(|word: &&str| word.parse().expect("a number"));
+    let given = Given { lifetime: number(0).unwrap_or(USUAL.lifetime), times: number(1).unwrap_or(USUAL.times) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         println!("{}", listener.local_addr().expect("an address"));
-        let counts = Arc::new(Mutex::new(Counts::default()));
+        let counts = Arc::new(Mutex::new(Counts { given, refreshed: HashMap::new(), refused: 0, wrong: 0, calls: 0 }));
         let accept = async {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, counts.clone()));
@@ -69,8 +78,8 @@ impl Counts {
         match target.split('?').next().unwrap_or_default() {
             "/counts" => {
                 let refreshed: u64 = self.refreshed.values().sum();
-                let twice = self.refreshed.values().filter(|times| **times > 1).count();
-                (200, format!("{refreshed} {twice} {} {} {}", self.refused, self.wrong, self.calls))
+                let often = self.refreshed.values().filter(|times| **times > self.given.times).count();
+                (200, format!("{refreshed} {often} {} {} {}", self.refused, self.wrong, self.calls))
             }
             "/token" => self.token(body),
             path => self.call(path, head),
@@ -90,12 +99,13 @@ impl Counts {
             return (400, r#"{"error":"invalid_grant"}"#.to_owned());
         }
         *times += 1;
-        let (number, ends, padding) = (number + 1, now() + LIFETIME, "x".repeat(160));
+        let lifetime = self.given.lifetime;
+        let (number, ends, padding) = (number + 1, now() + lifetime, "x".repeat(160));
         let access = format!("a-{account}-{number}-{ends}-{padding}");
         (
             200,
             format!(
-                r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{LIFETIME},"refresh_token":"r-{account}-{number}"}}"#
+                r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":{lifetime},"refresh_token":"r-{account}-{number}"}}"#
             ),
         )
     }

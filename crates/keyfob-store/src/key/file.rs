@@ -89,13 +89,14 @@ pub(crate) struct Leftover {
 impl Leftover {
     /// Nothing if there is none, or if it is a rekey's that is at work: then the two files are its own business.
     pub(super) fn of(path: &Path) -> Result<Option<Self>, StoreError> {
+        // Nearly always there is none, and then it does not matter where the folder really is.
+        if place::look(&next_of(path))?.is_none() {
+            return Ok(None);
+        }
         let path = match place::in_safe_folder(path, false) {
             Err(StoreError::Missing(_)) => return Ok(None),
             other => other?,
         };
-        if place::look(&next_of(&path))?.is_none() {
-            return Ok(None);
-        }
         Ok(Turn::try_take(&path)?.map(|turn| Self { path, turn }))
     }
 

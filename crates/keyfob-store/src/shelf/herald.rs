@@ -1,7 +1,7 @@
 //! Telling changes to everybody who listens, and that they are not told any more.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 
@@ -25,18 +25,19 @@ pub(crate) enum Hearing {
 /// Passes changes on.
 #[derive(Debug)]
 pub(crate) struct Herald {
-    told: broadcast::Sender<Change>,
+    /// Made for the first who listens: most programs are over before anybody does.
+    told: OnceLock<broadcast::Sender<Change>>,
     hearing: watch::Sender<Hearing>,
 }
 
 impl Herald {
     pub(crate) fn new(hearing: Hearing) -> Self {
-        Self { told: broadcast::Sender::new(MOST_CHANGES), hearing: watch::Sender::new(hearing) }
+        Self { told: OnceLock::new(), hearing: watch::Sender::new(hearing) }
     }
 
     /// Whoever listens from now on.
     pub(crate) fn listen(self: &Arc<Self>) -> Listening {
-        let told = self.told.subscribe();
+        let told = self.told.get_or_init(|| broadcast::Sender::new(MOST_CHANGES)).subscribe();
         // After that, so that what is lost in between is told twice rather than never.
         let lost = *self.hearing.borrow() == Hearing::Lost;
         Listening { told, first: lost.then_some(Change::Lost), herald: Arc::clone(self) }
@@ -44,12 +45,14 @@ impl Herald {
 
     /// Whether anybody does.
     pub(crate) fn has_listeners(&self) -> bool {
-        self.told.receiver_count() > 0
+        self.told.get().is_some_and(|told| told.receiver_count() > 0)
     }
 
     pub(crate) fn tell(&self, change: Change) {
-        // Nobody may listen.
-        drop(self.told.send(change));
+        if let Some(told) = self.told.get() {
+            // Nobody may listen any more.
+            drop(told.send(change));
+        }
     }
 
     pub(crate) fn tell_item(&self, kind: &str, id: &str) {

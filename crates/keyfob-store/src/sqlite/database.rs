@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest;
 use keyfob::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
 
 use super::frozen::Frozen;
 use crate::header::{self, Header};
@@ -105,10 +105,13 @@ fn look(
     path: &Path,
     unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>,
 ) -> Result<(usize, Sealer, Header), StoreError> {
-    let version = version(connection)?;
-    check_length(connection, path)?;
-    check_structure(connection, version)?;
-    let header = read_header(connection)?;
+    // One moment of the file for all of it: the first read fixes what is seen. And each read by itself would take a lock and give it back.
+    let reading = connection.transaction().map_err(sql)?;
+    let version = version(&reading)?;
+    check_length(&reading, path)?;
+    check_structure(&reading, version)?;
+    let header = read_header(&reading)?;
+    drop(reading);
     let sealer = unseal(&header)?;
     Ok((version, sealer, header))
 }
@@ -212,9 +215,8 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
 
 /// A file that lost its tail is no vault, even if only free space was in it. SQLite takes a last page that was cut short for one that ends in
 /// zeros. While there is a log, pages may rightly be there that the file has not got yet.
-fn check_length(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    // The first read fixes what is seen: with an empty log, nobody can move the file on before this transaction ends.
-    let reading = connection.transaction().map_err(sql)?;
+fn check_length(reading: &Transaction<'_>, path: &Path) -> Result<(), StoreError> {
+    // With an empty log, nobody can move the file on before the transaction ends that has read.
     let number = |query| reading.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(sql);
     number("SELECT count(*) FROM sqlite_schema")?;
     let says = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs();
@@ -228,7 +230,7 @@ fn check_length(connection: &mut Connection, path: &Path) -> Result<(), StoreErr
 /// Pages and indexes in order (an index that has lost an entry would say that there is no such account), and the tables that version has: no
 /// more (a planted trigger could keep a login from being taken), no less. A big vault is not read from one end to the other each time it is
 /// opened: SQLite looks at each page that it uses, the seal at each record, and [`check`](super::check) at all of it.
-fn check_structure(connection: &mut Connection, version: usize) -> Result<(), StoreError> {
+fn check_structure(connection: &Connection, version: usize) -> Result<(), StoreError> {
     let number = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, i64>(0)).map_err(sql);
     let is_small = number("page_count")?.saturating_mul(number("page_size")?) <= CHECKED_WHOLE;
     let parts: &[&str] = if is_small { &["1"] } else { &["header", "app"] };

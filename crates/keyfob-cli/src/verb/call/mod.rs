@@ -135,10 +135,11 @@ impl Explain {
     }
 }
 
+/// What most calls do not need is on the heap, where it is needed: the rest is smaller, and each call moves it.
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
     let method = args.instead.clone().unwrap_or(method);
     if args.explain {
-        return explain::run(method, &args.name, &args.path, &args.content, context).await;
+        return Box::pin(explain::run(method, &args.name, &args.path, &args.content, context)).await;
     }
     let carried = args.content.read(&method)?;
     if args.verbose {
@@ -149,10 +150,11 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let shown = args.dry_run || args.print.is_some();
     let carried = if shown { carried.whole()? } else { carried.fit_for(&opened.settings)? };
     if args.dry_run {
-        return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
+        return Box::pin(dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path)))).await;
     }
     if let Some(shape) = args.print {
-        return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, context).await;
+        return Box::pin(printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, context))
+            .await;
     }
     let session = opened.session().await?;
     let before = carried.known_to(session.scrubber());
@@ -179,7 +181,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         Some(shape) => {
             let most = if args.paginate { args.pages } else { 1 };
             let paging = pages::Paging { session: &session, carried: &carried, most, retries: args.retry, pages: opened.provider.pages() };
-            let values = paging.read(came, &carried.query_of(&args.path), &context.out, &what).await;
+            let values = Box::pin(paging.read(came, &carried.query_of(&args.path), &context.out, &what)).await;
             if args.verbose {
                 tell(&before, &session, &carried, context);
             }
@@ -196,7 +198,7 @@ async fn send(method: &Method, carried: &Carried, args: &Call, session: &Session
         return Ok(Came::Ours(answer));
     }
     let following = Following { session, context, method: method.clone(), carried, retries: args.retry, what: &what };
-    following.to_the_end(answer, &args.path).await
+    Box::pin(following.to_the_end(answer, &args.path)).await
 }
 
 /// The heads of what was sent and answered so far. Tokens may have been renewed meanwhile: the old and the new ones are masked.
