@@ -85,7 +85,7 @@ pub(crate) fn version(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) ->
 }
 
 /// What to do. A verb's arguments are put together when it is the one that was typed: all of them take longer than most verbs do. They are added to what is said
-/// here, so what they say of the whole verb counts (clap takes a struct's documentation for that): the structs have comments instead.
+/// here, so what they say of the whole verb counts (clap takes a struct's documentation for that): structs, and enums of verbs' own verbs, have comments instead.
 #[derive(Subcommand, Debug)]
 #[command(defer = true)]
 pub(crate) enum Verb {
@@ -112,8 +112,7 @@ pub(crate) enum Verb {
     /// Print an account's credentials for a shell to read
     Env(env::Env),
     /// Hand tokens to git, Docker, kubectl and others in their own protocols
-    #[command(subcommand)]
-    Helper(helper::Verb),
+    Helper(Of<helper::Verb>),
     /// Send a GET
     #[command(after_help = ITEMS)]
     Get(call::Call),
@@ -143,14 +142,11 @@ pub(crate) enum Verb {
     /// Do one of a provider's actions (short: keyfob ACCOUNT ACTION)
     Do(Do),
     /// Keep, list or forget apps: our registrations with providers
-    #[command(subcommand)]
-    App(app::Verb),
+    App(Of<app::Verb>),
     /// List or forget accounts
-    #[command(subcommand)]
-    Account(account::Verb),
+    Account(Of<account::Verb>),
     /// Make, list or revoke valet keys: what programs get in place of a token
-    #[command(subcommand)]
-    Key(key::Verb),
+    Key(Of<key::Verb>),
     /// Take tokens that were made elsewhere
     Import(import::Import),
     /// Find the keys in an old script, and print what takes its OAuth part's place
@@ -158,8 +154,7 @@ pub(crate) enum Verb {
     /// Print everything but the secrets, as JSON
     Export(export::Export),
     /// The vault: how it is, sealing it anew, moving it, keeping a copy
-    #[command(subcommand)]
-    Vault(vault::Verb),
+    Vault(Of<vault::Verb>),
     /// Open a vault that is sealed with a passphrase, for a while
     Unlock(unlock::Unlock),
     /// Forget what `unlock` opened
@@ -168,8 +163,7 @@ pub(crate) enum Verb {
     #[command(hide = true)]
     Agent,
     /// List, show or check providers
-    #[command(subcommand)]
-    Provider(provider::Verb),
+    Provider(Of<provider::Verb>),
     /// Run the pretend providers, until Ctrl-C
     Sandbox(sandbox::Sandbox),
     /// Run the web app: connect accounts, see devices, use them
@@ -185,6 +179,13 @@ pub(crate) enum Verb {
     /// An account or a provider: the short form of `do`
     #[command(external_subcommand)]
     Short(Vec<String>),
+}
+
+// A verb's own verbs. Like arguments, they are put together when it was typed.
+#[derive(Args, Debug)]
+pub(crate) struct Of<V: Subcommand> {
+    #[command(subcommand)]
+    pub(crate) verb: V,
 }
 
 const ITEMS: &str = "\
@@ -227,7 +228,12 @@ impl Verb {
     pub(crate) fn needs_the_vault_that_is_named(&self) -> bool {
         match self {
             Self::Trace(args) => args.verb.as_ref().is_some_and(|verb| verb.needs_the_vault_that_is_named()),
-            Self::App(app::Verb::Add(_)) | Self::Login(_) | Self::Import(_) | Self::Adopt(_) | Self::Serve(_) | Self::Vault(_) => false,
+            Self::App(Of { verb: app::Verb::Add(_) })
+            | Self::Login(_)
+            | Self::Import(_)
+            | Self::Adopt(_)
+            | Self::Serve(_)
+            | Self::Vault(_) => false,
             // What has nothing to do with the vault, and what looks after it by itself.
             Self::Agent | Self::Unlock(_) | Self::Lock(_) | Self::Try(_) | Self::Sandbox(_) | Self::Provider(_) => false,
             _ => true,
@@ -285,7 +291,8 @@ mod tests {
             let about = |verb: &clap::Command| verb.get_about().map(ToString::to_string);
             assert!(about(verb).is_some(), "{}", verb.get_name());
             assert_eq!(about(verb), about(built), "{}", verb.get_name());
-            assert_eq!(verb.get_arguments().count(), 0, "{} is put together before anybody typed it", verb.get_name());
+            let parts = verb.get_arguments().count() + verb.get_subcommands().count();
+            assert_eq!(parts, 0, "{} is put together before anybody typed it", verb.get_name());
         }
     }
 

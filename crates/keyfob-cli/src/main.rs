@@ -64,7 +64,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::again::Again;
 use crate::card::Card;
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Of, Verb};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -187,7 +187,7 @@ fn verb(verb: Verb, context: &Context) -> Work<'_> {
         Verb::Curl(args) => Box::pin(curl::run(args, context)),
         Verb::Exec(args) => Box::pin(exec::run(args, context)),
         Verb::Env(args) => Box::pin(env::run(args, context)),
-        Verb::Helper(verb) => Box::pin(helper::run(verb, context)),
+        Verb::Helper(Of { verb }) => Box::pin(helper::run(verb, context)),
         Verb::Get(args) => Box::pin(call::run(Method::GET, args, context)),
         Verb::Post(args) => Box::pin(call::run(Method::POST, args, context)),
         Verb::Put(args) => Box::pin(call::run(Method::PUT, args, context)),
@@ -199,12 +199,12 @@ fn verb(verb: Verb, context: &Context) -> Work<'_> {
         Verb::Why(args) => Box::pin(why::run(args, context)),
         Verb::Doctor(args) => Box::pin(doctor::run(args, context)),
         Verb::Do(args) => Box::pin(r#do::run(args, context)),
-        Verb::App(verb) => Box::pin(app::run(verb, context)),
-        Verb::Account(verb) => Box::pin(accounts::run(verb, context)),
-        Verb::Key(verb) => Box::pin(key::run(verb, context)),
+        Verb::App(Of { verb }) => Box::pin(app::run(verb, context)),
+        Verb::Account(Of { verb }) => Box::pin(accounts::run(verb, context)),
+        Verb::Key(Of { verb }) => Box::pin(key::run(verb, context)),
         Verb::Import(args) => Box::pin(import::run(args, context)),
         Verb::Adopt(args) => Box::pin(adopt::run(args, context)),
-        Verb::Vault(verb) => Box::pin(vaults::run(verb, context)),
+        Verb::Vault(Of { verb }) => Box::pin(vaults::run(verb, context)),
         Verb::Unlock(args) => Box::pin(unlock::run(args, context)),
         Verb::Lock(args) => Box::pin(lock::run(args, context)),
         Verb::Agent => Box::pin(unlock::be_agent(context)),
@@ -213,7 +213,7 @@ fn verb(verb: Verb, context: &Context) -> Work<'_> {
         Verb::Schema(args) => Box::pin(ready(schema::run(&args, context))),
         Verb::Man(args) => Box::pin(ready(man::run(&args, context))),
         Verb::Help(args) => Box::pin(ready(help::run(&args, context))),
-        Verb::Provider(verb) => Box::pin(provider::run(verb, context)),
+        Verb::Provider(Of { verb }) => Box::pin(provider::run(verb, context)),
         Verb::Sandbox(args) => Box::pin(sandbox::run(args, context)),
         Verb::Serve(args) => Box::pin(serve::run(args, context)),
         Verb::Short(words) => Box::pin(r#do::run(Do::short(words), context)),

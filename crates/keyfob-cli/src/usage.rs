@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use clap::error::{Error, ErrorKind};
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, Parser};
 
 use crate::again::Again;
 use crate::card::Card;
@@ -14,7 +14,7 @@ use crate::output::Output;
 /// Reads a command line; where that cannot be, or help is asked for, the program says so and ends.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Cli {
     let words: Vec<OsString> = words.into_iter().collect();
-    parsed(&words).unwrap_or_else(|error| {
+    Cli::try_parse_from(&words).unwrap_or_else(|error| {
         let global = said(&words);
         let is_help = !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         // Help and version are what was asked for, or what whoever says nothing more wants to see.
@@ -27,15 +27,6 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Cli {
         text.iter().for_each(|text| out.note(text));
         std::process::exit(card.exit.code().into())
     })
-}
-
-fn parsed(words: &[OsString]) -> Result<Cli, Error> {
-    let mut command = Cli::command();
-    let found = command.try_get_matches_from_mut(words);
-    let read = found.and_then(|mut found| Cli::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command)));
-    // All verbs and options, thousands of pieces that are taken apart for nobody: the program ends soon.
-    std::mem::forget(command);
-    read
 }
 
 /// What was said of the whole program, as far as it can be told from words that could not be read. Behind `--` are another program's.
@@ -88,8 +79,6 @@ fn usage_of(words: &[OsString]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
 
     fn told(words: &[&str]) -> String {

@@ -14,7 +14,7 @@ use crate::meaning;
 use crate::name::Name;
 use crate::verb::{logout, status};
 
-/// What to do with accounts.
+// What to do with accounts.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// List the accounts (as `status` does)

@@ -18,7 +18,7 @@ use crate::sheet::Sheet;
 use crate::signal::unless_stopped_reading;
 use crate::verb::RefusedSecrets;
 
-/// What to do with apps.
+// What to do with apps.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// Keep an app's keys in the vault: from an env-file, stdin, the environment, or asked for

@@ -19,7 +19,7 @@ use crate::verb::token::seconds;
 /// Whose accounts the command's are, among the people of the web app.
 const OWNER: &str = "owner";
 
-/// What to do with keys.
+// What to do with keys.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// Make a key for a program: printed once, and never again

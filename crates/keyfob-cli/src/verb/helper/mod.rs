@@ -25,7 +25,7 @@ const MIN_VALID: i64 = 60;
 /// What the token's owner is called where the provider does not care: that it is a token says enough.
 const USERNAME: &str = "oauth2";
 
-/// Which protocol.
+// Which protocol.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// Git's credential helper: git config --global credential.helper '!keyfob helper git'

@@ -21,7 +21,7 @@ use crate::sheet::{self, Sheet};
 use crate::signal::unless_stopped_reading_file;
 use crate::verb::r#do::is_option;
 
-/// What to know about providers.
+// What to know about providers.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// List the providers

@@ -12,7 +12,7 @@ use crate::card::Card;
 use crate::context::Context;
 use crate::vault::Opened;
 
-/// What to do with the vault.
+// What to do with the vault.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// Where it is, how it is sealed, what is in it
