@@ -88,3 +88,28 @@ impl Known {
 fn without_passphrase(source: &KeySource) -> Option<KeySource> {
     Some(source).filter(|source| !matches!(source, KeySource::Passphrase(_))).cloned()
 }
+
+#[cfg(test)]
+mod tests {
+    use keyfob::proto::Secret;
+
+    use super::*;
+    use crate::seal::Key;
+
+    /// A reader that began before two rekeys comes late with the first of them.
+    #[test]
+    fn nobody_goes_back_to_what_the_vault_was_sealed_with_before() {
+        let source = KeySource::Text(Secret::new("07".repeat(32)));
+        let (first, _) = Header::first(&source, false, &mut Vec::new()).expect("a header");
+        let rekeyed = |before: &Header| before.anew(&Key::random().expect("a key"), None).expect("sealed anew");
+        let (second, late) = rekeyed(&first);
+        let (third, sealer) = rekeyed(&second);
+        let opened = source.open(&first, &mut Vec::new()).expect("it opens");
+        let known = Known::new(opened, &first, &source);
+        assert_eq!(known.follow(sealer, &third).generation, third.generation);
+        let seen = known.follow(late, &second);
+        assert_eq!(seen.generation, second.generation, "what was asked with it is answered with it");
+        assert!(known.of(third.generation).is_some() && known.of(second.generation).is_none());
+        assert_eq!(known.now().generation, third.generation);
+    }
+}
