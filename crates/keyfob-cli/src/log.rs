@@ -28,9 +28,7 @@ pub(crate) fn begin_as(debug_log: Option<DebugLog>, usual: LevelFilter, json: bo
     };
     let detailed = level > LevelFilter::WARN;
     let debug_log = debug_log.map(Arc::new);
-    // The debug log is told more than stderr.
-    let most = if debug_log.is_some() { level.max(LevelFilter::DEBUG) } else { level };
-    let late = Late::new(most, move || {
+    let late = Late::new(most(level, debug_log.is_some()), move || {
         let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(detailed);
         let stderr = match (json, detailed) {
             (true, _) => stderr.json().flatten_event(true).with_span_list(false).boxed(),
@@ -45,6 +43,11 @@ pub(crate) fn begin_as(debug_log: Option<DebugLog>, usual: LevelFilter, json: bo
     Ok(())
 }
 
+/// What is for stderr or for the debug log, which is told more.
+fn most(level: LevelFilter, has_debug_log: bool) -> LevelFilter {
+    if has_debug_log { level.max(LevelFilter::DEBUG) } else { level }
+}
+
 fn ours(level: LevelFilter) -> Targets {
     Targets::new().with_targets(OURS.map(|target| (target, level)))
 }
@@ -57,4 +60,16 @@ fn level(text: &str) -> Result<LevelFilter, Card> {
             "example: KEYFOB_LOG=info keyfob status",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_log_is_told_what_stderr_is_not() {
+        assert_eq!(most(LevelFilter::WARN, false), LevelFilter::WARN);
+        assert_eq!(most(LevelFilter::OFF, true), LevelFilter::DEBUG);
+        assert_eq!(most(LevelFilter::TRACE, true), LevelFilter::TRACE);
+    }
 }

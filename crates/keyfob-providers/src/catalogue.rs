@@ -30,6 +30,7 @@ pub struct Catalogue {
 }
 
 impl Default for Catalogue {
+    /// The same as [`Catalogue::embedded`].
     fn default() -> Self {
         Self::embedded()
     }

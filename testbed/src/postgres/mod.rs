@@ -273,8 +273,9 @@ impl Drop for Cluster {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        if self.cluster.shared {
-            // Its connections end with it; a test that failed has more to say than this could.
+        // A test that failed has more to say than this could.
+        if self.cluster.shared && !std::thread::panicking() {
+            // Its connections end with it.
             let _ = self.cluster.try_sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         }
     }

@@ -6,7 +6,7 @@
 //! | `forward`                       | a GET that is signed afresh (OAuth 1) and forwarded, beside nginx's `proxy_pass`      |
 //! | `audit`                         | the same with the book on disk: SQLite, and PostgreSQL                               |
 //! | `memory [ACCOUNTS [STORED]]`    | memory with so many accounts in use (10 000), and so many stored (1 000 000); start to `/readyz` with those |
-//! | `storm [ACCOUNTS WITHIN RATE SECONDS [WAVES]]` | tokens that end together under load: so many, within so many seconds, under so many requests a second, for so long (2000 12 500 120); and once more (2, of ten minutes) |
+//! | `storm [ACCOUNTS WITHIN RATE SECONDS [WAVES]]` | tokens that end together under load: so many, within so many seconds, under so many requests a second, for so long (2000 12 500 120); with 2 WAVES each ends once more, which wants ten minutes: `storm 10000 60 500 600 2` |
 //!
 //! Each server is a process of its own, held to one core with one worker; wrk and the provider share the other one. What counts is the server's own CPU
 //! time a request: a busy machine moves that least. Ours and the limit take turns.

@@ -1,4 +1,5 @@
-//! A log that is put together when there is a first line for it: most calls have nothing to log, and room for thousands of threads is made for it.
+//! A log that is put together when the program comes to the first place that may have a line for it: most calls have nothing to log, and room for thousands of
+//! threads is made for it.
 
 use std::sync::OnceLock;
 
@@ -88,6 +89,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tracing_subscriber::fmt::format::FmtSpan;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -98,21 +100,30 @@ mod tests {
         let (counted, file) = (made.clone(), Arc::new(written.reopen().expect("the same")));
         let late = Late::new(LevelFilter::WARN, move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            let lines = tracing_subscriber::fmt::layer().with_writer(file.clone()).with_ansi(false).without_time();
+            let lines =
+                tracing_subscriber::fmt::layer().with_span_events(FmtSpan::CLOSE).with_writer(file.clone()).with_ansi(false).without_time();
             Box::new(tracing_subscriber::registry().with(lines).with(LevelFilter::WARN))
         });
         tracing::subscriber::with_default(late, || {
             tracing::info!("nobody wants to know");
             assert_eq!(made.load(Ordering::Relaxed), 0);
-            tracing::warn_span!("a span", number = 1).in_scope(|| tracing::warn!("the first"));
+            let span = tracing::warn_span!("a span", number = tracing::field::Empty);
+            span.record("number", 1);
+            let same = span.clone();
+            span.in_scope(|| {
+                assert_eq!(tracing::Span::current().id(), same.id());
+                tracing::warn!("the first");
+            });
+            assert_eq!(tracing::Span::current().id(), None, "it is left again");
+            drop((span, same));
             tracing::error!("the second");
         });
         assert_eq!(made.load(Ordering::Relaxed), 1);
         let text = std::fs::read_to_string(written.path()).expect("it is there");
         let lines: Vec<&str> = text.lines().collect();
-        assert!(
-            matches!(lines[..], [one, other] if one.contains("a span{number=1}") && one.contains("the first") && other.contains("the second")),
-            "{text}"
-        );
+        let [first, close, second] = lines[..] else { panic!("{text}") };
+        assert!(first.contains("a span{number=1}") && first.contains("the first"), "{text}");
+        assert!(close.contains("a span{number=1}") && close.contains("close"), "{text}");
+        assert!(!second.contains("a span") && second.contains("the second"), "{text}");
     }
 }

@@ -89,7 +89,7 @@ pub(crate) struct Leftover {
 impl Leftover {
     /// Nothing if there is none, or if it is a rekey's that is at work: then the two files are its own business.
     pub(super) fn of(path: &Path) -> Result<Option<Self>, StoreError> {
-        // Nearly always there is none, and then it does not matter where the folder really is.
+        // Nearly always there is none, and then it does not matter where the folder really is, nor who can write there: whoever reads the key looks at that.
         if place::look(&next_of(path))?.is_none() {
             return Ok(None);
         }

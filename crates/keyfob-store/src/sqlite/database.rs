@@ -216,9 +216,8 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
 /// A file that lost its tail is no vault, even if only free space was in it. SQLite takes a last page that was cut short for one that ends in
 /// zeros. While there is a log, pages may rightly be there that the file has not got yet.
 fn check_length(reading: &Transaction<'_>, path: &Path) -> Result<(), StoreError> {
-    // With an empty log, nobody can move the file on before the transaction ends that has read.
+    // The transaction has read already: while it lasts, and the log is empty, nobody can move the file on.
     let number = |query| reading.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(sql);
-    number("SELECT count(*) FROM sqlite_schema")?;
     let says = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs();
     let length = |path: &Path| Ok::<_, StoreError>(place::look(path)?.map_or(0, |found| found.len()));
     if length(&place::with_suffix(path, "-wal"))? == 0 && length(path)? < says {

@@ -212,7 +212,7 @@ impl fmt::Display for Fingerprint {
 impl Actor {
     /// This process.
     pub fn this() -> Self {
-        let program = std::env::current_exe().ok().and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+        let program = std::env::current_exe().ok().and_then(|path| program(&path));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
         Self {
             host: host.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned()),
@@ -237,6 +237,13 @@ impl Actor {
         // Where even the first process is hidden, those that are not seen are not gone (hidepid).
         !proc.join("1").exists() || proc.join(self.pid.to_string()).exists()
     }
+}
+
+/// What a program is called. Linux says so behind its path where another file has taken its place since it was started, by an upgrade, say.
+fn program(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
+    let name = Path::new(name.strip_suffix(" (deleted)").unwrap_or(&name));
+    Some(name.file_stem()?.to_string_lossy().into_owned())
 }
 
 /// Drawn once for this process.
@@ -295,6 +302,14 @@ mod tests {
         assert_eq!(of(&here, &[]), Some((false, false)), "longer ago than the history goes back");
         assert_eq!(of(&account("needs-login", NOW, true), &[entry(false)]), None, "it is not good any more");
         assert_eq!(of(&account("ok", NOW + 365 * 86_400, true), &[entry(false)]), None, "by a clock that was fast");
+    }
+
+    #[test]
+    fn a_program_is_called_the_same_after_an_upgrade() {
+        for (path, expected) in [("/usr/bin/keyfob", "keyfob"), ("/usr/bin/keyfob (deleted)", "keyfob"), ("/opt/hub.bin (deleted)", "hub")]
+        {
+            assert_eq!(program(Path::new(path)).as_deref(), Some(expected), "{path}");
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Explain {
     }
 }
 
-/// What most calls do not need is on the heap, where it is needed: the rest is smaller, and each call moves it.
+/// What most calls do not need is boxed where it is needed: the future is smaller without it, and each call moves it.
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
     let method = args.instead.clone().unwrap_or(method);
     if args.explain {
