@@ -100,8 +100,9 @@ fn cargo() -> std::process::Command {
     let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     if ci() {
-        // Half of each of 150 programs would be lines for a backtrace, and such machines have small disks. A panic says its own line without.
-        command.env("CARGO_PROFILE_DEV_DEBUG", "none");
+        // Such machines have small disks. Half of each of 150 programs would be lines for a backtrace, and a panic says its own line without; and as much again
+        // is what the compiler keeps for a next time, which there is not.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "none").env("CARGO_INCREMENTAL", "0");
     }
     command
 }
