@@ -13,7 +13,7 @@
 //! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
 //! | `cargo xtask mutants [WORDS]`    | changes one thing at a time where it matters most, and wants a test to see it    |
 //!
-//! With `CI=true` a test that is skipped because something is missing counts as failed.
+//! With `CI=true` a test that is skipped because something is missing counts as failed, and builds take little of the disk.
 
 mod arrows;
 mod deny;

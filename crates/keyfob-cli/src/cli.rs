@@ -181,7 +181,7 @@ pub(crate) enum Verb {
     Short(Vec<String>),
 }
 
-// A verb's own verbs. Like arguments, they are put together when it was typed.
+// A verb's own verbs: put together, like arguments, when the verb was typed.
 #[derive(Args, Debug)]
 pub(crate) struct Of<V: Subcommand> {
     #[command(subcommand)]

@@ -1,4 +1,4 @@
-//! Many tokens that end together, under load: each is refreshed once, nobody's call goes with a wrong one, and nothing grows.
+//! Many tokens that end together, under load: each is refreshed as often as it ends, nobody's call goes with a wrong one, and nothing grows.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,8 +62,7 @@ pub(crate) fn measure(table: &mut Table, plan: &Plan) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     // Every account once: what is in use is in memory.
     runtime.block_on(ask(&broker, &requests, plan.rate, requests.len()));
-    let before = Look::at(&broker);
-    let early = counts(&provider)[0];
+    let before = Look::at(&broker, &provider, begun);
     let (seen, looks) = std::thread::scope(|scope| {
         let (done, wait) = mpsc::channel::<()>();
         let looking = scope.spawn(|| looks(&broker, &provider, plan, wait));
@@ -73,7 +72,7 @@ pub(crate) fn measure(table: &mut Table, plan: &Plan) {
     });
     let [refreshed, often, refused, wrong, calls] = counts(&provider);
     let Plan { accounts, within, rate, seconds, waves } = plan;
-    println!("  {calls} calls reached the provider; {early} tokens were refreshed before the load was measured");
+    println!("  {calls} calls reached the provider; {} tokens were refreshed before the load was measured", before.refreshed);
     let mut add = |work: String, limit_is: String, ours: f64, limit: Option<f64>, unit: &'static str, goal: Goal| {
         table.add(Row { work, limit_is, ours, limit, unit, goal });
     };
@@ -105,6 +104,7 @@ pub(crate) fn measure(table: &mut Table, plan: &Plan) {
         );
         add("its longest".to_owned(), String::new(), quantile(&seen.millis, 1.0), None, "ms", Goal::Told);
         let (Some(first), Some(last)) = (looks.iter().find(|look| look.refreshed >= *accounts as u64), looks.last()) else {
+            // The first row tells it, too.
             println!("  not every token was refreshed: nothing to compare with");
             return;
         };
@@ -132,45 +132,46 @@ struct Look {
 }
 
 impl Look {
-    fn at(broker: &Process) -> Self {
-        Self { after: 0.0, refreshed: 0, memory: broker.memory().now / 1e6, descriptors: broker.descriptors() }
+    fn at(broker: &Process, provider: &Process, begun: Instant) -> Self {
+        Self {
+            after: begun.elapsed().as_secs_f64(),
+            refreshed: counts(provider)[0],
+            memory: broker.memory().now / 1e6,
+            descriptors: broker.descriptors(),
+        }
     }
 }
 
-/// Looks now and then while it is asked.
+/// Looks now and then while it is asked, and at the end.
 #[allow(clippy::needless_pass_by_value, reason = "it ends with its sender")]
 fn looks(broker: &Process, provider: &Process, plan: &Plan, wait: mpsc::Receiver<()>) -> Vec<Look> {
     let every = Duration::from_secs(u64::try_from(plan.seconds / LOOKS).expect("it fits").max(1));
     let (begun, mut looks) = (Instant::now(), Vec::new());
-    while wait.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-        let look = Look { after: begun.elapsed().as_secs_f64(), refreshed: counts(provider)[0], ..Look::at(broker) };
+    loop {
+        let goes_on = wait.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
+        let look = Look::at(broker, provider, begun);
         let Look { after, refreshed, memory, descriptors } = look;
         println!("  after {after:.0} s: {refreshed} refreshed, {memory:.1} MB, {descriptors} descriptors");
         looks.push(look);
+        if !goes_on {
+            return looks;
+        }
     }
-    looks
 }
 
 fn counts(provider: &Process) -> [u64; 5] {
     let mut stream = std::net::TcpStream::connect(provider.address).expect("it listens");
-    stream.write_all(b"GET /counts HTTP/1.1\r\nhost: provider\r\nconnection: close\r\n\r\n").expect("sent");
-    let mut text = String::new();
-    let mut buffer = [0; 1024];
+    stream.write_all(b"GET /counts HTTP/1.1\r\nhost: provider\r\n\r\n").expect("sent");
+    let (mut text, mut piece) = (Vec::new(), [0; 1024]);
     while !is_whole(&text) {
-        let read = stream.read(&mut buffer).expect("an answer");
-        assert!(read > 0, "an answer, and not {text:?}");
-        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        let read = stream.read(&mut piece).expect("an answer");
+        assert!(read > 0, "a whole answer, and not {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&piece[..read]);
     }
+    let text = String::from_utf8_lossy(&text);
     let body = text.rsplit("\r\n\r\n").next().unwrap_or_default();
     let numbers: Vec<u64> = body.split(' ').map(|number| number.parse().expect("a number")).collect();
     numbers.try_into().expect("five numbers")
-}
-
-/// Whether an answer has come to its end.
-fn is_whole(text: &str) -> bool {
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-    length.is_some_and(|length| body.len() >= length)
 }
 
 struct Seen {
@@ -220,20 +221,21 @@ async fn ask(broker: &Process, requests: &[(String, String)], rate: usize, total
     Seen { millis, failed: failed.load(Ordering::Relaxed) }
 }
 
-/// One whole answer, whose length is announced or which comes in chunks.
+/// One whole answer.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<String> {
     buffer.clear();
-    loop {
-        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            let is_whole = length.map_or_else(|| buffer.ends_with(b"0\r\n\r\n"), |length| buffer.len() >= end + 4 + length);
-            if is_whole {
-                return Ok(String::from_utf8_lossy(buffer).into_owned());
-            }
-        }
+    while !is_whole(buffer) {
         if stream.read_buf(buffer).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
     }
+    Ok(String::from_utf8_lossy(buffer).into_owned())
+}
+
+/// Whether an answer has come to its end: its length is announced, or it comes in chunks.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    length.map_or_else(|| answer.ends_with(b"0\r\n\r\n"), |length| answer.len() >= end + 4 + length)
 }

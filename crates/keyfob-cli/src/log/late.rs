@@ -10,11 +10,11 @@ use tracing_core::span::Current;
 use tracing_subscriber::filter::LevelFilter;
 
 /// What writes the log.
-pub(super) type Log = Box<dyn Subscriber + Send + Sync>;
+type Log = Box<dyn Subscriber + Send + Sync>;
 
 /// Becomes what writes the log.
 pub(super) struct Late {
-    /// Nothing that is less important is for the log. Where it is decided without that, nothing is put together.
+    /// What is less important is not for the log, and nothing is put together for it.
     level: LevelFilter,
     make: Box<dyn Fn() -> Log + Send + Sync>,
     made: OnceLock<Log>,
