@@ -34,9 +34,10 @@ const LOOKS: usize = 24;
 const QUIET: Duration = Duration::from_secs(75);
 
 /// How many seconds the tokens are good that the provider gives in place of the first ones: as long as nobody looks any more, or so that all of them are
-/// due once more, at 80 to 90 % of their life and half a minute later at most, and not a third time: twice 80 % of it is longer than anybody looks.
-fn lifetime_of_later(plan: &Plan) -> usize {
-    if plan.waves == 1 { 3600.max(2 * plan.seconds) } else { plan.seconds * 65 / 100 }
+/// due once more, at 80 to 90 % of their life and half a minute later at most, and not a third time: twice 80 % of it is all the time in which anybody looks.
+fn lifetime_of_later(plan: &Plan) -> u64 {
+    let looked = u64::try_from(plan.seconds).expect("it fits") + QUIET.as_secs();
+    if plan.waves == 1 { 3600.max(2 * looked) } else { looked * 5 / 8 }
 }
 
 /// Before the first token ends there is time for the vault to be filled and for the load to run quietly.
