@@ -15,6 +15,8 @@ use keyfob_store::shelf::Act;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::json::Object;
+
 /// Room for a line. Few are longer, and a buffer that grows is copied.
 const USUAL: usize = 256;
 
@@ -164,6 +166,34 @@ pub(crate) struct Line {
     pub(crate) what: What,
 }
 
+/// Who uses an account: a part of [`Who`], as a use is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doer<'a> {
+    Key { key: &'a str, key_name: &'a str },
+    Person { person: &'a str },
+}
+
+/// What is done with an account: a part of [`What`], as it is written with each request of a program. Nothing in it is copied for that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deed<'a> {
+    Called {
+        account: &'a str,
+        method: &'a str,
+        path: &'a str,
+        upstream: Option<&'a str>,
+        status: u16,
+        problem: Option<&'a str>,
+        bytes: Option<u64>,
+        milliseconds: u64,
+        request: &'a str,
+    },
+    TokenAsked {
+        account: &'a str,
+        status: u16,
+        request: &'a str,
+    },
+}
+
 /// A line that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -218,12 +248,26 @@ impl Book {
         what: What,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<'_> {
-        let written = record(&*self.shelf, owner, who, what, now);
-        async move {
-            let written = written.await;
-            self.closed.store(written.is_err(), Ordering::Relaxed);
-            written.inspect_err(|error| tracing::error!(%error, "the book cannot be written"))
-        }
+        self.know(record(&*self.shelf, owner, who, what, now))
+    }
+
+    /// The same of what a program does, again and again.
+    pub(crate) fn write_use<'a>(
+        &'a self,
+        owner: &str,
+        who: Doer<'_>,
+        what: &Deed<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<'a> {
+        let mut content = Vec::with_capacity(USUAL);
+        what.write(who, &mut content);
+        self.know(put(&*self.shelf, Some(owner), content, now))
+    }
+
+    async fn know(&self, written: Stored<'_, ()>) -> Result<(), StoreError> {
+        let written = written.await;
+        self.closed.store(written.is_err(), Ordering::Relaxed);
+        written.inspect_err(|error| tracing::error!(%error, "the book cannot be written"))
     }
 
     /// Before something is done that the book has to tell of: an error if the last line could not be written, and another one cannot be either.
@@ -296,7 +340,42 @@ impl Entry {
 pub(crate) fn record<'a>(shelf: &'a dyn Shelf, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Stored<'a, ()> {
     let mut content = Vec::with_capacity(USUAL);
     serde_json::to_writer(&mut content, &Line { who, what }).expect("text and numbers are always JSON");
+    put(shelf, owner, content, now)
+}
+
+fn put<'a>(shelf: &'a dyn Shelf, owner: Option<&str>, content: Vec<u8>, now: Timestamp) -> Stored<'a, ()> {
     shelf.record(vec![Act { at: now, owner: owner.map(str::to_owned), content: Zeroizing::new(content) }])
+}
+
+impl Deed<'_> {
+    /// As serde would write the [`Line`] of it.
+    fn write(&self, who: Doer<'_>, to: &mut Vec<u8>) {
+        let mut line = Object::begin(to);
+        match who {
+            Doer::Key { key, key_name } => line.text("who", "key").text("key", key).text("key_name", key_name),
+            Doer::Person { person } => line.text("who", "person").text("person", person),
+        };
+        match *self {
+            Self::Called { account, method, path, upstream, status, problem, bytes, milliseconds, request } => {
+                line.text("act", "called").text("account", account).text("method", method).text("path", path);
+                if let Some(upstream) = upstream {
+                    line.text("upstream", upstream);
+                }
+                line.number("status", status.into());
+                if let Some(problem) = problem {
+                    line.text("problem", problem);
+                }
+                if let Some(bytes) = bytes {
+                    line.number("bytes", bytes);
+                }
+                line.number("milliseconds", milliseconds).text("request", request);
+            }
+            Self::TokenAsked { account, status, request } => {
+                line.text("act", "token-asked").text("account", account).number("status", status.into()).text("request", request);
+            }
+        }
+        line.end();
+    }
 }
 
 #[cfg(test)]
@@ -313,5 +392,29 @@ mod tests {
         };
         let text = serde_json::to_string(&line).expect("JSON");
         assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line, "{text}");
+    }
+
+    #[test]
+    fn what_a_program_does_is_written_as_all_else_is() {
+        let (key, key_name, person) = ("1", "the \"garage\"", "p");
+        let key = (Doer::Key { key, key_name }, Who::Key { key: key.to_owned(), key_name: key_name.to_owned() });
+        let asked = What::TokenAsked { account: "a/b".to_owned(), status: 404, request: "r\n".to_owned() };
+        let asked = (Deed::TokenAsked { account: "a/b", status: 404, request: "r\n" }, asked);
+        let called = |upstream: Option<&'static str>, problem: Option<&'static str>, bytes| {
+            let (account, method, path, status, milliseconds, request) = ("a", "GET", "/locks/\\", 200, 12, "r");
+            let deed = Deed::Called { account, method, path, upstream, status, problem, bytes, milliseconds, request };
+            let [account, method, path, request] = [account, method, path, request].map(str::to_owned);
+            let (upstream, problem) = (upstream.map(str::to_owned), problem.map(str::to_owned));
+            (deed, What::Called { account, method, path, upstream, status, problem, bytes, milliseconds, request })
+        };
+        let whole = called(Some("https://api.example"), Some("rate"), Some(0));
+        for (doer, who) in [key, (Doer::Person { person }, Who::person(person))] {
+            for (deed, what) in [asked.clone(), whole.clone(), called(None, None, None)] {
+                let mut written = Vec::new();
+                deed.write(doer, &mut written);
+                let line = serde_json::to_string(&Line { who: who.clone(), what }).expect("JSON");
+                assert_eq!(String::from_utf8(written).expect("text"), line);
+            }
+        }
     }
 }

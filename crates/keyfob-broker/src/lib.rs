@@ -24,6 +24,7 @@ mod failure;
 mod forward;
 mod guard;
 mod health;
+mod json;
 pub mod keys;
 mod limits;
 mod links;

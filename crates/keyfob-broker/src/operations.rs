@@ -1,7 +1,7 @@
 //! What whoever runs the program has decided, and what all guards share: whom to believe, what is too much, what is counted, whether the
 //! end is near.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -74,9 +74,13 @@ impl Operations {
 
     /// A name for a request that brought none.
     pub(crate) fn request_id(&self) -> RequestId {
-        let mut name = String::with_capacity(self.ids.own.len() + "-ffffffffffffffff".len());
-        // Writing to text does not fail.
-        let _ = write!(name, "{}-{:06x}", self.ids.own, self.ids.next.fetch_add(1, Ordering::Relaxed));
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let number = self.ids.next.fetch_add(1, Ordering::Relaxed);
+        let width = (number.checked_ilog2().unwrap_or(0) / 4 + 1).max(6);
+        let mut name = String::with_capacity(self.ids.own.len() + 1 + width as usize);
+        name.push_str(&self.ids.own);
+        name.push('-');
+        name.extend((0..width).rev().map(|at| char::from(DIGITS[(number >> (4 * at)) as usize & 0xf])));
         RequestId::new(name)
     }
 

@@ -90,19 +90,35 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 40] {
     ]
 }
 
-/// The patterns, and whom they are for.
-static ENTRIES: LazyLock<Vec<(&'static str, Entry)>> = LazyLock::new(|| {
-    routes().into_iter().map(|(path, entry, _)| (path, entry)).chain(api::paths().map(|path| (path, Entry::Api))).collect()
+/// Paths that are served, and whom they are for.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// As the router has them.
+    pub(crate) pattern: &'static str,
+    pub(crate) entry: Entry,
+    /// Its place among all routes.
+    pub(crate) number: usize,
+    /// What all its paths begin with: up to the first segment that is not the same in all.
+    fixed: &'static str,
+}
+
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let all = routes().into_iter().map(|(path, entry, _)| (path, entry)).chain(api::paths().map(|path| (path, Entry::Api)));
+    let fixed = |pattern: &'static str| pattern.split('{').next().unwrap_or(pattern);
+    all.enumerate().map(|(number, (pattern, entry))| Route { pattern, entry, number, fixed: fixed(pattern) }).collect()
 });
+
+/// Those that programs ask for again and again.
+static PROGRAMS: LazyLock<Vec<&'static Route>> = LazyLock::new(|| ROUTES.iter().filter(|route| route.entry == Entry::Program).collect());
 
 /// The paths that are served, as patterns.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|(path, _)| *path)
+    ROUTES.iter().map(|route| route.pattern)
 }
 
 /// Whom a path is for; `None` if it is none of ours.
 pub(crate) fn entry(path: &str) -> Option<Entry> {
-    ENTRIES.iter().find(|(pattern, _)| fits(pattern, path)).map(|(_, entry)| *entry)
+    ROUTES.iter().find(|route| route.leads_to(path)).map(|route| route.entry)
 }
 
 /// Whether a path is for programs. What has a key in it is none: such a path is refused, and the rest of it is nobody's business.
@@ -115,28 +131,38 @@ pub(crate) fn is_nearly_program(path: &str) -> bool {
     is_program(path) || path == "/api" || path == "/token"
 }
 
-/// The pattern of the program's path that this is, if it is one.
-pub(crate) fn program(path: &str) -> Option<&'static str> {
-    if !is_program(path) {
-        return None;
-    }
-    ENTRIES.iter().find(|(pattern, entry)| *entry == Entry::Program && fits(pattern, path)).map(|(pattern, _)| *pattern)
+/// The program's route that leads to this path, if one does.
+pub(crate) fn program(path: &str) -> Option<&'static Route> {
+    PROGRAMS.iter().find(|route| route.leads_to(path)).copied()
 }
 
 /// An answer that is being made.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// What the router would do with a program's request.
-pub(crate) fn answer_program(pattern: &'static str, site: Arc<Site>, request: Request) -> Answering {
-    if pattern == TOKEN { Box::pin(token::give(State(site), request)) } else { Box::pin(forward::forward(State(site), request)) }
+pub(crate) fn answer_program(route: &Route, site: Arc<Site>, request: Request) -> Answering {
+    if route.pattern == TOKEN { Box::pin(token::give(State(site), request)) } else { Box::pin(forward::forward(State(site), request)) }
 }
 
-/// Whom the paths of a pattern are for.
-pub(crate) fn entry_of(pattern: &str) -> Option<Entry> {
-    ENTRIES.iter().find(|(known, _)| *known == pattern).map(|(_, entry)| *entry)
+/// The route of a pattern.
+pub(crate) fn route(pattern: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.pattern == pattern)
 }
 
-/// Whether the router takes the path for this pattern.
+impl Route {
+    /// Whether who asks for it reads no pages.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        matches!(self.entry, Entry::Program | Entry::Api)
+    }
+
+    /// Whether the router takes the path for this one.
+    fn leads_to(&self, path: &str) -> bool {
+        let rest = |whole: &'static str| &whole[self.fixed.len()..];
+        path.strip_prefix(self.fixed).is_some_and(|found| fits(rest(self.pattern), found))
+    }
+}
+
+/// The same of what comes after what is the same in all.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
     loop {
@@ -219,7 +245,7 @@ mod tests {
             ("/api", None),
             ("/accounts/x", None),
         ] {
-            assert_eq!(program(path), pattern, "{path}");
+            assert_eq!(program(path).map(|route| route.pattern), pattern, "{path}");
         }
     }
 

@@ -102,7 +102,18 @@ impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (day, second) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
         let (year, month, day) = civil(day);
-        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        if !(0..10_000).contains(&year) {
+            return write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+        }
+        // Written with each request of a program: a format costs ten times as much.
+        let mut text = *b"0000-00-00T00:00:00Z";
+        for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, hour), (14, minute), (17, second)] {
+            let number = u8::try_from(number).expect("two digits");
+            text[at] = b'0' + number / 10;
+            text[at + 1] = b'0' + number % 10;
+        }
+        f.write_str(std::str::from_utf8(&text).expect("digits are text"))
     }
 }
 
@@ -140,6 +151,15 @@ mod tests {
         assert_eq!(parse("yesterday"), None);
         assert_eq!(utc(1_583_020_799), "2020-02-29 23:59:59Z");
         assert_eq!(utc(-1), "1969-12-31 23:59:59Z");
+        let years = [
+            (-62_167_219_201, "-001-12-31"),
+            (-62_167_219_200, "0000-01-01"),
+            (253_402_300_799, "9999-12-31"),
+            (253_402_300_800, "10000-01-01"),
+        ];
+        for (seconds, day) in years {
+            assert_eq!(utc(seconds).split(' ').next(), Some(day));
+        }
         assert_eq!(date("2020-02-29").as_deref(), Some("2020-02-29"));
         assert_eq!(date("2020-02-30"), None);
         assert_eq!(date("2020-02-28T00:00:00Z"), None);

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::Gate;
-use crate::audit::Who;
+use crate::audit::Doer;
 use crate::guard::is_same_origin;
 use crate::keys::{self, Fob, Path};
 use crate::problem::Problem;
@@ -80,10 +80,10 @@ impl Caller {
         matches!(self, Self::Key(fob) if fob.key.may_see_token)
     }
 
-    pub(super) fn who(&self) -> Who {
+    pub(super) fn doer(&self) -> Doer<'_> {
         match self {
-            Self::Key(fob) => Who::Key { key: fob.key.id.clone(), key_name: fob.key.name.clone() },
-            Self::Person(person) => Who::person(person),
+            Self::Key(fob) => Doer::Key { key: &fob.key.id, key_name: &fob.key.name },
+            Self::Person(person) => Doer::Person { person },
         }
     }
 }

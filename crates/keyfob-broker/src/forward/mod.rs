@@ -35,7 +35,7 @@ use keyfob_store::Shelf;
 
 use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
-use crate::audit::{Book, What};
+use crate::audit::{Book, Deed};
 use crate::guard::{Arrival, RequestId, unbroken};
 use crate::keys::{Path, Ring};
 use crate::problem::Problem;
@@ -78,7 +78,6 @@ pub(crate) struct Use<'a> {
 impl<'a> Use<'a> {
     /// Lets a request in. What is refused here is nobody's use, and in no book.
     pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &'a str) -> Result<Self, Problem> {
-        let began = Instant::now();
         let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
         // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names. In HTTP/2 every request names one (`:authority`,
         // RFC 9113 §8.3.1), in the place of `Host`: that it is ours, the host guard has judged.
@@ -88,7 +87,9 @@ impl<'a> Use<'a> {
         if request.headers.contains_key(UPGRADE) {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
         }
-        let id = request.extensions.get::<Arrival>().map(|arrival| arrival.id.clone()).unwrap_or_default();
+        let arrival = request.extensions.get::<Arrival>();
+        let began = arrival.and_then(|arrival| arrival.began).unwrap_or_else(Instant::now);
+        let id = arrival.map(|arrival| arrival.id.clone()).unwrap_or_default();
         let caller = Caller::of(site, gate, request).await?;
         if !caller.is_for(account) {
             return Err(Problem::nowhere());
@@ -110,7 +111,7 @@ impl<'a> Use<'a> {
                 self.site.place(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
             }
         };
-        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name).await;
+        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name, self.began).await;
         let session = found.map_err(|error| Problem::of_account(error, self.account))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
         if matches!(&self.caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id)) {
@@ -125,11 +126,11 @@ impl<'a> Use<'a> {
     }
 
     /// Writes what came of it into the book. After this an answer may leave.
-    pub(crate) async fn close(&self, what: What) -> Result<(), Problem> {
+    pub(crate) async fn close(&self, what: &Deed<'_>) -> Result<(), Problem> {
         let now = self.site.keyfob.now();
         self.gate
             .book
-            .write(Some(self.caller.owner()), self.caller.who(), what, now)
+            .write_use(self.caller.owner(), self.caller.doer(), what, now)
             .await
             .map_err(|_| unwritten("It may have been done all the same."))?;
         if let Caller::Key(fob) = &self.caller {
@@ -189,21 +190,21 @@ impl Use<'_> {
             Ok((response, bytes)) => (response, None, bytes),
             Err(problem) => {
                 let code = problem.code;
-                (problem.into_response(), Some(code.to_owned()), None)
+                (problem.into_response(), Some(code), None)
             }
         };
-        let what = What::Called {
-            account: self.account.to_owned(),
-            method: request.method.to_string(),
-            path: told.path.unwrap_or_else(|| shown(path)),
-            upstream: told.upstream,
+        let what = Deed::Called {
+            account: self.account,
+            method: request.method.as_str(),
+            path: &told.path.unwrap_or_else(|| shown(path)),
+            upstream: told.upstream.as_deref(),
             status: response.status().as_u16(),
             problem,
             bytes,
             milliseconds: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            request: self.id.as_str().to_owned(),
+            request: self.id.as_str(),
         };
-        if let Err(problem) = self.close(what).await {
+        if let Err(problem) = self.close(&what).await {
             // The provider's answer goes no further: its connection is closed with the body.
             response = problem.into_response();
         }

@@ -2,6 +2,7 @@
 //! each of these: every value there is a piece of memory of its own, made and given back with each request.
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use axum::extract::{FromRequestParts, Request};
 use bytes::Bytes;
@@ -22,6 +23,8 @@ pub(crate) struct Arrival {
     /// Who asks, once that is found out.
     pub(crate) client: Option<Client>,
     pub(crate) id: RequestId,
+    /// When its head was here. One look at the clock is what every guard and route goes by.
+    pub(crate) began: Option<Instant>,
 }
 
 /// What the request is called, in the log and in the book.
@@ -38,14 +41,15 @@ impl Arrival {
         extensions.get::<Self>().cloned().unwrap_or_default()
     }
 
-    /// Finds out who asks, and names the request.
-    pub(super) fn complete(operations: &Operations, request: &mut Request) -> (Client, RequestId) {
+    /// Finds out who asks, names the request, and looks at the clock.
+    pub(super) fn complete(operations: &Operations, request: &mut Request) -> (Client, RequestId, Instant) {
         let peer = request.extensions().get::<Self>().and_then(|arrival| arrival.peer);
         let client = operations.proxies.client(peer.unwrap_or(Peer::Socket), request.headers());
         let id = RequestId::brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
         let arrival = request.extensions_mut().get_or_insert_default::<Self>();
-        (arrival.client, arrival.id) = (Some(client), id.clone());
-        (client, id)
+        let began = Instant::now();
+        (arrival.client, arrival.id, arrival.began) = (Some(client), id.clone(), Some(began));
+        (client, id, began)
     }
 }
 

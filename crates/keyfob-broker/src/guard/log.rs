@@ -10,36 +10,33 @@ use tracing::Span;
 
 use super::{Arrival, RequestId};
 use crate::health;
-use crate::metrics::{Metrics, UnderWay};
+use crate::metrics::{By, Metrics, UnderWay};
 use crate::operations::Operations;
 use crate::peer::Client;
-
-/// Which route answered, where the router does not know: a provider's answer, which can come to any path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answered(pub(crate) &'static str);
+use crate::router::Route;
 
 /// A request that is being answered.
 pub(super) struct Asked<'a> {
     pub(super) client: Client,
     /// What is logged meanwhile, is logged in it.
     pub(super) span: Span,
-    route: &'a str,
+    route: Option<&'static Route>,
     id: RequestId,
     method: Method,
     /// Those of programs are in the book, and many.
     is_program: bool,
-    began: Instant,
+    pub(super) began: Instant,
     metrics: &'a Metrics,
     _under_way: UnderWay<'a>,
 }
 
 impl<'a> Asked<'a> {
     /// Finds out who asks, names the request, and counts it.
-    pub(super) fn begin(operations: &'a Operations, route: &'a str, request: &mut Request) -> Self {
-        let (client, id) = Arrival::complete(operations, request);
+    pub(super) fn begin(operations: &'a Operations, route: Option<&'static Route>, request: &mut Request) -> Self {
+        let (client, id, began) = Arrival::complete(operations, request);
         let (is_program, name) = (crate::router::is_program(request.uri().path()), id.as_str());
         let span = if is_program { tracing::debug_span!("request", id = name) } else { tracing::info_span!("request", id = name) };
-        let (method, began, metrics) = (request.method().clone(), Instant::now(), &*operations.metrics);
+        let (method, metrics) = (request.method().clone(), &*operations.metrics);
         Self { client, span, route, id, method, is_program, began, metrics, _under_way: metrics.begin() }
     }
 
@@ -47,9 +44,10 @@ impl<'a> Asked<'a> {
     pub(super) fn answered(self, response: &mut Response) {
         let Self { client, span, route, id, method, is_program, began, metrics, .. } = self;
         let after = began.elapsed();
-        let answered = response.extensions().get::<Answered>().map(|answered| answered.0);
-        let route = answered.unwrap_or(if route.is_empty() { "none" } else { route });
-        metrics.answered(route, response.status(), after);
+        // What answered may say that it was not the path's route.
+        let by = response.extensions().get::<By>().copied().unwrap_or(route.map_or(By::Nobody, By::Route));
+        metrics.answered(by, response.status(), after);
+        let route = by.name();
         let (status, ms) = (response.status().as_u16(), u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         span.in_scope(|| {
             // A probe comes every few seconds and says nothing.

@@ -36,7 +36,6 @@ pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
 pub(crate) use headers::USUAL_HEADERS;
 pub(crate) use host::by_address;
-pub(crate) use log::Answered;
 pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
 pub(crate) use unbroken::{Alive, caught, unbroken, unbroken_page};
@@ -44,10 +43,11 @@ pub(crate) use visitor::visitor;
 
 use self::log::Asked;
 use crate::failure::Failure;
+use crate::metrics::By;
 use crate::operations::Operations;
 use crate::page::Look;
 use crate::problem::Problem;
-use crate::router::Answering;
+use crate::router::{self, Route};
 use crate::routes::callback;
 use crate::site::Site;
 
@@ -63,53 +63,54 @@ pub(crate) struct Front {
 
 /// The guards that stand in front of every route, in their order.
 pub(crate) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = request.extensions().get::<MatchedPath>().and_then(|path| router::route(path.as_str()));
     request.extensions_mut().insert(front.operations.clone());
-    front.before(route.as_ref().map_or("", MatchedPath::as_str), &mut request, |request| next.run(request)).await
+    let look = front.look(&request);
+    look.around(front.before(route, &mut request, |request| next.run(request))).await
 }
 
 impl Front {
-    /// `route` is the pattern of the route that will answer; empty where there is none. The request is taken out from where it lies, so that this does not
+    /// What every request passes. `route` is the one that will answer, where there is one. The request is taken out from where it lies, so that this does not
     /// hold it once more.
-    async fn before<F>(&self, route: &str, request: &mut Request, next: impl FnOnce(Request) -> F) -> Response
+    async fn before<F>(&self, route: Option<&'static Route>, request: &mut Request, next: impl FnOnce(Request) -> F) -> Response
     where
         F: Future<Output = Response>,
     {
         let (site, operations) = (&*self.site, &*self.operations);
         let asked = Asked::begin(operations, route, request);
-        let client = asked.client;
-        // Whatever page comes of it has this browser's look.
-        let look = Look::of(request.headers(), request.uri(), site.people.is_none(), site.pretended);
+        let (client, began) = (asked.client, asked.began);
         // Pinned where it is made: a guard that took the rest of the way by value would hold it twice, and the next one four times.
         let answer = pin!(async {
             let refused = size::refuses(request).or_else(|| host::refuses(site, request));
-            if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, request)) {
+            if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, request, began)) {
                 return refusal;
             }
             // A page would be no answer to a program that has mistyped its path.
-            if route.is_empty() && crate::router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
+            if route.is_none() && router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
                 return Problem::no_route().into_response();
             }
             rate::count(operations, route, client, next(std::mem::take(request)).await)
         });
-        let mut response = look.around(panics(answer)).instrument(asked.span.clone()).await;
+        let mut response = panics(route, answer).instrument(asked.span.clone()).await;
         headers::set(response.headers_mut(), site.is_https());
         asked.answered(&mut response);
         response
     }
 
+    /// Whatever page comes of a request has this browser's look.
+    fn look(&self, request: &Request) -> Look {
+        Look::of(request.headers(), request.uri(), self.site.people.is_none(), self.site.pretended)
+    }
+
     /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request.
-    pub(crate) async fn program(&self, route: &'static str, mut request: Request) -> Response {
+    pub(crate) async fn program(&self, route: &'static Route, mut request: Request) -> Response {
         let is_head = request.method() == Method::HEAD;
-        let next = |request: Request| -> Answering {
-            if is_callback(&self.site, &request) {
-                let (site, mut request) = (self.site.clone(), request);
-                request.extensions_mut().insert(self.operations.clone());
-                return Box::pin(async move { receive(&site, request).await });
-            }
-            crate::router::answer_program(route, self.site.clone(), request)
+        let mut response = if is_callback(&self.site, &request) {
+            // A browser's, and rare.
+            Box::pin(self.callback(route, &mut request)).await
+        } else {
+            self.before(Some(route), &mut request, |request| router::answer_program(route, self.site.clone(), request)).await
         };
-        let mut response = self.before(route, &mut request, next).await;
         // RFC 9110 §9.3.2: the head alone. The router does this for all others.
         if is_head {
             if let Some(length) = response.body().size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
@@ -118,6 +119,13 @@ impl Front {
             *response.body_mut() = Body::empty();
         }
         response
+    }
+
+    /// A provider's answer that comes to a path of programs.
+    async fn callback(&self, route: &'static Route, request: &mut Request) -> Response {
+        request.extensions_mut().insert(self.operations.clone());
+        let look = self.look(request);
+        look.around(self.before(Some(route), request, async |request| receive(&self.site, request).await)).await
     }
 }
 
@@ -130,10 +138,13 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing.
-async fn panics(answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+async fn panics(route: Option<&Route>, answer: Pin<&mut impl Future<Output = Response>>) -> Response {
     caught(answer).await.unwrap_or_else(|| {
         tracing::error!("a request ended in a panic");
-        Failure::ours().into_response()
+        match route.is_some_and(Route::is_for_programs) {
+            true => Problem::from(Failure::ours()).into_response(),
+            false => Failure::ours().into_response(),
+        }
     })
 }
 
@@ -146,7 +157,7 @@ pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, ne
 fn is_callback(site: &Site, request: &Request) -> bool {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     // Whether it is a page of ours, too, is a look at all of them: only where it matters.
-    site.is_callback(path) && (crate::router::entry(path).is_none() || callback::is_answer(query))
+    site.is_callback(path) && (router::entry(path).is_none() || callback::is_answer(query))
 }
 
 async fn receive(site: &Arc<Site>, request: Request) -> Response {
@@ -157,7 +168,7 @@ async fn receive(site: &Arc<Site>, request: Request) -> Response {
     let (site, alive) = (site.clone(), Arrival::of(request.extensions()).alive);
     let work = unbroken_page(alive, async move { callback::receive(&site, &request.into_parts().0).await.into_response() });
     let mut response = work.await;
-    response.extensions_mut().insert(Answered("callback"));
+    response.extensions_mut().insert(By::Callback);
     response
 }
 
@@ -174,7 +185,7 @@ pub(crate) mod tests {
     /// every request hundreds of kilobytes that are copied. Whoever finds this red puts what is rare on the heap, where it is waited for.
     #[test]
     fn what_every_request_of_a_program_passes_is_small() {
-        let size = size(|(front, request): (&'static Front, Request)| front.program("", request));
+        let size = size(|(front, route, request): (&'static Front, &'static Route, Request)| front.program(route, request));
         assert!(size <= 1280, "{size} bytes");
     }
 }

@@ -20,7 +20,7 @@ use crate::operations::Operations;
 use crate::peer::{Client, Peer};
 use crate::problem::Problem;
 use crate::rate::{Bucket, Rate};
-use crate::router::{self, Entry};
+use crate::router::{Entry, Route};
 
 /// Buckets at once. Beyond it the full ones go, and then those that were not used for longest: nobody fills our memory (CVE-2021-22119).
 const MOST: usize = 16_384;
@@ -83,10 +83,10 @@ impl Rates {
 }
 
 /// Refuses what is too often; the answer to that.
-pub(super) fn refuses(operations: &Operations, path: &str, request: &Request) -> Option<Response> {
+pub(super) fn refuses(operations: &Operations, route: Option<&Route>, request: &Request, now: Instant) -> Option<Response> {
     let client = request.extensions().get::<Arrival>()?.client?;
-    let entry = router::entry_of(path);
-    let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
+    let (entry, path) = (route.map(|route| route.entry), route.map_or("", |route| route.pattern));
+    let is_api = route.is_some_and(Route::is_for_programs);
     let purpose = match entry {
         _ if is_api => Some(Purpose::Api),
         // The way in, where guessing would pay: what is entered there, and what an issuer's answer has us ask it.
@@ -96,21 +96,20 @@ pub(super) fn refuses(operations: &Operations, path: &str, request: &Request) ->
         Some(Entry::Stranger) if request.method() == Method::POST => Some(Purpose::SignIn),
         _ => (path.starts_with("/connect/") && request.method() == Method::POST).then_some(Purpose::Connect),
     };
-    let now = Instant::now();
     let taken = purpose.map_or(Ok(()), |purpose| operations.rates.take(client.peer, purpose, now));
     let wait = taken.err()?;
     Some(if is_api { too_often_for_programs(operations, wait) } else { too_often(operations, wait) })
 }
 
 /// Counts an answer that refused somebody; what they get.
-pub(super) fn count(operations: &Operations, path: &str, client: Client, response: Response) -> Response {
+pub(super) fn count(operations: &Operations, route: Option<&Route>, client: Client, response: Response) -> Response {
     if response.status() != StatusCode::UNAUTHORIZED || response.headers().contains_key(PROVIDER) {
         return response;
     }
     // What is wrong costs a drop, and is not even told so where there is none left; what is right is let in all the same. Or one program with a key that has
     // ended would keep out all that come by the same address. Nobody guesses 256 bits, however often they are let try: what is wrong in form or checksum is
     // looked up nowhere, and what is looked up is one row.
-    let is_wrong = matches!(router::entry_of(path), Some(Entry::Program | Entry::Api));
+    let is_wrong = route.is_some_and(Route::is_for_programs);
     match is_wrong.then(|| operations.rates.take(client.peer, Purpose::Refused, Instant::now())) {
         Some(Err(wait)) => too_often_for_programs(operations, wait),
         _ => response,

@@ -61,9 +61,11 @@ impl<'a> Shown<'a> {
 
     /// The same of what begins otherwise.
     pub(crate) fn read_as(prefix: &str, text: &'a str) -> Option<Self> {
-        let is_key =
-            text.len() == LENGTH && text.starts_with(prefix) && text.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric());
-        if !is_key {
+        if text.len() != LENGTH || !text.starts_with(prefix) {
+            return None;
+        }
+        // Without a way out in the middle: so several are looked at at once.
+        if !text.as_bytes()[PREFIX.len()..].iter().fold(true, |are, byte| are & byte.is_ascii_alphanumeric()) {
             return None;
         }
         let (start, checksum) = text.split_at(LENGTH - CHECKSUM);
@@ -79,7 +81,8 @@ impl<'a> Shown<'a> {
 
 /// Whether there is something in the text that begins like a key of ours.
 pub(crate) fn is_in(text: &str) -> bool {
-    text.contains(PREFIX) || text.contains(TOKEN_PREFIX)
+    let ends_in_one = |end: usize| [PREFIX, TOKEN_PREFIX].iter().any(|prefix| text.as_bytes()[..=end].ends_with(prefix.as_bytes()));
+    memchr::memchr_iter(b'_', text.as_bytes()).any(ends_in_one)
 }
 
 impl Digest {
@@ -98,16 +101,22 @@ impl Digest {
     }
 }
 
+/// CRC-32 as in ISO 3309, in base 62: a checksum against typing errors and chance, and no protection.
 fn checksum(start: &str) -> [u8; CHECKSUM] {
-    base62(&crc32(start.as_bytes()).to_be_bytes())
+    let mut rest = crc32fast::hash(start.as_bytes());
+    let mut digits = [b'0'; CHECKSUM];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits
 }
 
 fn text(digits: &[u8]) -> String {
     String::from_utf8(digits.to_vec()).expect("the alphabet is ASCII")
 }
 
-/// The number in big-endian bytes, of which there are 32 at most, in base 62, with zeros in front. On the stack: a key's checksum is worked out with each
-/// request.
+/// The number in big-endian bytes, of which there are 32 at most, in base 62, with zeros in front.
 fn base62<const WIDTH: usize>(bytes: &[u8]) -> [u8; WIDTH] {
     let mut room = [0; 32];
     let rest = &mut room[..bytes.len()];
@@ -126,25 +135,6 @@ fn base62<const WIDTH: usize>(bytes: &[u8]) -> [u8; WIDTH] {
     digits
 }
 
-/// CRC-32 as in ISO 3309: a checksum against typing errors and chance, and no protection.
-fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut at = 0;
-        while at < 256 {
-            let (mut value, mut bit) = (at as u32, 0);
-            while bit < 8 {
-                value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
-                bit += 1;
-            }
-            table[at] = value;
-            at += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(u32::MAX, |crc, byte| crc >> 8 ^ TABLE[usize::from((crc as u8) ^ byte)])
-}
-
 #[cfg(test)]
 mod tests {
     use keyfob::OsEntropy;
@@ -153,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_checksum_is_the_one_that_everybody_has() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        // The check value of CRC-32 is cbf43926, which is 3421780262.
+        assert_eq!(checksum("123456789"), base62::<CHECKSUM>(&0xcbf4_3926_u32.to_be_bytes()));
     }
 
     #[test]

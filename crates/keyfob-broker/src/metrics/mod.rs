@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use keyfob::history::Event;
 
-use crate::router;
+use crate::router::{self, Route as ServedRoute};
 use crate::site::Site;
 
 pub(crate) use text::{CONTENT_TYPE, write};
@@ -18,8 +18,15 @@ pub(crate) use text::{CONTENT_TYPE, write};
 /// Upper ends of the histogram's steps, in microseconds.
 const STEPS: [u64; 13] = [500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000, 30_000_000];
 
-/// What no route of ours answered.
-const NO_ROUTE: [&str; 2] = ["callback", "none"];
+/// Who answered a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By {
+    Route(&'static ServedRoute),
+    /// A provider's answer, which can come to any path.
+    Callback,
+    /// There is nothing at this path.
+    Nobody,
+}
 
 /// Things that happen, beside requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +73,22 @@ impl Default for Metrics {
     fn default() -> Self {
         let route = |name| Route { name, statuses: Default::default(), steps: Default::default(), micros: AtomicU64::new(0) };
         Self {
-            routes: router::paths().chain(NO_ROUTE).map(route).collect(),
+            routes: router::paths().chain([By::Callback, By::Nobody].map(By::name)).map(route).collect(),
             tallies: Default::default(),
             connections: AtomicI64::new(0),
             requests_under_way: AtomicI64::new(0),
             started: std::time::SystemTime::now(),
+        }
+    }
+}
+
+impl By {
+    /// As rows and the log have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Route(route) => route.pattern,
+            Self::Callback => "callback",
+            Self::Nobody => "none",
         }
     }
 }
@@ -87,9 +105,14 @@ impl Metrics {
     }
 
     /// Counts a request that was answered.
-    pub(crate) fn answered(&self, route: &str, status: StatusCode, after: Duration) {
-        let route = self.routes.iter().find(|known| known.name == route).or(self.routes.last());
-        let Some(route) = route else { return };
+    pub(crate) fn answered(&self, by: By, status: StatusCode, after: Duration) {
+        // Those that are no route's are behind the routes.
+        let number = match by {
+            By::Route(route) => route.number,
+            By::Callback => self.routes.len() - 2,
+            By::Nobody => self.routes.len() - 1,
+        };
+        let route = &self.routes[number];
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         route.statuses[class].fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);

@@ -8,12 +8,12 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use keyfob::proto::TokenSet;
-use serde::Serialize;
+use keyfob_providers::Rfc3339;
 
-use crate::api::Moment;
-use crate::audit::What;
+use crate::audit::Deed;
 use crate::forward::{Use, named};
 use crate::guard::{Arrival, USUAL_HEADERS, unbroken};
+use crate::json::Object;
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -22,15 +22,6 @@ const MIN_VALID: i64 = 60;
 
 /// Room for an answer. Few tokens are longer, and a buffer that grows is copied, and leaves them behind.
 const USUAL: usize = 1024;
-
-/// What is answered.
-#[derive(Serialize)]
-struct Members<'a> {
-    access_token: &'a str,
-    token_type: &'static str,
-    expires_at: Option<Moment>,
-    scope: String,
-}
 
 pub(crate) fn give(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
     let (request, _) = request.into_parts();
@@ -52,8 +43,8 @@ async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    let what = What::TokenAsked { account: account.to_owned(), status: response.status().as_u16(), request: used.id.as_str().to_owned() };
-    match used.close(what).await {
+    let what = Deed::TokenAsked { account, status: response.status().as_u16(), request: used.id.as_str() };
+    match used.close(&what).await {
         Ok(()) => response,
         Err(problem) => problem.into_response(),
     }
@@ -88,14 +79,14 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         .hint("make the call with /api/, which proves it"));
     }
     let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, used.account))?;
-    let members = Members {
-        access_token: token.expose(),
-        token_type: "Bearer",
-        expires_at: token.expires_at().map(Moment),
-        scope: token.scopes().join(" "),
-    };
     let mut body = Vec::with_capacity(USUAL);
-    serde_json::to_writer(&mut body, &members).expect("text is always JSON");
+    let mut members = Object::begin(&mut body);
+    members.text("access_token", token.expose()).text("token_type", "Bearer");
+    match token.expires_at() {
+        Some(at) => members.text("expires_at", &Rfc3339(at.as_unix()).to_string()),
+        None => members.null("expires_at"),
+    };
+    members.words("scope", token.scopes()).end();
     let mut response = Response::new(body.into());
     response.headers_mut().reserve(USUAL_HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
