@@ -5,8 +5,6 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::guard::USUAL_HEADERS;
-
 /// One connection's.
 const HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
 
@@ -84,6 +82,9 @@ const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "
 /// Room for what a call is given on its way: the authorization, who asks, where to.
 const OURS: usize = 4;
 
+/// Room for what an answer is given: whose it is, a policy, where it leads.
+const OURS_BACK: usize = 3;
+
 /// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
 pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(given.len() + OURS);
@@ -116,7 +117,7 @@ pub(super) fn is_packed(headers: &HeaderMap) -> bool {
 
 /// A provider's headers, as they are sent back. One whose value `reveals` something is left out.
 pub(super) fn back(given: &HeaderMap, reveals: impl Fn(&HeaderValue) -> bool) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(given.len() + USUAL_HEADERS);
+    let mut kept = HeaderMap::with_capacity(given.len() + OURS_BACK);
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();

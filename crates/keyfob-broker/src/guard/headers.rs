@@ -1,10 +1,14 @@
 //! What every answer says to the browser, whichever route or guard made it.
 
+use std::sync::LazyLock;
+
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, Entry, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 
+use super::RequestId;
 use crate::routes::asset::FOR_GOOD;
 
 static ALWAYS: [(HeaderName, HeaderValue); 7] = [
@@ -19,30 +23,100 @@ static ALWAYS: [(HeaderName, HeaderValue); 7] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("camera=(), geolocation=(), microphone=()")),
 ];
 
-static NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
+/// What every answer has, ready to be copied as a whole: to look for the place of each costs an answer as much as all else it passes. Places are kept in it
+/// for what nearly all answers bring; they are empty, which no value of theirs is.
+static USUAL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
+    [false, true].map(|https| {
+        let mut all: HeaderMap = ALWAYS.iter().cloned().collect();
+        all.insert(CONTENT_SECURITY_POLICY, NOTHING);
+        if https {
+            all.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        for kept in [CONTENT_TYPE, RequestId::HEADER] {
+            all.insert(kept, HeaderValue::from_static(""));
+        }
+        all
+    })
+});
 
-/// So many are set here, and the request's name.
-const SET: usize = ALWAYS.len() + 3;
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
-/// Room for the headers of an answer that has one or two of its own.
-pub(crate) const USUAL_HEADERS: usize = SET + 2;
+/// Sets the headers, with the request's name. A page brings its own content security policy; what has none gets the strictest.
+pub(super) fn set(headers: &mut HeaderMap, https: bool, request: RequestId) {
+    let own = std::mem::replace(headers, USUAL[usize::from(https)].clone());
+    let mut last = None;
+    for (name, value) in own {
+        // A name comes with the first of its values alone.
+        let Some(name) = name else {
+            if let Some(last) = &last {
+                headers.append(last, value);
+            }
+            continue;
+        };
+        last = Some(name.clone());
+        match headers.entry(name) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(mut place) if gives_way(place.key(), place.get(), &value) => drop(place.insert(value)),
+            Entry::Occupied(_) => last = None,
+        }
+    }
+    if headers.get(CONTENT_TYPE).is_some_and(HeaderValue::is_empty) {
+        headers.remove(CONTENT_TYPE);
+    }
+    match request.header() {
+        Some(id) => drop(headers.insert(RequestId::HEADER, id)),
+        None => drop(headers.remove(RequestId::HEADER)),
+    }
+}
 
-/// Sets the headers. A page brings its own content security policy; what has none gets the strictest.
-pub(super) fn set(headers: &mut HeaderMap, https: bool) {
+/// Whether what an answer says itself counts, and not what all say.
+fn gives_way(name: &HeaderName, ours: &HeaderValue, own: &HeaderValue) -> bool {
     // Style and script are nobody's: they alone may be kept.
-    let for_good = headers.get(CACHE_CONTROL).filter(|value| **value == FOR_GOOD).cloned();
-    // Once: a map that grows by itself does so again and again.
-    headers.reserve(SET);
-    for (name, value) in &ALWAYS {
-        headers.insert(name.clone(), value.clone());
+    ours.is_empty() || *name == CONTENT_SECURITY_POLICY || (*name == CACHE_CONTROL && *own == FOR_GOOD)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{LOCATION, SET_COOKIE};
+
+    use super::*;
+
+    fn answered(own: &[(HeaderName, &'static str)], https: bool) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in own {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        set(&mut headers, https, RequestId::new("r-1".to_owned()));
+        headers
     }
-    if let Some(for_good) = for_good {
-        headers.insert(CACHE_CONTROL, for_good);
+
+    fn all(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+        headers.get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
     }
-    if https {
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+
+    #[test]
+    fn an_answer_has_what_all_have_and_what_it_brings() {
+        let headers = answered(&[(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2"), (LOCATION, "/"), (CONTENT_TYPE, "text/html")], true);
+        assert_eq!(headers.len(), ALWAYS.len() + 7);
+        assert_eq!(all(&headers, &SET_COOKIE), ["a=1", "b=2"]);
+        assert_eq!((all(&headers, &LOCATION), all(&headers, &CONTENT_TYPE)), (vec!["/".to_owned()], vec!["text/html".to_owned()]));
+        assert_eq!(all(&headers, &RequestId::HEADER), ["r-1"]);
+        for (name, value) in &ALWAYS {
+            assert_eq!(headers.get(name), Some(value));
+        }
+        let bare = answered(&[], false);
+        assert_eq!(bare.len(), ALWAYS.len() + 2, "no type, and no https: {bare:?}");
+        assert!(bare.values().all(|value| !value.is_empty()));
     }
-    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        headers.insert(CONTENT_SECURITY_POLICY, NOTHING.clone());
+
+    #[test]
+    fn only_a_policy_and_what_may_be_kept_for_good_counts_in_place_of_ours() {
+        let own = [(CONTENT_SECURITY_POLICY, "default-src 'self'"), (X_FRAME_OPTIONS, "ALLOWALL"), (X_FRAME_OPTIONS, "SAMEORIGIN")];
+        let headers = answered(&own, false);
+        assert_eq!(all(&headers, &CONTENT_SECURITY_POLICY), ["default-src 'self'"]);
+        assert_eq!(all(&headers, &X_FRAME_OPTIONS), ["DENY"]);
+        for (own, kept) in [("max-age=60", "no-store"), ("public, max-age=31536000, immutable", "public, max-age=31536000, immutable")] {
+            assert_eq!(all(&answered(&[(CACHE_CONTROL, own)], false), &CACHE_CONTROL), [kept]);
+        }
     }
 }

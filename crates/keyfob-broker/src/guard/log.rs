@@ -40,8 +40,8 @@ impl<'a> Asked<'a> {
         Self { client, span, route, id, method, is_program, began, metrics, _under_way: metrics.begin() }
     }
 
-    /// Writes the line, and tells whoever asked under which name.
-    pub(super) fn answered(self, response: &mut Response) {
+    /// Writes the line; the name under which it is in the log.
+    pub(super) fn answered(self, response: &Response) -> RequestId {
         let Self { client, span, route, id, method, is_program, began, metrics, .. } = self;
         let after = began.elapsed();
         // What answered may say that it was not the path's route.
@@ -59,8 +59,6 @@ impl<'a> Asked<'a> {
                 tracing::info!(client = %client.peer, %method, route, status, ms, "answered");
             }
         });
-        if let Some(id) = id.header() {
-            response.headers_mut().insert(RequestId::HEADER, id);
-        }
+        id
     }
 }

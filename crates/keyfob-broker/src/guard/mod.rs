@@ -34,7 +34,6 @@ use tracing::Instrument as _;
 pub(crate) use arrival::{Arrival, RequestId};
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
-pub(crate) use headers::USUAL_HEADERS;
 pub(crate) use host::by_address;
 pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
@@ -92,8 +91,8 @@ impl Front {
             rate::count(operations, route, client, next(std::mem::take(request)).await)
         });
         let mut response = panics(route, answer).instrument(asked.span.clone()).await;
-        headers::set(response.headers_mut(), site.is_https());
-        asked.answered(&mut response);
+        let id = asked.answered(&response);
+        headers::set(response.headers_mut(), site.is_https(), id);
         response
     }
 

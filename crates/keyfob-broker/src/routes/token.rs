@@ -12,7 +12,7 @@ use keyfob_providers::Rfc3339;
 
 use crate::audit::Deed;
 use crate::forward::{Use, named};
-use crate::guard::{Arrival, USUAL_HEADERS, unbroken};
+use crate::guard::{Arrival, unbroken};
 use crate::json::Object;
 use crate::problem::Problem;
 use crate::site::Site;
@@ -88,7 +88,6 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     };
     members.words("scope", token.scopes()).end();
     let mut response = Response::new(body.into());
-    response.headers_mut().reserve(USUAL_HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

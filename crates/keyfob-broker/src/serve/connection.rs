@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
@@ -34,6 +36,9 @@ const _: () = assert!(guard::MOST_HEADERS < 100, "a request with one header too 
 /// Requests at once on one connection (HTTP/2).
 const MOST_STREAMS: u32 = 64;
 
+/// An HTTP/2 connection that asks for nothing stays for as long as so many heads would have to come.
+const IDLE_STREAMS: u32 = 6;
+
 /// At the end, a connection that was accepted and has not asked yet is waited for, so long: its request is on its way, and nobody else
 /// would answer it.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
@@ -57,10 +62,10 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
     match tls {
         None => {
             drive(
-                http1(head_time).serve_connection(TokioIo::new(Strict::new(stream)), answering),
+                http1().serve_connection(TokioIo::new(Strict::new(stream)), answering),
                 operations.clone(),
                 slot.work.clone(),
-                head_time,
+                Idle::Cut(head_time),
             )
             .await
         }
@@ -75,16 +80,16 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                         http2(head_time).serve_connection(TokioIo::new(stream), answering),
                         operations.clone(),
                         slot.work.clone(),
-                        head_time,
+                        Idle::Ended(IDLE_STREAMS * head_time),
                     )
                     .await;
                 }
                 Ok(Ok(stream)) => {
                     drive(
-                        http1(head_time).serve_connection(TokioIo::new(Strict::new(stream)), answering),
+                        http1().serve_connection(TokioIo::new(Strict::new(stream)), answering),
                         operations.clone(),
                         slot.work.clone(),
-                        head_time,
+                        Idle::Cut(head_time),
                     )
                     .await;
                 }
@@ -96,9 +101,10 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
     operations.metrics.disconnected();
 }
 
-fn http1(head_time: Duration) -> http1::Builder {
+/// Without the timer for heads, which is made, set and taken back with each request: [`idle_for`] does the same with one for each connection.
+fn http1() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD);
+    builder.header_read_timeout(None).max_buf_size(LARGEST_HEAD);
     builder
 }
 
@@ -114,20 +120,19 @@ fn http2(head_time: Duration) -> http2::Builder<TokioExecutor> {
 }
 
 /// Lets a connection work until it, or we, or the program are at the end.
-async fn drive<C>(connection: C, operations: Arc<Operations>, work: Arc<Work>, head_time: Duration)
+async fn drive<C>(connection: C, operations: Arc<Operations>, work: Arc<Work>, idle: Idle)
 where
     C: GracefulConnection,
     C::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let mut connection = pin!(connection);
-    let mut phase = operations.phase.subscribe();
-    let mut evicted = pin!(work.evicted());
-    let mut asked = pin!(asked_to_end(operations.phase.subscribe(), work.clone()));
-    // HTTP/1.1 has a timer of its own for idle connections, which ends them sooner; HTTP/2 has none.
-    let mut look = tokio::time::interval(head_time);
-    let mut ending = false;
+    // Each is looked at when it has something to say, and not whenever bytes come or go.
+    let mut ends = FuturesUnordered::new();
+    ends.push(end(End::Gracefully, operations.clone(), work.clone(), idle));
+    ends.push(end(End::Now, operations, work, idle));
     loop {
         tokio::select! {
+            biased;
             done = connection.as_mut() => {
                 if let Err(error) = done {
                     let error: Box<dyn StdError + Send + Sync> = error.into();
@@ -135,18 +140,60 @@ where
                 }
                 return;
             }
-            () = evicted.as_mut() => return,
-            () = reached(&mut phase, Phase::Over) => return,
-            () = asked.as_mut(), if !ending => {
-                ending = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            _ = look.tick(), if !ending => {
-                if work.idle_for() >= 6 * u64::try_from(head_time.as_millis()).unwrap_or(u64::MAX) {
-                    ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
+            Some(end) = ends.next() => match end {
+                End::Gracefully => connection.as_mut().graceful_shutdown(),
+                End::Now => return,
+            },
+        }
+    }
+}
+
+/// How a connection ends that does not do so by itself.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// When what is under way is answered.
+    Gracefully,
+    /// Whatever is under way.
+    Now,
+}
+
+/// For how long a connection may ask for nothing.
+#[derive(Clone, Copy, Debug)]
+enum Idle {
+    /// HTTP/1.1, where one that has sent half a request cannot be told from one that has sent nothing, and is cut off with it.
+    Cut(Duration),
+    /// HTTP/2, where opening one costs more.
+    Ended(Duration),
+}
+
+/// Ready when a connection has to end this way.
+async fn end(how: End, operations: Arc<Operations>, work: Arc<Work>, idle: Idle) -> End {
+    let mut phase = operations.phase.subscribe();
+    match (how, idle) {
+        (End::Gracefully, Idle::Cut(_)) => asked_to_end(phase, work).await,
+        (End::Gracefully, Idle::Ended(most)) => tokio::select! {
+            () = asked_to_end(phase, work.clone()) => {}
+            () = idle_for(&work, most) => {}
+        },
+        (End::Now, Idle::Cut(most)) => tokio::select! {
+            () = work.evicted() => {}
+            () = reached(&mut phase, Phase::Over) => {}
+            () = idle_for(&work, most) => tracing::debug!("a connection asked for nothing for too long"),
+        },
+        (End::Now, Idle::Ended(_)) => tokio::select! {
+            () = work.evicted() => {}
+            () = reached(&mut phase, Phase::Over) => {}
+        },
+    }
+    how
+}
+
+/// Ready when nothing has been under way for so long: also when a request's head has not come to its end by then.
+async fn idle_for(work: &Work, most: Duration) {
+    loop {
+        match most.checked_sub(work.idle_for()) {
+            None | Some(Duration::ZERO) => return,
+            Some(left) => tokio::time::sleep(left).await,
         }
     }
 }

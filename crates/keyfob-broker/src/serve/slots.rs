@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::{Notified, OwnedNotified};
@@ -183,9 +183,10 @@ impl Work {
         self.under_way.load(Ordering::Relaxed) == 0
     }
 
-    /// For how long nothing has been under way, in milliseconds.
-    pub(crate) fn idle_for(&self) -> u64 {
-        if self.is_idle() { millis(self.begin).saturating_sub(self.idle_since.load(Ordering::Relaxed)) } else { 0 }
+    /// For how long nothing has been under way.
+    pub(crate) fn idle_for(&self) -> Duration {
+        let since = self.idle_since.load(Ordering::Relaxed);
+        if self.is_idle() { Duration::from_millis(millis(self.begin).saturating_sub(since)) } else { Duration::ZERO }
     }
 }
 
