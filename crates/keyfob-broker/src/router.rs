@@ -1,6 +1,5 @@
 //! The table of contents: every page there is, and what a request passes on its way there.
 
-use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Request, State};
@@ -8,8 +7,10 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Router};
+use futures_util::future::Either;
 
 use crate::failure::Failure;
+use crate::guard::Arrival;
 use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::peer::Proxies;
@@ -136,12 +137,19 @@ pub(crate) fn program(path: &str) -> Option<&'static Route> {
     PROGRAMS.iter().find(|route| route.leads_to(path)).copied()
 }
 
-/// An answer that is being made.
-pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-
 /// What the router would do with a program's request.
-pub(crate) fn answer_program(route: &Route, site: Arc<Site>, request: Request) -> Answering {
-    if route.pattern == TOKEN { Box::pin(token::give(State(site), request)) } else { Box::pin(forward::forward(State(site), request)) }
+pub(crate) fn answer_program(
+    route: &Route,
+    site: Arc<Site>,
+    arrival: Arrival,
+    request: Request,
+) -> impl Future<Output = Response> + Send + use<> {
+    let site = State(site);
+    if route.pattern == TOKEN {
+        Either::Left(token::give(site, arrival, request))
+    } else {
+        Either::Right(forward::forward(site, arrival, request))
+    }
 }
 
 /// The route of a pattern.

@@ -77,7 +77,7 @@ pub(crate) struct Use<'a> {
 
 impl<'a> Use<'a> {
     /// Lets a request in. What is refused here is nobody's use, and in no book.
-    pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &'a str) -> Result<Self, Problem> {
+    pub(crate) async fn begin(site: &'a Site, arrival: &Arrival, request: &Parts, account: &'a str) -> Result<Self, Problem> {
         let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
         // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names. In HTTP/2 every request names one (`:authority`,
         // RFC 9113 §8.3.1), in the place of `Host`: that it is ours, the host guard has judged.
@@ -87,9 +87,7 @@ impl<'a> Use<'a> {
         if request.headers.contains_key(UPGRADE) {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
         }
-        let arrival = request.extensions.get::<Arrival>();
-        let began = arrival.and_then(|arrival| arrival.began).unwrap_or_else(Instant::now);
-        let id = arrival.map(|arrival| arrival.id.clone()).unwrap_or_default();
+        let (began, id) = (arrival.began.unwrap_or_else(Instant::now), arrival.id.clone());
         let caller = Caller::of(site, gate, request).await?;
         if !caller.is_for(account) {
             return Err(Problem::nowhere());
@@ -145,13 +143,13 @@ fn unwritten(done: &str) -> Problem {
 }
 
 /// Forwards a request.
-pub(crate) fn forward(site: Arc<Site>, request: Request) -> impl Future<Output = Response> + Send {
+pub(crate) fn forward(site: Arc<Site>, arrival: Arrival, request: Request) -> impl Future<Output = Response> + Send + use<> {
     let (parts, body) = request.into_parts();
-    let alive = Arrival::of(&parts.extensions).alive;
+    let alive = arrival.alive.clone();
     // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
     unbroken(alive, async move {
         let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
-        match Use::begin(&site, &parts, &named.account).await {
+        match Use::begin(&site, &arrival, &parts, &named.account).await {
             Ok(used) => used.forward(&parts, body, named.path).await,
             Err(problem) => problem.into_response(),
         }
@@ -316,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_provider_is_small() {
-        let whole = size(|(site, request): (Arc<Site>, Request)| forward(site, request));
+        let whole = size(|(site, arrival, request): (Arc<Site>, Arrival, Request)| forward(site, arrival, request));
         let work = size(|(used, request, body): (&'static Use<'static>, &'static Parts, Incoming)| used.forward(request, body, ""));
         assert!(whole <= 256 && work <= 3072, "{whole} and {work} bytes");
     }

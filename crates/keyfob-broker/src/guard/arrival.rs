@@ -1,5 +1,5 @@
-//! What is known of a request before anybody answers it: where it came from, who asks, what it is called. One value beside the request, and not one for
-//! each of these: every value there is a piece of memory of its own, made and given back with each request.
+//! What is known of a request before anybody answers it: where it came from, who asks, what it is called. What goes past the router has it handed on; what
+//! goes through it has it beside the request, as one value: every value there is a piece of memory of its own, made and given back with each request.
 
 use std::convert::Infallible;
 use std::time::Instant;
@@ -42,14 +42,12 @@ impl Arrival {
     }
 
     /// Finds out who asks, names the request, and looks at the clock.
-    pub(super) fn complete(operations: &Operations, request: &mut Request) -> (Client, RequestId, Instant) {
-        let peer = request.extensions().get::<Self>().and_then(|arrival| arrival.peer);
-        let client = operations.proxies.client(peer.unwrap_or(Peer::Socket), request.headers());
-        let id = RequestId::brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
-        let arrival = request.extensions_mut().get_or_insert_default::<Self>();
+    pub(super) fn complete(&mut self, operations: &Operations, request: &Request) -> (Client, Instant) {
+        let client = operations.proxies.client(self.peer.unwrap_or(Peer::Socket), request.headers());
         let began = Instant::now();
-        (arrival.client, arrival.id, arrival.began) = (Some(client), id.clone(), Some(began));
-        (client, id, began)
+        (self.client, self.began) = (Some(client), Some(began));
+        self.id = RequestId::brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
+        (client, began)
     }
 }
 

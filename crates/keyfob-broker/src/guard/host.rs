@@ -13,12 +13,11 @@ use crate::problem::Problem;
 use crate::site::Site;
 
 /// The answer, 421, unless the request is for our own name.
-pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
+pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Option<Response> {
     let other = if names_us(site, request) { None } else { Some(named(site, request)) };
     let named = other.as_ref().map_or(Some(&site.origin), Option::as_ref);
     // A proxy of ours that says that the browser came by plain http can only narrow what is ours: `Secure` cookies would not come back.
-    let in_clear =
-        site.is_https() && request.extensions().get::<Arrival>().and_then(|arrival| arrival.client).is_some_and(|client| client.in_clear);
+    let in_clear = site.is_https() && arrival.client.is_some_and(|client| client.in_clear);
     let ours = named == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
     let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(is_by_address);
@@ -28,9 +27,8 @@ pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
     // Programs read no pages.
     let path = request.uri().path();
     let is_for_programs = crate::router::is_program(path) || path == "/v1" || path.starts_with("/v1/");
-    let id = Arrival::of(request.extensions()).id;
     Some(if is_for_programs {
-        Problem::misdirected(&site.url()).of_request(id.as_str()).into_response()
+        Problem::misdirected(&site.url()).of_request(arrival.id.as_str()).into_response()
     } else {
         Failure::misdirected(site).into_response()
     })

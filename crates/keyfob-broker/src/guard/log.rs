@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::Method;
 use tracing::Span;
 
-use super::{Arrival, RequestId};
+use super::Arrival;
 use crate::health;
 use crate::metrics::{By, Metrics, UnderWay};
 use crate::operations::Operations;
@@ -17,32 +17,28 @@ use crate::router::Route;
 
 /// A request that is being answered.
 pub(super) struct Asked<'a> {
-    pub(super) client: Client,
     /// What is logged meanwhile, is logged in it.
     pub(super) span: Span,
     route: Option<&'static Route>,
-    id: RequestId,
     method: Method,
     /// Those of programs are in the book, and many.
     is_program: bool,
-    pub(super) began: Instant,
     metrics: &'a Metrics,
     _under_way: UnderWay<'a>,
 }
 
 impl<'a> Asked<'a> {
-    /// Finds out who asks, names the request, and counts it.
-    pub(super) fn begin(operations: &'a Operations, route: Option<&'static Route>, request: &mut Request) -> Self {
-        let (client, id, began) = Arrival::complete(operations, request);
-        let (is_program, name) = (crate::router::is_program(request.uri().path()), id.as_str());
+    /// Counts a request.
+    pub(super) fn begin(operations: &'a Operations, route: Option<&'static Route>, arrival: &Arrival, request: &Request) -> Self {
+        let (is_program, name) = (crate::router::is_program(request.uri().path()), arrival.id.as_str());
         let span = if is_program { tracing::debug_span!("request", id = name) } else { tracing::info_span!("request", id = name) };
         let (method, metrics) = (request.method().clone(), &*operations.metrics);
-        Self { client, span, route, id, method, is_program, began, metrics, _under_way: metrics.begin() }
+        Self { span, route, method, is_program, metrics, _under_way: metrics.begin() }
     }
 
-    /// Writes the line; the name under which it is in the log.
-    pub(super) fn answered(self, response: &Response) -> RequestId {
-        let Self { client, span, route, id, method, is_program, began, metrics, .. } = self;
+    /// Writes the line about a request of this client, which began then.
+    pub(super) fn answered(self, client: Client, began: Instant, response: &Response) {
+        let Self { span, route, method, is_program, metrics, .. } = self;
         let after = began.elapsed();
         // What answered may say that it was not the path's route.
         let by = response.extensions().get::<By>().copied().unwrap_or(route.map_or(By::Nobody, By::Route));
@@ -59,6 +55,5 @@ impl<'a> Asked<'a> {
                 tracing::info!(client = %client.peer, %method, route, status, ms, "answered");
             }
         });
-        id
     }
 }

@@ -18,6 +18,7 @@ mod size;
 mod unbroken;
 mod visitor;
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use axum::response::{IntoResponse, Response};
 use http::Method;
 use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
-use tracing::Instrument as _;
+use tracing::Span;
 
 pub(crate) use arrival::{Arrival, RequestId};
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
@@ -65,34 +66,41 @@ pub(crate) async fn front(State(front): State<Front>, mut request: Request, next
     let route = request.extensions().get::<MatchedPath>().and_then(|path| router::route(path.as_str()));
     request.extensions_mut().insert(front.operations.clone());
     let look = front.look(&request);
-    look.around(front.before(route, &mut request, |request| next.run(request))).await
+    let mut arrival = request.extensions_mut().remove().unwrap_or_default();
+    look.around(front.before(route, &mut arrival, &mut request, |request, arrival| next.run(with(arrival, request)))).await
 }
 
 impl Front {
     /// What every request passes. `route` is the one that will answer, where there is one. The request is taken out from where it lies, so that this does not
     /// hold it once more.
-    async fn before<F>(&self, route: Option<&'static Route>, request: &mut Request, next: impl FnOnce(Request) -> F) -> Response
+    async fn before<F>(
+        &self,
+        route: Option<&'static Route>,
+        arrival: &mut Arrival,
+        request: &mut Request,
+        next: impl FnOnce(Request, Arrival) -> F,
+    ) -> Response
     where
         F: Future<Output = Response>,
     {
         let (site, operations) = (&*self.site, &*self.operations);
-        let asked = Asked::begin(operations, route, request);
-        let (client, began) = (asked.client, asked.began);
+        let (client, began) = arrival.complete(operations, request);
+        let asked = Asked::begin(operations, route, arrival, request);
         // Pinned where it is made: a guard that took the rest of the way by value would hold it twice, and the next one four times.
         let answer = pin!(async {
-            let refused = size::refuses(request).or_else(|| host::refuses(site, request));
-            if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, request, began)) {
+            let refused = size::refuses(request).or_else(|| host::refuses(site, request, arrival));
+            if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, client, request, began)) {
                 return refusal;
             }
             // A page would be no answer to a program that has mistyped its path.
             if route.is_none() && router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
                 return Problem::no_route().into_response();
             }
-            rate::count(operations, route, client, next(std::mem::take(request)).await)
+            rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)
         });
-        let mut response = panics(route, answer).instrument(asked.span.clone()).await;
-        let id = asked.answered(&response);
-        headers::set(response.headers_mut(), site.is_https(), id);
+        let mut response = panics(route, &asked.span, answer).await;
+        asked.answered(client, began, &response);
+        headers::set(response.headers_mut(), site.is_https(), arrival.id.clone());
         response
     }
 
@@ -101,31 +109,47 @@ impl Front {
         Look::of(request.headers(), request.uri(), self.site.people.is_none(), self.site.pretended)
     }
 
-    /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request.
-    pub(crate) async fn program(&self, route: &'static Route, mut request: Request) -> Response {
-        let is_head = request.method() == Method::HEAD;
-        let mut response = if is_callback(&self.site, &request) {
-            // A browser's, and rare.
-            Box::pin(self.callback(route, &mut request)).await
-        } else {
-            self.before(Some(route), &mut request, |request| router::answer_program(route, self.site.clone(), request)).await
-        };
-        // RFC 9110 §9.3.2: the head alone. The router does this for all others.
-        if is_head {
-            if let Some(length) = response.body().size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
-                response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request. No `async fn`,
+    /// which would hold what it is given twice.
+    pub(crate) fn program(
+        self,
+        route: &'static Route,
+        mut arrival: Arrival,
+        mut request: Request,
+    ) -> impl Future<Output = Response> + Send + use<> {
+        async move {
+            let is_head = request.method() == Method::HEAD;
+            let mut response = if is_callback(&self.site, &request) {
+                // A browser's, and rare.
+                Box::pin(self.callback(route, &mut arrival, &mut request)).await
+            } else {
+                let next = |request, arrival| router::answer_program(route, self.site.clone(), arrival, request);
+                self.before(Some(route), &mut arrival, &mut request, next).await
+            };
+            // RFC 9110 §9.3.2: the head alone. The router does this for all others.
+            if is_head {
+                if let Some(length) = response.body().size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+                    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+                }
+                *response.body_mut() = Body::empty();
             }
-            *response.body_mut() = Body::empty();
+            response
         }
-        response
     }
 
     /// A provider's answer that comes to a path of programs.
-    async fn callback(&self, route: &'static Route, request: &mut Request) -> Response {
+    async fn callback(&self, route: &'static Route, arrival: &mut Arrival, request: &mut Request) -> Response {
         request.extensions_mut().insert(self.operations.clone());
         let look = self.look(request);
-        look.around(self.before(Some(route), request, async |request| receive(&self.site, request).await)).await
+        let next = async |request, arrival| receive(&self.site, with(arrival, request)).await;
+        look.around(self.before(Some(route), arrival, request, next)).await
     }
+}
+
+/// What is known of a request, where routes look for it.
+fn with(arrival: Arrival, mut request: Request) -> Request {
+    request.extensions_mut().insert(arrival);
+    request
 }
 
 /// Every answer comes in time, if only to say that there is none.
@@ -136,8 +160,9 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
     }
 }
 
-/// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing.
-async fn panics(route: Option<&Route>, answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+/// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing. What is logged meanwhile is logged in the span.
+async fn panics(route: Option<&Route>, span: &Span, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+    let answer = pin!(poll_fn(|context| span.in_scope(|| answer.as_mut().poll(context))));
     caught(answer).await.unwrap_or_else(|| {
         tracing::error!("a request ended in a panic");
         match route.is_some_and(Route::is_for_programs) {
@@ -184,7 +209,8 @@ pub(crate) mod tests {
     /// every request hundreds of kilobytes that are copied. Whoever finds this red puts what is rare on the heap, where it is waited for.
     #[test]
     fn what_every_request_of_a_program_passes_is_small() {
-        let size = size(|(front, route, request): (&'static Front, &'static Route, Request)| front.program(route, request));
-        assert!(size <= 1280, "{size} bytes");
+        let size =
+            size(|(front, route, arrival, request): (Front, &'static Route, Arrival, Request)| front.program(route, arrival, request));
+        assert!(size <= 1000, "{size} bytes");
     }
 }

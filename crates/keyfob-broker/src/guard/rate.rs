@@ -83,8 +83,7 @@ impl Rates {
 }
 
 /// Refuses what is too often; the answer to that.
-pub(super) fn refuses(operations: &Operations, route: Option<&Route>, request: &Request, now: Instant) -> Option<Response> {
-    let client = request.extensions().get::<Arrival>()?.client?;
+pub(super) fn refuses(operations: &Operations, route: Option<&Route>, client: Client, request: &Request, now: Instant) -> Option<Response> {
     let (entry, path) = (route.map(|route| route.entry), route.map_or("", |route| route.pattern));
     let is_api = route.is_some_and(Route::is_for_programs);
     let purpose = match entry {

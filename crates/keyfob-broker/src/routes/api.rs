@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::forward;
+use crate::guard::Arrival;
 use crate::site::Site;
 
-pub(crate) fn forward(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
-    forward::forward(site, request)
+pub(crate) fn forward(State(site): State<Arc<Site>>, arrival: Arrival, request: Request) -> impl Future<Output = Response> + Send + use<> {
+    forward::forward(site, arrival, request)
 }

@@ -23,19 +23,19 @@ const MIN_VALID: i64 = 60;
 /// Room for an answer. Few tokens are longer, and a buffer that grows is copied, and leaves them behind.
 const USUAL: usize = 1024;
 
-pub(crate) fn give(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
+pub(crate) fn give(State(site): State<Arc<Site>>, arrival: Arrival, request: Request) -> impl Future<Output = Response> + Send + use<> {
     let (request, _) = request.into_parts();
-    let alive = Arrival::of(&request.extensions).alive;
+    let alive = arrival.alive.clone();
     // Asking may renew the token. Whoever hangs up meanwhile is in the book like any other.
     unbroken(alive, async move {
         // One segment, in which a slash is written %2F.
         let Some(account) = request.uri.path().strip_prefix("/token/").and_then(named) else { return Problem::nowhere().into_response() };
-        answer(&site, &account, &request).await
+        answer(&site, &account, &arrival, &request).await
     })
 }
 
-async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
-    let used = match Use::begin(site, request, account).await {
+async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) -> Response {
+    let used = match Use::begin(site, arrival, request, account).await {
         Ok(used) => used,
         Err(problem) => return problem.into_response(),
     };
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_token_is_small() {
-        let whole = size(|(site, request): (Arc<Site>, Request)| give(State(site), request));
-        let work = size(|(site, account, request): (&'static Site, &'static str, &'static Parts)| answer(site, account, request));
+        let whole = size(|(site, arrival, request): (Arc<Site>, Arrival, Request)| give(State(site), arrival, request));
+        let work = size(|(site, arrival, request): (&'static Site, &'static Arrival, &'static Parts)| answer(site, "", arrival, request));
         assert!(whole <= 256 && work <= 1024, "{whole} and {work} bytes");
     }
 }

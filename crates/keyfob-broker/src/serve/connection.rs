@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as _, Incoming};
@@ -235,13 +235,14 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         // Most have none, and need nobody who waits for it.
         let patient = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(Patient::new(body, pause)) };
         let mut request = request.map(patient);
-        request.extensions_mut().insert(Arrival::new(self.peer, self.alive.clone()));
+        let arrival = Arrival::new(self.peer, self.alive.clone());
         let last = Last { is_http1: request.version() < Version::HTTP_2, operations: self.front.operations.clone(), under_way };
         let route = crate::router::program(request.uri().path());
         // Each way has a box of its own: a program's is the smaller one by far.
         match (route, self.front.programs.clone()) {
-            (Some(route), Some(programs)) => Box::pin(async move { Ok(last.of(programs.program(route, request).await)) }),
+            (Some(route), Some(programs)) => Box::pin(programs.program(route, arrival, request).map(|response| Ok(last.of(response)))),
             _ => {
+                request.extensions_mut().insert(arrival);
                 let mut router = self.front.router.clone();
                 Box::pin(async move { Ok(last.of(router.call(request).await?)) })
             }
