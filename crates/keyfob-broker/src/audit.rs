@@ -352,12 +352,12 @@ impl Deed<'_> {
     fn write(&self, who: Doer<'_>, to: &mut Vec<u8>) {
         let mut line = Object::begin(to);
         match who {
-            Doer::Key { key, key_name } => line.text("who", "key").text("key", key).text("key_name", key_name),
-            Doer::Person { person } => line.text("who", "person").text("person", person),
+            Doer::Key { key, key_name } => line.word("who", "key").text("key", key).text("key_name", key_name),
+            Doer::Person { person } => line.word("who", "person").text("person", person),
         };
         match *self {
             Self::Called { account, method, path, upstream, status, problem, bytes, milliseconds, request } => {
-                line.text("act", "called").text("account", account).text("method", method).text("path", path);
+                line.word("act", "called").text("account", account).text("method", method).text("path", path);
                 if let Some(upstream) = upstream {
                     line.text("upstream", upstream);
                 }
@@ -371,7 +371,7 @@ impl Deed<'_> {
                 line.number("milliseconds", milliseconds).text("request", request);
             }
             Self::TokenAsked { account, status, request } => {
-                line.text("act", "token-asked").text("account", account).number("status", status.into()).text("request", request);
+                line.word("act", "token-asked").text("account", account).number("status", status.into()).text("request", request);
             }
         }
         line.end();

@@ -22,6 +22,14 @@ impl<'a> Object<'a> {
         self
     }
 
+    /// A word of ours, in which nothing has to be escaped.
+    pub(crate) fn word(&mut self, name: &'static str, word: &str) -> &mut Self {
+        debug_assert!(is_plain(word), "{word}");
+        self.name(name);
+        plain(self.to, word);
+        self
+    }
+
     pub(crate) fn number(&mut self, name: &'static str, value: u64) -> &mut Self {
         self.name(name);
         write!(self.to, "{value}").expect("memory takes everything");
@@ -49,24 +57,32 @@ impl<'a> Object<'a> {
 
     /// Names are words of ours, of which none has to be escaped.
     fn name(&mut self, name: &'static str) {
-        self.to.extend_from_slice(if self.is_begun { b",\"" } else { b"\"" });
+        self.to.reserve(name.len() + 4);
+        if self.is_begun {
+            self.to.push(b',');
+        }
+        self.is_begun = true;
+        self.to.push(b'"');
         self.to.extend_from_slice(name.as_bytes());
         self.to.extend_from_slice(b"\":");
-        self.is_begun = true;
     }
 }
 
 /// RFC 8259 §7: a quotation mark, a backslash and control characters are escaped. Most texts have none, and go as they are.
 fn text(to: &mut Vec<u8>, text: &str) {
+    if is_plain(text) { plain(to, text) } else { serde_json::to_writer(to, text).expect("text is always JSON") }
+}
+
+fn is_plain(text: &str) -> bool {
     // Without a way out in the middle: so several are looked at at once.
-    let has_none = text.bytes().fold(true, |none, byte| none & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
-    if has_none {
-        to.push(b'"');
-        to.extend_from_slice(text.as_bytes());
-        to.push(b'"');
-    } else {
-        serde_json::to_writer(to, text).expect("text is always JSON");
-    }
+    text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
+}
+
+fn plain(to: &mut Vec<u8>, text: &str) {
+    to.reserve(text.len() + 2);
+    to.push(b'"');
+    to.extend_from_slice(text.as_bytes());
+    to.push(b'"');
 }
 
 #[cfg(test)]
@@ -80,9 +96,9 @@ mod tests {
         for value in ["", "plain", "Türschloß 🔑", "a \"quoted\" one", "back\\slash", "line\nfeed", "\u{0}\u{1f} \u{7f}\u{80}\u{2028}", "/"]
         {
             let mut written = Vec::new();
-            Object::begin(&mut written).text("a", value).number("b", u64::MAX).null("c").text("d", value).end();
+            Object::begin(&mut written).text("a", value).number("b", u64::MAX).null("c").text("d", value).word("e", "w").end();
             let text = String::from_utf8(written).expect("text");
-            assert_eq!(text, format!("{{\"a\":{0},\"b\":{1},\"c\":null,\"d\":{0}}}", json!(value), u64::MAX));
+            assert_eq!(text, format!("{{\"a\":{0},\"b\":{1},\"c\":null,\"d\":{0},\"e\":\"w\"}}", json!(value), u64::MAX));
         }
         for words in [vec![], vec!["one"], vec!["one", "t\"wo", "three"]] {
             let (mut written, words) = (Vec::new(), words.into_iter().map(str::to_owned).collect::<Vec<String>>());

@@ -77,10 +77,10 @@ impl Operations {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let number = self.ids.next.fetch_add(1, Ordering::Relaxed);
         let width = (number.checked_ilog2().unwrap_or(0) / 4 + 1).max(6);
-        let mut name = String::with_capacity(self.ids.own.len() + 1 + width as usize);
-        name.push_str(&self.ids.own);
-        name.push('-');
-        name.extend((0..width).rev().map(|at| char::from(DIGITS[(number >> (4 * at)) as usize & 0xf])));
+        let mut name = Vec::with_capacity(self.ids.own.len() + 1 + width as usize);
+        name.extend_from_slice(self.ids.own.as_bytes());
+        name.push(b'-');
+        name.extend((0..width).rev().map(|at| DIGITS[(number >> (4 * at)) as usize & 0xf]));
         RequestId::new(name)
     }
 

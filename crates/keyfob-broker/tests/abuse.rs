@@ -175,6 +175,61 @@ async fn l15_five_hundred_slow_connections_do_not_stop_service() {
     drop(held);
 }
 
+#[tokio::test]
+async fn l15_a_head_that_does_not_come_to_its_end_is_given_up() {
+    let world = World::limited(&["august"], |limits| limits.head_time = Duration::from_secs(1)).await;
+    let whole = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", world.address);
+    let half = "GET /healthz HTTP/1.1\r\nHost: 127";
+    // Nothing; a part; a part of the second one.
+    for (sent, answers) in [(String::new(), 0), (half.to_owned(), 0), (format!("{whole}{half}"), 1)] {
+        let mut stream = TcpStream::connect(world.address).await.expect("a connection");
+        stream.write_all(sent.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_string(&mut answer)).await;
+        assert!(read.is_ok(), "{sent:?} is not waited for");
+        assert_eq!(statuses(&answer).len(), answers, "{answer}");
+    }
+    // A byte at a time, for ever.
+    let mut stream = TcpStream::connect(world.address).await.expect("a connection");
+    let mut given_up = false;
+    for _ in 0..300 {
+        let _ = stream.write_all(b"X").await;
+        let mut room = [0; 64];
+        match tokio::time::timeout(Duration::from_millis(100), stream.read(&mut room)).await {
+            Err(_) => {}
+            Ok(read) => {
+                given_up = read.is_err() || read.is_ok_and(|length| length == 0);
+                break;
+            }
+        }
+    }
+    assert!(given_up, "who sends something now and then has no more time");
+}
+
+#[tokio::test]
+async fn l15_who_goes_on_asking_and_what_is_under_way_is_not_cut_off() {
+    let limits = |limits: &mut Limits| (limits.head_time, limits.pause) = (Duration::from_secs(2), Duration::from_secs(8));
+    let world = World::limited(&["august"], limits).await;
+    let whole = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", world.address);
+    let mut stream = TcpStream::connect(world.address).await.expect("a connection");
+    for _ in 0..8 {
+        stream.write_all(whole.as_bytes()).await.expect("sent");
+        let (mut answer, mut room) = (String::new(), [0; 4096]);
+        while !answer.ends_with("ok\n") {
+            let length = stream.read(&mut room).await.expect("an answer");
+            assert_ne!(length, 0, "it was cut off: {answer}");
+            answer.push_str(&String::from_utf8_lossy(&room[..length]));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // A form whose rest does not come is waited for as long as a body may pause.
+    let head = unfinished_form(&world).await;
+    let mut stream = TcpStream::connect(world.address).await.expect("a connection");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let early = tokio::time::timeout(Duration::from_millis(3500), stream.read(&mut [0; 64])).await;
+    assert!(early.is_err(), "a request under way was cut off: {early:?}");
+}
+
 #[cfg(target_os = "linux")] // elsewhere 127.0.0.2 is not there by itself
 #[tokio::test]
 async fn l15_one_address_cannot_take_all_places() {

@@ -67,7 +67,7 @@ impl RequestId {
     const LONGEST: usize = 128;
 
     /// One of ours: letters, digits and dashes.
-    pub(crate) fn new(name: String) -> Self {
+    pub(crate) fn new(name: Vec<u8>) -> Self {
         // In one piece from the beginning, which the log, the book and the answer share.
         Self(HeaderValue::from_maybe_shared(Bytes::from_owner(name)).ok())
     }

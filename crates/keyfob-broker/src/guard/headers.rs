@@ -41,9 +41,33 @@ static USUAL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
 
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
+/// So many of its own has an answer that we made.
+const FEW: usize = 3;
+
 /// Sets the headers, with the request's name. A page brings its own content security policy; what has none gets the strictest.
 pub(super) fn set(headers: &mut HeaderMap, https: bool, request: RequestId) {
-    let own = std::mem::replace(headers, USUAL[usize::from(https)].clone());
+    let usual = &USUAL[usize::from(https)];
+    // What has more of its own takes less time if the usual ones are put to them.
+    if headers.len() > FEW {
+        for (name, ours) in usual.iter().filter(|(_, ours)| !ours.is_empty()) {
+            match headers.entry(name) {
+                Entry::Occupied(place) if gives_way(name, ours, place.get()) => {}
+                Entry::Occupied(mut place) => drop(place.insert(ours.clone())),
+                Entry::Vacant(place) => drop(place.insert(ours.clone())),
+            }
+        }
+    } else {
+        let own = std::mem::replace(headers, usual.clone());
+        put(headers, own);
+    }
+    match request.header() {
+        Some(id) => drop(headers.insert(RequestId::HEADER, id)),
+        None => drop(headers.remove(RequestId::HEADER)),
+    }
+}
+
+/// Puts an answer's own headers to the usual ones.
+fn put(headers: &mut HeaderMap, own: HeaderMap) {
     let mut last = None;
     for (name, value) in own {
         // A name comes with the first of its values alone.
@@ -62,10 +86,6 @@ pub(super) fn set(headers: &mut HeaderMap, https: bool, request: RequestId) {
     }
     if headers.get(CONTENT_TYPE).is_some_and(HeaderValue::is_empty) {
         headers.remove(CONTENT_TYPE);
-    }
-    match request.header() {
-        Some(id) => drop(headers.insert(RequestId::HEADER, id)),
-        None => drop(headers.remove(RequestId::HEADER)),
     }
 }
 
@@ -86,7 +106,7 @@ mod tests {
         for (name, value) in own {
             headers.append(name, HeaderValue::from_static(value));
         }
-        set(&mut headers, https, RequestId::new("r-1".to_owned()));
+        set(&mut headers, https, RequestId::new(b"r-1".to_vec()));
         headers
     }
 
@@ -96,13 +116,16 @@ mod tests {
 
     #[test]
     fn an_answer_has_what_all_have_and_what_it_brings() {
-        let headers = answered(&[(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2"), (LOCATION, "/"), (CONTENT_TYPE, "text/html")], true);
-        assert_eq!(headers.len(), ALWAYS.len() + 7);
-        assert_eq!(all(&headers, &SET_COOKIE), ["a=1", "b=2"]);
-        assert_eq!((all(&headers, &LOCATION), all(&headers, &CONTENT_TYPE)), (vec!["/".to_owned()], vec!["text/html".to_owned()]));
-        assert_eq!(all(&headers, &RequestId::HEADER), ["r-1"]);
-        for (name, value) in &ALWAYS {
-            assert_eq!(headers.get(name), Some(value));
+        let own = [(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2"), (CONTENT_TYPE, "text/html"), (LOCATION, "/")];
+        for own in [&own[..FEW], &own[..]] {
+            let headers = answered(own, true);
+            assert_eq!(headers.len(), ALWAYS.len() + 3 + own.len());
+            assert_eq!(all(&headers, &SET_COOKIE), ["a=1", "b=2"]);
+            assert_eq!(all(&headers, &CONTENT_TYPE), ["text/html"]);
+            assert_eq!(all(&headers, &RequestId::HEADER), ["r-1"]);
+            for (name, value) in &ALWAYS {
+                assert_eq!(headers.get(name), Some(value));
+            }
         }
         let bare = answered(&[], false);
         assert_eq!(bare.len(), ALWAYS.len() + 2, "no type, and no https: {bare:?}");
@@ -112,11 +135,16 @@ mod tests {
     #[test]
     fn only_a_policy_and_what_may_be_kept_for_good_counts_in_place_of_ours() {
         let own = [(CONTENT_SECURITY_POLICY, "default-src 'self'"), (X_FRAME_OPTIONS, "ALLOWALL"), (X_FRAME_OPTIONS, "SAMEORIGIN")];
-        let headers = answered(&own, false);
-        assert_eq!(all(&headers, &CONTENT_SECURITY_POLICY), ["default-src 'self'"]);
-        assert_eq!(all(&headers, &X_FRAME_OPTIONS), ["DENY"]);
-        for (own, kept) in [("max-age=60", "no-store"), ("public, max-age=31536000, immutable", "public, max-age=31536000, immutable")] {
-            assert_eq!(all(&answered(&[(CACHE_CONTROL, own)], false), &CACHE_CONTROL), [kept]);
+        let more = [(LOCATION, "/"), (CONTENT_TYPE, "text/html")];
+        for more in [&more[..0], &more[..]] {
+            let headers = answered(&[&own[..], more].concat(), false);
+            assert_eq!(all(&headers, &CONTENT_SECURITY_POLICY), ["default-src 'self'"]);
+            assert_eq!(all(&headers, &X_FRAME_OPTIONS), ["DENY"]);
+            let more = [&more[..], &[(SET_COOKIE, "a=1")], more].concat();
+            for (own, kept) in [("max-age=60", "no-store"), ("public, max-age=31536000, immutable", "public, max-age=31536000, immutable")]
+            {
+                assert_eq!(all(&answered(&[&[(CACHE_CONTROL, own)], &more[..]].concat(), false), &CACHE_CONTROL), [kept]);
+            }
         }
     }
 }

@@ -81,9 +81,9 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, used.account))?;
     let mut body = Vec::with_capacity(USUAL);
     let mut members = Object::begin(&mut body);
-    members.text("access_token", token.expose()).text("token_type", "Bearer");
+    members.text("access_token", token.expose()).word("token_type", "Bearer");
     match token.expires_at() {
-        Some(at) => members.text("expires_at", &Rfc3339(at.as_unix()).to_string()),
+        Some(at) => members.word("expires_at", &Rfc3339(at.as_unix()).to_string()),
         None => members.null("expires_at"),
     };
     members.words("scope", token.scopes()).end();
