@@ -140,7 +140,7 @@ mod tests {
             let headers = answered(&[&own[..], more].concat(), false);
             assert_eq!(all(&headers, &CONTENT_SECURITY_POLICY), ["default-src 'self'"]);
             assert_eq!(all(&headers, &X_FRAME_OPTIONS), ["DENY"]);
-            let more = [&more[..], &[(SET_COOKIE, "a=1")], more].concat();
+            let more = [more, &[(SET_COOKIE, "a=1")], more].concat();
             for (own, kept) in [("max-age=60", "no-store"), ("public, max-age=31536000, immutable", "public, max-age=31536000, immutable")]
             {
                 assert_eq!(all(&answered(&[&[(CACHE_CONTROL, own)], &more[..]].concat(), false), &CACHE_CONTROL), [kept]);

@@ -109,8 +109,8 @@ impl Front {
         Look::of(request.headers(), request.uri(), self.site.people.is_none(), self.site.pretended)
     }
 
-    /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request. No `async fn`,
-    /// which would hold what it is given twice.
+    /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request.
+    #[allow(clippy::manual_async_fn, reason = "an async fn holds what it is given twice, once where it came in")]
     pub(crate) fn program(
         self,
         route: &'static Route,

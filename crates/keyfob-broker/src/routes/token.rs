@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use keyfob::Session;
 use keyfob::proto::TokenSet;
 use keyfob_providers::Rfc3339;
 
@@ -62,23 +63,8 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
     let (_, session) = used.session().await?;
-    let is_bound = session.look(|account| match &account.tokens {
-        TokenSet::OAuth2(tokens) => Some(tokens.proof_key.is_some()),
-        _ => None,
-    });
-    let Some(is_bound) = is_bound else {
-        return Err(Problem::new(StatusCode::CONFLICT, "no-token", "This account speaks OAuth 1, which signs every request by itself.")
-            .hint("make the call with /api/, which signs it"));
-    };
-    if is_bound {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "no-token",
-            "This account's token is bound to a key (RFC 9449), and worth nothing without it.",
-        )
-        .hint("make the call with /api/, which proves it"));
-    }
-    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, used.account))?;
+    let token = session.token(MIN_VALID).await;
+    let token = token.map_err(|error| no_token(&session).unwrap_or_else(|| Problem::of_account(error, used.account)))?;
     let mut body = Vec::with_capacity(USUAL);
     let mut members = Object::begin(&mut body);
     members.text("access_token", token.expose()).word("token_type", "Bearer");
@@ -90,6 +76,19 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// Why an account has no token that could be handed out, if it is of that kind.
+fn no_token(session: &Session) -> Option<Problem> {
+    let (text, hint) = session.look(|account| match &account.tokens {
+        TokenSet::OAuth2(tokens) if tokens.proof_key.is_none() => None,
+        TokenSet::OAuth2(_) => Some((
+            "This account's token is bound to a key (RFC 9449), and worth nothing without it.",
+            "make the call with /api/, which proves it",
+        )),
+        _ => Some(("This account speaks OAuth 1, which signs every request by itself.", "make the call with /api/, which signs it")),
+    })?;
+    Some(Problem::new(StatusCode::CONFLICT, "no-token", text).hint(hint))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! A shelf in memory, for tests: what it keeps is gone with the process.
+//! A shelf in memory, for tests and for what is tried: what it keeps is gone with the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob::proto::Timestamp;
@@ -8,7 +8,10 @@ use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 
 use super::{Act, Changes, Hearing, Herald, Item, Kind, Shelf, check_item, check_owner, next_generation};
 
-/// A shelf in memory.
+/// So many lines of the book are kept, the newest: memory has an end, and nobody sweeps it by age before it comes.
+const MOST_ACTS: usize = 1000;
+
+/// A shelf in memory. Of the book it keeps the newest 1000 lines.
 #[derive(Debug)]
 pub struct MemoryShelf {
     held: Mutex<Held>,
@@ -18,8 +21,8 @@ pub struct MemoryShelf {
 #[derive(Debug, Default)]
 struct Held {
     items: BTreeMap<(Kind, String), Versioned<Item>>,
-    /// By number.
-    acts: BTreeMap<u64, Act>,
+    /// With their numbers, the oldest first.
+    acts: VecDeque<(u64, Act)>,
     /// Of the last that was written.
     number: u64,
 }
@@ -110,7 +113,10 @@ impl Shelf for MemoryShelf {
             for act in acts {
                 held.number += 1;
                 let number = held.number;
-                held.acts.insert(number, act);
+                if held.acts.len() == MOST_ACTS {
+                    held.acts.pop_front();
+                }
+                held.acts.push_back((number, act));
             }
         }
         Box::pin(async { checked })
@@ -134,15 +140,37 @@ impl Shelf for MemoryShelf {
         let over: Vec<_> = held.items.iter().filter(|(_, item)| item.value.is_over(now)).map(|(key, _)| key.clone()).take(most).collect();
         over.iter().for_each(|key| drop(held.items.remove(key)));
         let newest = held.number;
-        let old = held.acts.iter().filter(|(number, act)| act.at < acts_before && **number != newest);
-        let old: Vec<_> = old.map(|(number, _)| *number).take(most).collect();
-        old.iter().for_each(|number| drop(held.acts.remove(number)));
-        let swept = over.len() + old.len();
+        let mut old = 0;
+        held.acts.retain(|(number, act)| {
+            let is_old = old < most && act.at < acts_before && *number != newest;
+            old += usize::from(is_old);
+            !is_old
+        });
+        let swept = over.len() + old;
         Box::pin(async move { Ok(swept) })
     }
 
     fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
         let changes: Box<dyn Changes> = Box::new(self.herald.listen());
         Box::pin(async { Ok(changes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_book_has_an_end_and_it_is_the_oldest_lines_that_go() {
+        let (shelf, more) = (MemoryShelf::default(), 5);
+        let line =
+            |number: usize| Act { at: Timestamp::from_unix(0), owner: None, content: Zeroizing::new(number.to_string().into_bytes()) };
+        shelf.record((0..MOST_ACTS + more).map(line).collect()).await.expect("in memory");
+        let all = shelf.acts(None, None, usize::MAX).await.expect("in memory");
+        let first = |act: &(EntryNumber, Act)| String::from_utf8(act.1.content.to_vec()).expect("digits");
+        assert_eq!((all.len(), all.last().map(first)), (MOST_ACTS, Some(more.to_string())));
+        assert_eq!(all[0].0, EntryNumber((MOST_ACTS + more) as u64), "numbers go on");
     }
 }

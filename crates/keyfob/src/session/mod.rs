@@ -78,17 +78,24 @@ impl Session {
     ///
     /// A provider whose tokens live less than `min_valid` is asked once a minute at most; then the token is what there is.
     pub async fn token(&self, min_valid: i64) -> Result<Token, Error> {
-        let TokenSet::OAuth2(_) = self.shared.known().tokens() else {
+        let known = self.shared.known();
+        let TokenSet::OAuth2(_) = known.tokens() else {
             return Err(Misuse::new("an OAuth 2 account, which has a bearer token", "an OAuth 1 account, which signs every request")
                 .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
                 .into());
         };
-        let known = self.shared.fresh(Some(min_valid)).await?;
-        if known.is_bound() {
-            return Err(Misuse::new("a bearer token", "one that is bound to a key (RFC 9449), which no other program has")
+        let bound = || {
+            Misuse::new("a bearer token", "one that is bound to a key (RFC 9449), which no other program has")
                 .of("RFC 9449 §7.1")
                 .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
-                .into());
+        };
+        // Before: no refresh is spent on a token that nobody is given.
+        if known.is_bound() {
+            return Err(bound().into());
+        }
+        let known = self.shared.fresh(Some(min_valid)).await?;
+        if known.is_bound() {
+            return Err(bound().into());
         }
         if !known.renews() && known.has_ended(self.shared.keyfob.now()) {
             return Err(refresh::ended(known.account().name.clone()));
