@@ -57,6 +57,8 @@ const NOT_BACK: &[&str] = &[
     "strict-transport-security",
     "expect-ct",
     "alt-svc",
+    // What is answered to whoever has a key is kept by nobody, whatever the provider thinks of it.
+    "cache-control",
     "clear-site-data",
     "content-security-policy",
     "content-security-policy-report-only",
@@ -204,6 +206,7 @@ mod tests {
             ("access-control-allow-origin", "*"),
             ("strict-transport-security", "max-age=1"),
             ("clear-site-data", "\"*\""),
+            ("cache-control", "public, max-age=31536000, immutable"),
             ("x-accel-redirect", "/etc/passwd"),
             ("location", "https://evil.example/"),
             ("connection", "x-hop"),

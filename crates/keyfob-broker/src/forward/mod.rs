@@ -109,7 +109,7 @@ impl<'a> Use<'a> {
                 self.site.place(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
             }
         };
-        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name, self.began).await;
+        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name).await;
         let session = found.map_err(|error| Problem::of_account(error, self.account))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
         if matches!(&self.caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id)) {

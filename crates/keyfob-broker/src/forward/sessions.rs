@@ -33,11 +33,11 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// The account's session, for a request that began then.
-    pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str, began: Instant) -> Result<Session, Error> {
+    /// The account's session.
+    pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str) -> Result<Session, Error> {
         let known = self.held(|held| held.get(name)).filter(|known| Arc::ptr_eq(&known.desk, desk));
         match known {
-            Some(known) if began.saturating_duration_since(known.read) < TRUSTED => Ok(known.session),
+            Some(known) if known.read.elapsed() < TRUSTED => Ok(known.session),
             // On the heap: this part is rare, and large.
             known => Box::pin(self.read(keyfob, desk, name, known)).await,
         }

@@ -23,7 +23,7 @@ pub(crate) struct Arrival {
     /// Who asks, once that is found out.
     pub(crate) client: Option<Client>,
     pub(crate) id: RequestId,
-    /// When its head was here. One look at the clock is what every guard and route goes by.
+    /// When its head was here: where the time that it takes begins, in the log, in figures and in the book.
     pub(crate) began: Option<Instant>,
 }
 

@@ -24,7 +24,7 @@ static ALWAYS: [(HeaderName, HeaderValue); 7] = [
 ];
 
 /// What every answer has, ready to be copied as a whole: to look for the place of each costs an answer as much as all else it passes. Places are kept in it
-/// for what nearly all answers bring; they are empty, which no value of theirs is.
+/// for what nearly all answers bring; they are empty, and what is empty in the end goes.
 static USUAL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
     [false, true].map(|https| {
         let mut all: HeaderMap = ALWAYS.iter().cloned().collect();
@@ -60,6 +60,9 @@ pub(super) fn set(headers: &mut HeaderMap, https: bool, request: RequestId) {
         let own = std::mem::replace(headers, usual.clone());
         put(headers, own);
     }
+    if headers.get(CONTENT_TYPE).is_some_and(HeaderValue::is_empty) {
+        headers.remove(CONTENT_TYPE);
+    }
     match request.header() {
         Some(id) => drop(headers.insert(RequestId::HEADER, id)),
         None => drop(headers.remove(RequestId::HEADER)),
@@ -83,9 +86,6 @@ fn put(headers: &mut HeaderMap, own: HeaderMap) {
             Entry::Occupied(mut place) if gives_way(place.key(), place.get(), &value) => drop(place.insert(value)),
             Entry::Occupied(_) => last = None,
         }
-    }
-    if headers.get(CONTENT_TYPE).is_some_and(HeaderValue::is_empty) {
-        headers.remove(CONTENT_TYPE);
     }
 }
 

@@ -66,8 +66,18 @@ pub(crate) async fn front(State(front): State<Front>, mut request: Request, next
     let route = request.extensions().get::<MatchedPath>().and_then(|path| router::route(path.as_str()));
     request.extensions_mut().insert(front.operations.clone());
     let look = front.look(&request);
+    let is_for_programs = route.map_or_else(|| router::is_nearly_program(request.uri().path()), Route::is_for_programs);
+    let reader = if is_for_programs && !is_callback(&front.site, &request) { Reader::Program } else { Reader::Person };
     let mut arrival = request.extensions_mut().remove().unwrap_or_default();
-    look.around(front.before(route, &mut arrival, &mut request, |request, arrival| next.run(with(arrival, request)))).await
+    look.around(front.before(route, reader, &mut arrival, &mut request, |request, arrival| next.run(with(arrival, request)))).await
+}
+
+/// Who reads what is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Person,
+    /// Pages say nothing to it.
+    Program,
 }
 
 impl Front {
@@ -76,6 +86,7 @@ impl Front {
     async fn before<F>(
         &self,
         route: Option<&'static Route>,
+        reader: Reader,
         arrival: &mut Arrival,
         request: &mut Request,
         next: impl FnOnce(Request, Arrival) -> F,
@@ -92,13 +103,13 @@ impl Front {
             if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, client, request, began)) {
                 return refusal;
             }
-            // A page would be no answer to a program that has mistyped its path.
-            if route.is_none() && router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
+            // A program that has mistyped its path.
+            if route.is_none() && reader == Reader::Program {
                 return Problem::no_route().into_response();
             }
             rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)
         });
-        let mut response = panics(route, &asked.span, answer).await;
+        let mut response = panics(reader, arrival, &asked.span, answer).await;
         asked.answered(client, began, &response);
         headers::set(response.headers_mut(), site.is_https(), arrival.id.clone());
         response
@@ -124,7 +135,7 @@ impl Front {
                 Box::pin(self.callback(route, &mut arrival, &mut request)).await
             } else {
                 let next = |request, arrival| router::answer_program(route, self.site.clone(), arrival, request);
-                self.before(Some(route), &mut arrival, &mut request, next).await
+                self.before(Some(route), Reader::Program, &mut arrival, &mut request, next).await
             };
             // RFC 9110 §9.3.2: the head alone. The router does this for all others.
             if is_head {
@@ -142,7 +153,7 @@ impl Front {
         request.extensions_mut().insert(self.operations.clone());
         let look = self.look(request);
         let next = async |request, arrival| receive(&self.site, with(arrival, request)).await;
-        look.around(self.before(Some(route), arrival, request, next)).await
+        look.around(self.before(Some(route), Reader::Person, arrival, request, next)).await
     }
 }
 
@@ -161,13 +172,13 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing. What is logged meanwhile is logged in the span.
-async fn panics(route: Option<&Route>, span: &Span, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+async fn panics(reader: Reader, arrival: &Arrival, span: &Span, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
     let answer = pin!(poll_fn(|context| span.in_scope(|| answer.as_mut().poll(context))));
     caught(answer).await.unwrap_or_else(|| {
-        tracing::error!("a request ended in a panic");
-        match route.is_some_and(Route::is_for_programs) {
-            true => Problem::from(Failure::ours()).into_response(),
-            false => Failure::ours().into_response(),
+        span.in_scope(|| tracing::error!("a request ended in a panic"));
+        match reader {
+            Reader::Program => Problem::from(Failure::ours()).of_request(arrival.id.as_str()).into_response(),
+            Reader::Person => Failure::ours().into_response(),
         }
     })
 }
@@ -199,6 +210,23 @@ async fn receive(site: &Arc<Site>, request: Request) -> Response {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_in_the_way_that_its_reader_reads() {
+        let mut arrival = Arrival::default();
+        arrival.id = RequestId::new(b"r-1".to_vec());
+        for (reader, kind, said) in
+            [(Reader::Program, "application/problem+json", "\"request_id\":\"r-1\""), (Reader::Person, "text/html", "fault")]
+        {
+            let answer = pin!(async { panic!("on purpose") });
+            let response = panics(reader, &arrival, &Span::none(), answer).await;
+            assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(response.headers()[http::header::CONTENT_TYPE].to_str().expect("text").starts_with(kind));
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+            let text = String::from_utf8_lossy(&body);
+            assert!(text.contains(said) && !text.contains("on purpose"), "{text}");
+        }
+    }
 
     /// How large the future is that a function gives.
     pub(crate) fn size<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {

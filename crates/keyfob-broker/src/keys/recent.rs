@@ -12,7 +12,8 @@ pub(crate) struct Recent<V> {
     old: Map<V>,
 }
 
-/// What is kept is named by us, and not by whoever asks: nobody can choose names that hash alike, and a faster hash will do.
+/// What is kept is in the vault, and what else somebody asks for is only looked for. A label in an account's name is chosen by a person, with a login for
+/// each: a faster hash will do, whose seed nobody knows.
 type Map<V> = HashMap<Box<str>, V, RandomState>;
 
 impl<V: Clone> Recent<V> {

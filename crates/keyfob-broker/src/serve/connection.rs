@@ -55,7 +55,7 @@ pub(crate) struct Front {
 /// Serves a connection to its end.
 pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, peer: Peer, slot: Slot, alive: Alive) {
     let limits = &front.operations.limits;
-    let (head_time, stream) = (limits.head_time, Stall::new(stream, limits.pause));
+    let (head_time, stream) = (limits.head_time, Stall::new(stream, limits.pause, slot.work.clone()));
     let operations = front.operations.clone();
     operations.metrics.connected();
     let answering = Answering { front, peer, work: slot.work.clone(), alive };
@@ -101,7 +101,8 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
     operations.metrics.disconnected();
 }
 
-/// Without the timer for heads, which is made, set and taken back with each request: [`idle_for`] does the same with one for each connection.
+/// Without the timer for heads, which is made, set and taken back with each request: [`idle_for`] is one for the whole connection. The first head has to come
+/// within that time of the connection, its TLS handshake included.
 fn http1() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_buf_size(LARGEST_HEAD);

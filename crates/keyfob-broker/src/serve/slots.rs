@@ -3,7 +3,7 @@
 //! sent away would be enough to keep everybody out, for whoever opens many in each.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub(crate) struct Work {
     /// Since when nothing is under way, in milliseconds of the program.
     idle_since: AtomicU64,
     begin: Instant,
+    /// Whether something waits to be taken by the other end.
+    stalled: AtomicBool,
     /// Told when nothing is under way any more: its place can be had.
     freed: Arc<Notify>,
     /// Told when its place is needed.
@@ -94,6 +96,7 @@ impl Slots {
             under_way: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             idle_since: AtomicU64::new(millis(self.begin)),
+            stalled: AtomicBool::new(false),
             begin: self.begin,
             freed: self.freed.clone(),
             evicted: Arc::default(),
@@ -180,20 +183,34 @@ impl Work {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) == 0
+        self.under_way.load(Ordering::Acquire) == 0
     }
 
-    /// For how long nothing has been under way.
+    /// The other end takes nothing for the moment, or something again. The last bytes of an answer may wait when its request is under way no more.
+    pub(crate) fn stalls(&self, stalls: bool) {
+        self.idle_since.store(millis(self.begin), Ordering::Relaxed);
+        self.stalled.store(stalls, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
+    }
+
+    /// For how long nothing has been under way, nor waited to be taken.
     pub(crate) fn idle_for(&self) -> Duration {
-        let since = self.idle_since.load(Ordering::Relaxed);
-        if self.is_idle() { Duration::from_millis(millis(self.begin).saturating_sub(since)) } else { Duration::ZERO }
+        // First whether it is idle, then since when: the other way round a request that ends in between would have been none.
+        if !self.is_idle() || self.stalled.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        Duration::from_millis(millis(self.begin).saturating_sub(self.idle_since.load(Ordering::Relaxed)))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.idle_since.store(millis(self.0.begin), Ordering::Relaxed);
-        if self.0.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if self.0.under_way.fetch_sub(1, Ordering::Release) == 1 {
             self.0.freed.notify_one();
         }
     }

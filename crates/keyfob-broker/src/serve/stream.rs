@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::time::Sleep;
+
+use crate::serve::slots::Work;
 
 /// A connection of either kind.
 #[derive(Debug)]
@@ -25,22 +28,28 @@ pub(crate) enum Stream {
 pub(crate) struct Stall<T> {
     inner: T,
     pause: Duration,
+    work: Arc<Work>,
     /// Runs while the other end takes nothing.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Stall<T> {
-    pub(crate) fn new(inner: T, pause: Duration) -> Self {
-        Self { inner, pause, waiting: None }
+    pub(crate) fn new(inner: T, pause: Duration, work: Arc<Work>) -> Self {
+        Self { inner, pause, work, waiting: None }
     }
 
     fn judge<R>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if done.is_ready() {
-            self.waiting = None;
+            if self.waiting.take().is_some() {
+                self.work.stalls(false);
+            }
             return done;
         }
-        let pause = self.pause;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+        let Self { pause, work, waiting, .. } = self;
+        let waiting = waiting.get_or_insert_with(|| {
+            work.stalls(true);
+            Box::pin(tokio::time::sleep(*pause))
+        });
         match waiting.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing"))),
             Poll::Pending => Poll::Pending,
@@ -85,12 +94,14 @@ const SHORT: usize = 2048;
 
 /// The pieces as one, if they fit in there.
 fn together<'a>(pieces: &[io::IoSlice<'_>], room: &'a mut [u8; SHORT]) -> Option<&'a [u8]> {
-    let mut length = 0;
+    let whole = room.get_mut(..pieces.iter().map(|piece| piece.len()).sum())?;
+    let mut rest = &mut *whole;
     for piece in pieces {
-        room.get_mut(length..length + piece.len())?.copy_from_slice(piece);
-        length += piece.len();
+        let (place, more) = rest.split_at_mut(piece.len());
+        place.copy_from_slice(piece);
+        rest = more;
     }
-    Some(&room[..length])
+    Some(whole)
 }
 
 /// The same call on whichever it is.
@@ -143,6 +154,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::peer::Peer;
+    use crate::serve::slots::{Admission, Slots};
 
     #[test]
     fn what_is_short_is_one_piece_and_what_is_long_stays_in_several() {
@@ -161,14 +174,21 @@ mod tests {
     #[tokio::test]
     async fn l15_who_takes_nothing_is_left() {
         let (near, mut far) = tokio::io::duplex(16);
-        let mut near = Stall::new(near, Duration::from_secs(2));
+        let Admission::In(slot) = Slots::new(1, 1).admit(Peer::Socket, true) else { panic!("there is a place") };
+        let mut near = Stall::new(near, Duration::from_secs(2), slot.work.clone());
         let reads = tokio::spawn(async move {
             far.read_exact(&mut [0; 64]).await.expect("bytes");
             far
         });
         near.write_all(&[1; 64]).await.expect("a reader that takes something is waited for");
         let far = reads.await.expect("no panic");
-        let error = near.write_all(&[1; 64]).await.expect_err("nobody takes it");
+        assert!(!slot.work.stalled(), "all of it was taken");
+        let (error, ()) = tokio::join!(near.write_all(&[1; 64]), async {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            assert!(slot.work.stalled(), "what waits to be taken is not idle");
+            assert_eq!(slot.work.idle_for(), Duration::ZERO);
+        });
+        let error = error.expect_err("nobody takes it");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(far);
     }

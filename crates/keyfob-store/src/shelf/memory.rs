@@ -11,7 +11,7 @@ use super::{Act, Changes, Hearing, Herald, Item, Kind, Shelf, check_item, check_
 /// So many lines of the book are kept, the newest: memory has an end, and nobody sweeps it by age before it comes.
 const MOST_ACTS: usize = 1000;
 
-/// A shelf in memory. Of the book it keeps the newest 1000 lines.
+/// A shelf in memory. Of the book it keeps the newest 1000 lines, whosever they are.
 #[derive(Debug)]
 pub struct MemoryShelf {
     held: Mutex<Held>,
