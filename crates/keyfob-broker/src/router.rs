@@ -127,6 +127,11 @@ pub(crate) fn is_program(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/token/")
 }
 
+/// Whether who asks for this path reads no pages.
+pub(crate) fn is_read_by_programs(path: &str) -> bool {
+    is_program(path) || path == "/v1" || path.starts_with("/v1/")
+}
+
 /// Whether a path that leads nowhere was meant for programs.
 pub(crate) fn is_nearly_program(path: &str) -> bool {
     is_program(path) || path == "/api" || path == "/token"

@@ -25,9 +25,7 @@ pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Opti
         return None;
     }
     // Programs read no pages.
-    let path = request.uri().path();
-    let is_for_programs = crate::router::is_program(path) || path == "/v1" || path.starts_with("/v1/");
-    Some(if is_for_programs {
+    Some(if crate::router::is_read_by_programs(request.uri().path()) {
         Problem::misdirected(&site.url()).of_request(arrival.id.as_str()).into_response()
     } else {
         Failure::misdirected(site).into_response()

@@ -1,11 +1,12 @@
 //! What every request passes before it reaches a route, and every answer before it leaves.
 //!
 //! ```text
-//! request ─► log ─► look ─► headers ─► panics ─► host ─► rate ─► deadline ─► visitor ─► forms ─► callback ─► route
-//!           └─────────────── front ─────────────────┘
+//! request ─► look ─► log ─► headers ─► panics ─► size ─► host ─► rate ─► deadline ─► visitor ─► forms ─► callback ─► route
+//!           └──────────────────── front ────────────────────────┘
 //! ```
 //!
-//! What every request passes is one layer of the router, and not one for each guard: a layer is copied for each request, with all that are below it.
+//! What every request passes is one layer of the router, and not one for each guard: a layer is copied for each request, with all that are below it. What
+//! programs ask for again and again goes past the router, from `log` to `rate` and to its route: see [`Front::program`].
 
 mod arrival;
 mod forms;
@@ -66,14 +67,14 @@ pub(crate) async fn front(State(front): State<Front>, mut request: Request, next
     let route = request.extensions().get::<MatchedPath>().and_then(|path| router::route(path.as_str()));
     request.extensions_mut().insert(front.operations.clone());
     let look = front.look(&request);
-    let is_for_programs = route.map_or_else(|| router::is_nearly_program(request.uri().path()), Route::is_for_programs);
-    let reader = if is_for_programs && !is_callback(&front.site, &request) { Reader::Program } else { Reader::Person };
+    let is_program = router::is_read_by_programs(request.uri().path()) && !is_callback(&front.site, &request);
+    let reader = if is_program { Reader::Program } else { Reader::Person };
     let mut arrival = request.extensions_mut().remove().unwrap_or_default();
     look.around(front.before(route, reader, &mut arrival, &mut request, |request, arrival| next.run(with(arrival, request)))).await
 }
 
 /// Who reads what is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Reader {
     Person,
     /// Pages say nothing to it.
@@ -103,8 +104,8 @@ impl Front {
             if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, client, request, began)) {
                 return refusal;
             }
-            // A program that has mistyped its path.
-            if route.is_none() && reader == Reader::Program {
+            // A page would be no answer to a program that has mistyped its path.
+            if route.is_none() && router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
                 return Problem::no_route().into_response();
             }
             rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)

@@ -26,9 +26,7 @@ pub(super) fn refuses(request: &Request) -> Option<Response> {
     }
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let text = "The head of this request is larger than any of ours, or has more headers. Nothing was done.";
-    let path = request.uri().path();
-    let is_for_programs = crate::router::is_program(path) || path == "/v1" || path.starts_with("/v1/");
-    Some(match is_for_programs {
+    Some(match crate::router::is_read_by_programs(request.uri().path()) {
         true => Problem::new(status, "head-too-large", text).into_response(),
         false => Failure::plain(status, "Too much", text).into_response(),
     })

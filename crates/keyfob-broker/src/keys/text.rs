@@ -143,7 +143,6 @@ mod tests {
 
     #[test]
     fn the_checksum_is_the_one_that_everybody_has() {
-        // The check value of CRC-32 is cbf43926, which is 3421780262.
         assert_eq!(checksum("123456789"), base62::<CHECKSUM>(&0xcbf4_3926_u32.to_be_bytes()));
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use keyfob::history::Event;
 
-use crate::router::{self, Route as ServedRoute};
+use crate::router::{self, Route};
 use crate::site::Site;
 
 pub(crate) use text::{CONTENT_TYPE, write};
@@ -21,7 +21,7 @@ const STEPS: [u64; 13] = [500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000
 /// Who answered a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum By {
-    Route(&'static ServedRoute),
+    Route(&'static Route),
     /// A provider's answer, which can come to any path.
     Callback,
     /// There is nothing at this path.
@@ -50,7 +50,8 @@ const TALLIES: usize = 9;
 /// The counters of one site.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    routes: Vec<Route>,
+    /// In the order of the routes; what no route answers is behind them.
+    routes: Vec<Counts>,
     tallies: [AtomicU64; TALLIES],
     connections: AtomicI64,
     requests_under_way: AtomicI64,
@@ -58,7 +59,7 @@ pub(crate) struct Metrics {
 }
 
 #[derive(Debug)]
-struct Route {
+struct Counts {
     name: &'static str,
     /// By the first digit of the status.
     statuses: [AtomicU64; 5],
@@ -71,7 +72,7 @@ pub(crate) struct UnderWay<'a>(&'a Metrics);
 
 impl Default for Metrics {
     fn default() -> Self {
-        let route = |name| Route { name, statuses: Default::default(), steps: Default::default(), micros: AtomicU64::new(0) };
+        let route = |name| Counts { name, statuses: Default::default(), steps: Default::default(), micros: AtomicU64::new(0) };
         Self {
             routes: router::paths().chain([By::Callback, By::Nobody].map(By::name)).map(route).collect(),
             tallies: Default::default(),
@@ -106,7 +107,6 @@ impl Metrics {
 
     /// Counts a request that was answered.
     pub(crate) fn answered(&self, by: By, status: StatusCode, after: Duration) {
-        // Those that are no route's are behind the routes.
         let number = match by {
             By::Route(route) => route.number,
             By::Callback => self.routes.len() - 2,

@@ -36,9 +36,6 @@ const _: () = assert!(guard::MOST_HEADERS < 100, "a request with one header too 
 /// Requests at once on one connection (HTTP/2).
 const MOST_STREAMS: u32 = 64;
 
-/// An HTTP/2 connection that asks for nothing stays for as long as so many heads would have to come.
-const IDLE_STREAMS: u32 = 6;
-
 /// At the end, a connection that was accepted and has not asked yet is waited for, so long: its request is on its way, and nobody else
 /// would answer it.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
@@ -65,7 +62,7 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                 http1().serve_connection(TokioIo::new(Strict::new(stream)), answering),
                 operations.clone(),
                 slot.work.clone(),
-                Idle::Cut(head_time),
+                Idle::http1(head_time),
             )
             .await
         }
@@ -80,7 +77,7 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                         http2(head_time).serve_connection(TokioIo::new(stream), answering),
                         operations.clone(),
                         slot.work.clone(),
-                        Idle::Ended(IDLE_STREAMS * head_time),
+                        Idle::http2(head_time),
                     )
                     .await;
                 }
@@ -89,7 +86,7 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                         http1().serve_connection(TokioIo::new(Strict::new(stream)), answering),
                         operations.clone(),
                         slot.work.clone(),
-                        Idle::Cut(head_time),
+                        Idle::http1(head_time),
                     )
                     .await;
                 }
@@ -150,7 +147,7 @@ where
 }
 
 /// How a connection ends that does not do so by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// When what is under way is answered.
     Gracefully,
@@ -158,32 +155,45 @@ enum End {
     Now,
 }
 
-/// For how long a connection may ask for nothing.
+/// For how long a connection may ask for nothing, and how it ends then.
 #[derive(Clone, Copy, Debug)]
-enum Idle {
-    /// HTTP/1.1, where one that has sent half a request cannot be told from one that has sent nothing, and is cut off with it.
-    Cut(Duration),
-    /// HTTP/2, where opening one costs more.
-    Ended(Duration),
+struct Idle {
+    most: Duration,
+    then: End,
+}
+
+impl Idle {
+    /// HTTP/1.1: one that has sent half a request cannot be told from one that has sent nothing, and is cut off with it.
+    fn http1(head_time: Duration) -> Self {
+        Self { most: head_time, then: End::Now }
+    }
+
+    /// HTTP/2: opening one costs more, and half a head is ended by the pings that are not answered behind it.
+    fn http2(head_time: Duration) -> Self {
+        Self { most: 6 * head_time, then: End::Gracefully }
+    }
 }
 
 /// Ready when a connection has to end this way.
 async fn end(how: End, operations: Arc<Operations>, work: Arc<Work>, idle: Idle) -> End {
     let mut phase = operations.phase.subscribe();
-    match (how, idle) {
-        (End::Gracefully, Idle::Cut(_)) => asked_to_end(phase, work).await,
-        (End::Gracefully, Idle::Ended(most)) => tokio::select! {
+    let too_idle = async {
+        if idle.then == how {
+            idle_for(&work, idle.most).await;
+            tracing::debug!("a connection asked for nothing for too long");
+        } else {
+            std::future::pending().await
+        }
+    };
+    match how {
+        End::Gracefully => tokio::select! {
             () = asked_to_end(phase, work.clone()) => {}
-            () = idle_for(&work, most) => {}
+            () = too_idle => {}
         },
-        (End::Now, Idle::Cut(most)) => tokio::select! {
+        End::Now => tokio::select! {
             () = work.evicted() => {}
             () = reached(&mut phase, Phase::Over) => {}
-            () = idle_for(&work, most) => tracing::debug!("a connection asked for nothing for too long"),
-        },
-        (End::Now, Idle::Ended(_)) => tokio::select! {
-            () = work.evicted() => {}
-            () = reached(&mut phase, Phase::Over) => {}
+            () = too_idle => {}
         },
     }
     how

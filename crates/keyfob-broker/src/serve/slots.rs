@@ -192,11 +192,6 @@ impl Work {
         self.stalled.store(stalls, Ordering::Release);
     }
 
-    #[cfg(test)]
-    pub(crate) fn stalled(&self) -> bool {
-        self.stalled.load(Ordering::Acquire)
-    }
-
     /// For how long nothing has been under way, nor waited to be taken.
     pub(crate) fn idle_for(&self) -> Duration {
         // First whether it is idle, then since when: the other way round a request that ends in between would have been none.
