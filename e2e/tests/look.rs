@@ -60,8 +60,14 @@ impl Tried {
         self.browser.run(&script).as_str().unwrap_or_else(|| panic!("no link {text} on {page}: {}", self.browser.source())).to_owned()
     }
 
+    /// Waits until the page has been drawn: what is typed or pointed at before its first frame, Chromium drops.
+    fn is_drawn(&self) {
+        self.browser.run("return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));");
+    }
+
     /// Puts the pointer over the middle of the first such element, and presses nothing.
     fn hover(&self, css: &str) {
+        self.is_drawn();
         let script = format!(
             "const there = document.querySelector('{css}');
              there.scrollIntoView({{ block: 'center' }});
@@ -90,6 +96,7 @@ impl Tried {
     /// Goes on with the keyboard until such an element is in focus. Whoever sees the page sees where they are, at each step.
     fn tab_to(&self, css: &str) {
         const FAR: usize = 60;
+        self.is_drawn();
         for _ in 0..FAR {
             self.press("Tab");
             let focused = self.browser.run(&format!(
@@ -383,6 +390,7 @@ fn the_keyboard_is_enough() {
     browser.shows("main", "signed in as the owner");
     // The first stop leads past the navigation.
     tried.open("/");
+    tried.is_drawn();
     tried.press("Tab");
     let first = browser.run("return document.activeElement.getAttribute('href');");
     assert_eq!(first, "#main", "{first}");

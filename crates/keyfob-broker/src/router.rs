@@ -177,15 +177,24 @@ impl Route {
 
 /// The same of what comes after what is the same in all.
 fn fits(pattern: &str, path: &str) -> bool {
-    let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
+    let (mut pattern, mut path) = (Some(pattern), Some(path));
     loop {
-        match (wanted.next(), found.next()) {
-            (None, None) => return true,
-            (Some(rest), Some(piece)) if rest.starts_with("{*") => return !piece.is_empty() || found.next().is_some(),
-            (Some(any), Some(piece)) if any.starts_with('{') && !piece.is_empty() => {}
-            (Some(wanted), Some(piece)) if wanted == piece && !wanted.starts_with('{') => {}
+        let (Some(wanted), Some(found)) = (pattern, path) else { return pattern == path };
+        let ((wanted, rest), (piece, more)) = (segment(wanted), segment(found));
+        match piece {
+            _ if wanted.starts_with("{*") => return !piece.is_empty() || more.is_some(),
+            "" if wanted.starts_with('{') => return false,
+            _ if wanted.starts_with('{') || wanted == piece => (pattern, path) = (rest, more),
             _ => return false,
         }
+    }
+}
+
+/// The first one, and what comes after its slash. They are short: sooner walked through than searched.
+fn segment(path: &str) -> (&str, Option<&str>) {
+    match path.bytes().position(|byte| byte == b'/') {
+        Some(end) => (&path[..end], Some(&path[end + 1..])),
+        None => (path, None),
     }
 }
 

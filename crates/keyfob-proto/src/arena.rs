@@ -189,7 +189,9 @@ impl Arena {
 
     #[cold]
     fn grow(&mut self, length: usize) {
-        let length = length.next_power_of_two();
+        /// Most have no need of more: to begin with less is to begin again.
+        const LEAST: usize = 256;
+        let length = length.next_power_of_two().max(LEAST);
         self.bytes = moved(&mut self.bytes, length);
         self.bytes.resize(length, 0);
     }

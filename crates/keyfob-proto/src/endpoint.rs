@@ -139,15 +139,15 @@ impl Origin {
         let scheme = uri.scheme_str()?;
         let (scheme, default) = ["https", "http"].into_iter().zip([443_u16, 80]).find(|(known, _)| scheme.eq_ignore_ascii_case(known))?;
         let authority = uri.authority()?;
-        if authority.as_str().contains('@') || authority.host().is_empty() {
+        let (whole, host) = (authority.as_str(), authority.host());
+        if whole.as_bytes().contains(&b'@') || host.is_empty() {
             return None;
         }
         // The parser lets a port through that is no port number; guessing what was meant is not ours.
-        let port = match authority.as_str().strip_prefix(authority.host())? {
+        let port = match whole.strip_prefix(host)? {
             "" => default,
             port => port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?,
         };
-        let host = authority.host();
         if let Some(literal) = host.strip_prefix('[') {
             // It lets brackets through that hold no IPv6 address, too.
             literal.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?;

@@ -147,11 +147,18 @@ fn header_in(part: &str) -> Option<usize> {
 }
 
 fn visible(text: &str) -> String {
+    // Most has nothing that could be invisible.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
     spaced.filter(|&c| !c.is_control() && !is_direction(c)).collect()
 }
 
 fn cut(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
     match text.char_indices().nth(LONGEST) {
         None => text,
         Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),

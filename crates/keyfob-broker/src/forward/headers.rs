@@ -5,6 +5,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::guard::HEADERS_SET;
+
 /// One connection's.
 const HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
 
@@ -84,8 +86,8 @@ const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "
 /// Room for what a call is given on its way: the authorization, who asks, where to.
 const OURS: usize = 4;
 
-/// Room for what an answer is given: whose it is, a policy, where it leads.
-const OURS_BACK: usize = 3;
+/// Room for what an answer is given: whose it is, a policy, where it leads; and what every answer says.
+const OURS_BACK: usize = 3 + HEADERS_SET;
 
 /// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
 pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {

@@ -243,7 +243,7 @@ impl Use<'_> {
         }
         let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &headers, &path)?;
         let (body, watch) = body::ready(&parts.method, &headers, body, &session, overrides, carriers, may_all).await?;
-        let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
+        let target = query.map_or_else(|| path.as_str().to_owned(), |query| [path.as_str(), "?", query].concat());
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());
         let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();

@@ -24,7 +24,7 @@ static ALWAYS: [(HeaderName, HeaderValue); 7] = [
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
 /// So many are set here, at most.
-const SET: usize = ALWAYS.len() + 3;
+pub(crate) const SET: usize = ALWAYS.len() + 3;
 
 /// Sets the headers, with the request's name. A page brings its own content security policy; what has none gets the strictest.
 pub(super) fn set(headers: &mut HeaderMap, https: bool, request: RequestId) {

@@ -36,6 +36,7 @@ use tracing::Span;
 pub(crate) use arrival::{Arrival, RequestId};
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
+pub(crate) use headers::SET as HEADERS_SET;
 pub(crate) use host::by_address;
 pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};

@@ -4,11 +4,11 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::page::Look;
 
@@ -18,27 +18,49 @@ pub(crate) struct Alive {
     pub(crate) _until_dropped: mpsc::Sender<()>,
 }
 
-/// Does it in a task of its own, and waits for it; so does the program when it ends. What waits for nothing is done here and now: there is no moment
-/// at which somebody could hang up in the middle of it.
+/// Does it here, and goes on in a task of its own where whoever waits for it goes away before it is done; the program waits for that when it ends. Most are waited
+/// for to their end, and a task for each would be one more piece of memory, and one more turn before and after every wait.
 pub(crate) fn unbroken<T: Send + 'static>(
     alive: Option<Alive>,
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = T> + Send {
     // On the heap before anything else: work is large, and whatever held it by value would be as large, and be moved with it.
-    let mut work = Box::pin(work);
-    async move {
-        if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
-            return done;
+    Unbroken { work: Some(Box::pin(work)), span: None, alive }
+}
+
+struct Unbroken<W: Future<Output: Send> + Send + 'static> {
+    /// None once it is done, or has panicked.
+    work: Option<Pin<Box<W>>>,
+    /// In which it was begun, and goes on.
+    span: Option<Span>,
+    alive: Option<Alive>,
+}
+
+impl<W: Future<Output: Send> + Send + 'static> Future for Unbroken<W> {
+    type Output = W::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<W::Output> {
+        // Taken out meanwhile: what panics is over.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.work = Some(work);
+            self.span.get_or_insert_with(Span::current);
         }
-        let work = async move {
-            let _alive = alive;
-            work.await
-        };
-        match tokio::spawn(work.in_current_span()).await.map_err(JoinError::try_into_panic) {
-            Ok(done) => done,
-            Err(Ok(panic)) => std::panic::resume_unwind(panic),
-            // The program ends, and everybody who waits with it.
-            Err(Err(_)) => std::future::pending().await,
+        polled
+    }
+}
+
+impl<W: Future<Output: Send> + Send + 'static> Drop for Unbroken<W> {
+    fn drop(&mut self) {
+        // What was never begun is nobody's loss; and without a runtime there is nobody left to do it.
+        if let (Some(work), Some(span), Ok(runtime)) = (self.work.take(), self.span.take(), Handle::try_current()) {
+            let alive = self.alive.take();
+            let rest = async move {
+                drop(work.await);
+                drop(alive);
+            };
+            runtime.spawn(rest.instrument(span));
         }
     }
 }

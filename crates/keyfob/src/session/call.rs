@@ -160,9 +160,9 @@ impl Call {
 
     /// Sends it. Any status comes back as an answer; judge it with [`Answer::read`].
     pub async fn send(self) -> Result<Answer, Error> {
-        let uri = self.uri()?;
+        let (uri, origin) = self.target()?;
         let Self { session, method, headers, body, waits, .. } = self;
-        let (shared, origin) = (session.shared, Origin::of(&uri));
+        let shared = session.shared;
         let mut call = Prepared { shared: &shared, method, uri, origin, headers, to: To::Api, waits, until: None };
         let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
@@ -202,15 +202,14 @@ impl Call {
                 .into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
-        let (uri, method, headers) = (self.uri()?, self.method.clone(), self.headers.clone());
-        let origin = Origin::of(&uri);
+        let ((uri, origin), method, headers) = (self.target()?, self.method.clone(), self.headers.clone());
         let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false, until: None };
         let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
         Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
     }
 
-    fn uri(&self) -> Result<Uri, Misuse> {
+    fn target(&self) -> Result<(Uri, Option<Origin>), Misuse> {
         let base = &self.session.shared.setup.settings.api.base;
         if self.query.is_empty() {
             return target::resolve(base, &self.url);

@@ -1,11 +1,15 @@
 //! From what a person or program writes to the URL that is sent.
 
 use http::Uri;
-use keyfob_proto::{Endpoint, Misuse};
+use http::uri::{Parts, PathAndQuery};
+use keyfob_proto::{Endpoint, Misuse, Origin};
 
-/// The URL for a path (relative to the API's base) or an absolute URL. Dots, encoded slashes, `;` and `'` stay as they are
-/// written; only characters that no request line can carry (spaces, non-ASCII, quotes) are percent-encoded.
-pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<Uri, Misuse> {
+/// More than the parser of URLs takes.
+const LONGEST: usize = u16::MAX as usize - 1;
+
+/// The URL for a path (relative to the API's base) or an absolute URL, and where that is: none for what is no place to send anything to. Dots, encoded slashes,
+/// `;` and `'` stay as they are written; only characters that no request line can carry (spaces, non-ASCII, quotes) are percent-encoded.
+pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<(Uri, Option<Origin>), Misuse> {
     let wrong = |found: &str| {
         Misuse::new("a path such as /me, or an absolute URL", found.to_owned())
             .of("RFC 9110 §4.2")
@@ -14,24 +18,41 @@ pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<Uri, Misuse> {
     if text.contains('#') {
         return Err(wrong("one with a fragment, which is never sent").with_hint("write %23 for a # that belongs to the path"));
     }
-    if text.chars().any(char::is_control) {
+    let as_it_is = text.bytes().all(|byte| is_sendable(&byte));
+    if !as_it_is && text.chars().any(char::is_control) {
         return Err(wrong("one with control characters"));
     }
-    let is_absolute =
-        text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    let before = if is_absolute { "" } else { base.as_str().trim_end_matches('/') };
-    let joint = if is_absolute || text.starts_with('/') || text.is_empty() { "" } else { "/" };
+    let is_absolute = !text.starts_with('/')
+        && text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    // The base's host stays what it is: only what follows has to be read.
+    let behind = base.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let before = if is_absolute { "" } else { behind.trim_end_matches('/') };
+    let joint = if is_absolute || text.starts_with('/') || (text.is_empty() && !before.is_empty()) { "" } else { "/" };
     let mut whole = String::with_capacity(before.len() + joint.len() + text.len());
-    for piece in [before, joint, text] {
-        add_sendable(&mut whole, piece);
+    add_sendable(&mut whole, before, before.bytes().all(|byte| is_sendable(&byte)));
+    whole.push_str(joint);
+    add_sendable(&mut whole, text, as_it_is);
+    let no_url = || wrong("text that is no URL");
+    if is_absolute {
+        let uri = Uri::try_from(whole).map_err(|_| no_url())?;
+        let origin = Origin::of(&uri);
+        return Ok((uri, origin));
     }
-    whole.try_into().map_err(|_| wrong("text that is no URL"))
+    if base.as_str().len() - behind.len() + whole.len() > LONGEST {
+        return Err(no_url());
+    }
+    let mut parts = Parts::from(base.uri().clone());
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(whole).map_err(|_| no_url())?);
+    Ok((Uri::from_parts(parts).map_err(|_| no_url())?, Some(base.origin())))
 }
 
-fn add_sendable(out: &mut String, text: &str) {
-    let is_sendable =
-        |byte: &u8| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
-    if text.bytes().all(|byte| is_sendable(&byte)) {
+/// What can stand in a request line.
+fn is_sendable(byte: &u8) -> bool {
+    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
+fn add_sendable(out: &mut String, text: &str, as_it_is: bool) {
+    if as_it_is {
         return out.push_str(text);
     }
     for byte in text.bytes() {
@@ -49,7 +70,13 @@ mod tests {
 
     fn at(text: &str) -> String {
         let base = Endpoint::parse("https://api.example/v1/").expect("an endpoint");
-        resolve(&base, text).map(|uri| uri.to_string()).unwrap_or_else(|error| error.to_string())
+        match resolve(&base, text) {
+            Ok((uri, origin)) => {
+                assert_eq!(origin, Origin::of(&uri), "{uri}");
+                uri.to_string()
+            }
+            Err(error) => error.to_string(),
+        }
     }
 
     #[test]
@@ -58,6 +85,35 @@ mod tests {
         assert_eq!(at("me"), "https://api.example/v1/me");
         assert_eq!(at("https://other.example/x"), "https://other.example/x");
         assert_eq!(at("me?next=https://a.example/"), "https://api.example/v1/me?next=https://a.example/");
+    }
+
+    #[test]
+    fn a_base_without_a_path_has_a_slash() {
+        for (base, text, whole) in [
+            ("https://Api.example:443", "", "https://Api.example:443/"),
+            ("https://Api.example:443", "me", "https://Api.example:443/me"),
+            ("https://Api.example:443", "?x=1", "https://Api.example:443/?x=1"),
+            ("https://api.example/", "/", "https://api.example/"),
+            ("https://api.example/v1", "", "https://api.example/v1"),
+            ("https://api.example/v1/", "?x=1", "https://api.example/v1/?x=1"),
+            ("https://api.example/v1", "//evil.example/", "https://api.example/v1//evil.example/"),
+            ("https://api.example", "//evil.example/", "https://api.example//evil.example/"),
+            ("https://api.example", "@evil.example/", "https://api.example/@evil.example/"),
+            ("https://api.example?of=1", "me", "https://api.example/?of=1/me"),
+        ] {
+            let base = Endpoint::parse(base).expect("an endpoint");
+            let (uri, origin) = resolve(&base, text).expect("a URL");
+            assert_eq!((uri.to_string().as_str(), origin), (whole, Origin::of(&uri)), "{base} {text}");
+            assert_eq!(uri, whole.parse::<Uri>().expect("a URL"), "as if all of it had been read");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_url_is_none() {
+        let base = Endpoint::parse("https://api.example/v1").expect("an endpoint");
+        let long = |length: usize| format!("/{}", "a".repeat(length - base.as_str().len() - 1));
+        assert_eq!(resolve(&base, &long(LONGEST)).expect("a URL").0.to_string().len(), LONGEST);
+        assert!(resolve(&base, &long(LONGEST + 1)).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{Request, Response, StatusCode};
 use keyfob_proto::oauth1::ClockOffset;
-use keyfob_proto::{App, Body as SignedBody, Incoming, Misuse, Origin, Settings};
+use keyfob_proto::{App, Body as SignedBody, Incoming, Misuse, Settings};
 
 use super::call::REFUSAL;
 use super::target;
@@ -32,9 +32,10 @@ impl Keyfob {
     pub async fn call_without_token(&self, settings: &Settings, app: &App, request: Request<Vec<u8>>) -> Result<Response<Body>, Error> {
         let client = self.oauth1_client(settings, app)?;
         let (mut parts, bytes) = request.into_parts();
-        parts.uri = target::resolve(&settings.api.base, &parts.uri.to_string())?;
+        let (uri, origin) = target::resolve(&settings.api.base, &parts.uri.to_string())?;
+        parts.uri = uri;
         // The signature tells nobody the secret; but what it signs was meant for the API.
-        let origin = Origin::of(&parts.uri).filter(|origin| settings.api_origins().any(|own| own == origin));
+        let origin = origin.filter(|origin| settings.api_origins().any(|own| own == origin));
         let origin =
             origin.ok_or_else(|| Misuse::new("a URL of the provider's API", "another").with_hint("take a path of the provider's API"))?;
         let none = BTreeMap::new();
