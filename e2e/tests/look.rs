@@ -61,13 +61,13 @@ impl Tried {
     }
 
     /// Waits until the page has been drawn: what is typed or pointed at before its first frame, Chromium drops.
-    fn is_drawn(&self) {
+    fn until_drawn(&self) {
         self.browser.run("return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));");
     }
 
     /// Puts the pointer over the middle of the first such element, and presses nothing.
     fn hover(&self, css: &str) {
-        self.is_drawn();
+        self.until_drawn();
         let script = format!(
             "const there = document.querySelector('{css}');
              there.scrollIntoView({{ block: 'center' }});
@@ -96,7 +96,7 @@ impl Tried {
     /// Goes on with the keyboard until such an element is in focus. Whoever sees the page sees where they are, at each step.
     fn tab_to(&self, css: &str) {
         const FAR: usize = 60;
-        self.is_drawn();
+        self.until_drawn();
         for _ in 0..FAR {
             self.press("Tab");
             let focused = self.browser.run(&format!(
@@ -390,7 +390,7 @@ fn the_keyboard_is_enough() {
     browser.shows("main", "signed in as the owner");
     // The first stop leads past the navigation.
     tried.open("/");
-    tried.is_drawn();
+    tried.until_drawn();
     tried.press("Tab");
     let first = browser.run("return document.activeElement.getAttribute('href');");
     assert_eq!(first, "#main", "{first}");

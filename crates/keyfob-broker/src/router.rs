@@ -181,12 +181,14 @@ fn fits(pattern: &str, path: &str) -> bool {
     loop {
         let (Some(wanted), Some(found)) = (pattern, path) else { return pattern == path };
         let ((wanted, rest), (piece, more)) = (segment(wanted), segment(found));
-        match piece {
-            _ if wanted.starts_with("{*") => return !piece.is_empty() || more.is_some(),
-            "" if wanted.starts_with('{') => return false,
-            _ if wanted.starts_with('{') || wanted == piece => (pattern, path) = (rest, more),
-            _ => return false,
+        if wanted.starts_with("{*") {
+            return !piece.is_empty() || more.is_some();
         }
+        let is_any = wanted.starts_with('{');
+        if (is_any && piece.is_empty()) || (!is_any && wanted != piece) {
+            return false;
+        }
+        (pattern, path) = (rest, more);
     }
 }
 

@@ -509,7 +509,7 @@ async fn l17_whoever_logs_an_account_out_and_hangs_up_is_in_the_book_all_the_sam
     .await;
 }
 
-/// What goes to its end is drawn in another task, and looks as the browser's person likes all the same.
+/// As the browser's person likes.
 #[tokio::test]
 async fn what_an_action_ends_in_looks_like_any_other_page() {
     let (world, mut owner, _) = two(&["august"]).await;

@@ -263,19 +263,23 @@ impl Spelling {
 /// use has one.
 struct Beginnings {
     fours: Box<[u64; Self::WORDS]>,
+    /// With which bytes one begins.
     firsts: [u64; 4],
     /// How long a beginning is: no spelling is shorter.
     reach: usize,
 }
+
+const _: () = assert!(SHORTEST >= Beginnings::LEAST, "no spelling is shorter");
 
 impl Beginnings {
     const WORDS: usize = 128;
 
     /// More of each would fill the set.
     const REACH: usize = 16;
+    const LEAST: usize = 4;
 
     fn of(spellings: &[Arc<Spelling>]) -> Self {
-        let reach = spellings.iter().map(|spelling| spelling.len()).min().unwrap_or(0).clamp(4, Self::REACH);
+        let reach = spellings.iter().map(|spelling| spelling.len()).min().unwrap_or(0).clamp(Self::LEAST, Self::REACH);
         let mut all = Self { fours: Box::new([0; Self::WORDS]), firsts: [0; 4], reach };
         for spelling in spellings {
             let beginning = &spelling.bytes()[..reach.min(spelling.len())];

@@ -15,7 +15,7 @@ use keyfob::proto::{Origin, encode};
 
 use crate::browser::Visit;
 use crate::failure::Failure;
-use crate::guard::{Arrival, unbroken_page};
+use crate::guard::{Arrival, unbroken};
 use crate::page::FORM_TOKEN;
 use crate::people::Door;
 use crate::router::{Entry, entry};
@@ -76,7 +76,7 @@ pub(crate) async fn forms(State(site): State<Arc<Site>>, request: Request, next:
         return Failure::not_allowed().into_response();
     }
     match judge(&site, entry, request).await {
-        Ok(request) => unbroken_page(Arrival::of(request.extensions()).alive, next.run(request)).await,
+        Ok(request) => unbroken(Arrival::of(request.extensions()).alive, next.run(request)).await,
         Err(failure) => failure.into_response(),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) use headers::SET as HEADERS_SET;
 pub(crate) use host::by_address;
 pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
-pub(crate) use unbroken::{Alive, caught, unbroken, unbroken_page};
+pub(crate) use unbroken::{Alive, caught, unbroken};
 pub(crate) use visitor::visitor;
 
 use self::log::Asked;
@@ -203,7 +203,7 @@ async fn receive(site: &Arc<Site>, request: Request) -> Response {
     }
     // A browser that goes away now must not lose the tokens that its code is exchanged for, nor leave a link spent of which nothing came.
     let (site, alive) = (site.clone(), Arrival::of(request.extensions()).alive);
-    let work = unbroken_page(alive, async move { callback::receive(&site, &request.into_parts().0).await.into_response() });
+    let work = unbroken(alive, async move { callback::receive(&site, &request.into_parts().0).await.into_response() });
     let mut response = work.await;
     response.extensions_mut().insert(By::Callback);
     response

@@ -16,7 +16,7 @@ use super::callback;
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Arrival, Knocked, Posted, unbroken_page};
+use crate::guard::{Arrival, Knocked, Posted, unbroken};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::{Outcome, Purpose, SIGN_IN, SignIn};
 use crate::site::Site;
@@ -72,7 +72,7 @@ pub(crate) async fn receive(State(site): State<Arc<Site>>, visit: Option<Extensi
     let (alive, (parts, _)) = (Arrival::of(request.extensions()).alive, request.into_parts());
     let visit = visit.map(|Extension(visit)| visit);
     // An invitation that is accepted must not be lost with a browser that goes away now.
-    unbroken_page(alive, async move { answered(&site, visit, parts.uri.query(), &parts.headers).await }).await
+    unbroken(alive, async move { answered(&site, visit, parts.uri.query(), &parts.headers).await }).await
 }
 
 async fn answered(site: &Site, visit: Option<Visit>, query: Option<&str>, headers: &HeaderMap) -> Result<Response, Failure> {

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Arrival, Knocked, Posted, unbroken_page};
+use crate::guard::{Arrival, Knocked, Posted, unbroken};
 use crate::links;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Door;
@@ -151,7 +151,7 @@ async fn look(
         let came = waiting::ask(&site, &seat, &mut waiting, at.visit()).await?;
         drawn(&site, &at, &waiting, came, is_script, None).await
     };
-    unbroken_page(arrival.alive, work).await
+    unbroken(arrival.alive, work).await
 }
 
 async fn receive(site: Arc<Site>, number: String, at: At, pin: String, ends: bool) -> Result<Response, Failure> {

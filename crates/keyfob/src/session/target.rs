@@ -4,9 +4,6 @@ use http::Uri;
 use http::uri::{Parts, PathAndQuery};
 use keyfob_proto::{Endpoint, Misuse, Origin};
 
-/// More than the parser of URLs takes.
-const LONGEST: usize = u16::MAX as usize - 1;
-
 /// The URL for a path (relative to the API's base) or an absolute URL, and where that is: none for what is no place to send anything to. Dots, encoded slashes,
 /// `;` and `'` stay as they are written; only characters that no request line can carry (spaces, non-ASCII, quotes) are percent-encoded.
 pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<(Uri, Option<Origin>), Misuse> {
@@ -38,11 +35,8 @@ pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<(Uri, Option<Origin
         let origin = Origin::of(&uri);
         return Ok((uri, origin));
     }
-    if base.as_str().len() - behind.len() + whole.len() > LONGEST {
-        return Err(no_url());
-    }
     let mut parts = Parts::from(base.uri().clone());
-    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(whole).map_err(|_| no_url())?);
+    parts.path_and_query = Some(PathAndQuery::try_from(whole).map_err(|_| no_url())?);
     Ok((Uri::from_parts(parts).map_err(|_| no_url())?, Some(base.origin())))
 }
 
@@ -88,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_without_a_path_has_a_slash() {
+    fn what_follows_comes_after_the_bases_path() {
         for (base, text, whole) in [
             ("https://Api.example:443", "", "https://Api.example:443/"),
             ("https://Api.example:443", "me", "https://Api.example:443/me"),
@@ -108,12 +102,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_too_long_for_a_url_is_none() {
-        let base = Endpoint::parse("https://api.example/v1").expect("an endpoint");
-        let long = |length: usize| format!("/{}", "a".repeat(length - base.as_str().len() - 1));
-        assert_eq!(resolve(&base, &long(LONGEST)).expect("a URL").0.to_string().len(), LONGEST);
-        assert!(resolve(&base, &long(LONGEST + 1)).is_err());
+    proptest::proptest! {
+        /// Reading what follows alone comes to the same as reading all of it.
+        #[test]
+        fn what_follows_never_moves_the_host(base in "https://[Aa]{1,3}(:4[0-9]{1,2})?(/[a-c{}%|]{0,3}){0,2}(\\?x)?", text in "[/@:a\\\\é {}?%.|\\[-]{0,12}") {
+            let Ok(base) = Endpoint::parse(&base) else { return Ok(()) };
+            proptest::prop_assume!(!text.contains("://"));
+            let before = base.as_str().trim_end_matches('/');
+            let mut whole = String::new();
+            add_sendable(&mut whole, &format!("{before}{}{text}", if text.is_empty() || text.starts_with('/') { "" } else { "/" }), false);
+            match (resolve(&base, &text), whole.parse::<Uri>()) {
+                (Ok((uri, origin)), Ok(whole)) => {
+                    proptest::prop_assert_eq!(&uri, &whole);
+                    proptest::prop_assert_eq!(origin, Origin::of(&whole));
+                }
+                (found, wanted) => proptest::prop_assert!(found.is_err() && wanted.is_err(), "{found:?} and {wanted:?}"),
+            }
+        }
     }
 
     #[test]
