@@ -376,7 +376,9 @@ fn a_day_is_the_same_day_wherever_somebody_looks() {
     // Moments are another matter.
     tried.open("/accounts/telldus/do/history?id=240001");
     let summary = browser.text("main details summary");
-    assert!(summary.contains("times in UTC"), "{summary}");
+    assert!(summary.contains("times in America/Los_Angeles"), "{summary}");
+    let period = browser.text(".plot .period");
+    assert!(period.contains(" to ") && !period.contains("UTC"), "the axis is in their own time, and so is what stands above it: {period}");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

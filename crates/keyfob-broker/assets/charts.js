@@ -142,6 +142,8 @@
         }],
       },
     }, [data.x, ...data.series.map((series) => series.values)], picture);
+    // Beside an axis in the person's own time.
+    if (data.time && !data.days) figure.querySelector(".period").textContent = ends.map(moment).join(" to ");
     const show = (from, to) => plot.setScale("x", { min: Math.max(from, ends[0]), max: Math.min(to, ends[1]) });
     // Around the middle of what is shown.
     const scale = (factor) => {

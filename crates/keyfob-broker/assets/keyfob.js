@@ -9,6 +9,7 @@ for (const moment of document.querySelectorAll("time[datetime]")) {
   // As the page has them, and the command: 2026-11-21 14:03.
   moment.textContent = at.toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 }
+for (const zone of document.querySelectorAll(".zone")) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 // Buttons that copy. They are hidden in the page: without script they would do nothing.
 for (const button of document.querySelectorAll("button[data-copy]")) {

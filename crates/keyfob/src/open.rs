@@ -57,6 +57,9 @@ impl Open {
 
     fn leave(&mut self, before: Option<Weak<Shared>>) {
         self.left.retain(|session| session.strong_count() > 0);
-        self.left.extend(before.filter(|session| session.strong_count() > 0));
+        if let Some(shared) = before.as_ref().and_then(Weak::upgrade) {
+            shared.leave();
+            self.left.extend(before);
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::site::Desk;
 /// Accounts that are kept open.
 const MOST: usize = 10_000;
 
-/// What is older is held against the store: an account that was logged out, by whichever program, is used no longer than this.
+/// What is older is held against the store: an account that was logged out by another program is used no longer than this. By this one, it is not used again.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The accounts in use, by their names in the vault.
@@ -37,7 +37,7 @@ impl Sessions {
     pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str) -> Result<Session, Error> {
         let known = self.held(|held| held.get(name)).filter(|known| Arc::ptr_eq(&known.desk, desk));
         match known {
-            Some(known) if known.read.elapsed() < TRUSTED => Ok(known.session),
+            Some(known) if known.read.elapsed() < TRUSTED && known.session.is_open() => Ok(known.session),
             // On the heap: this part is rare, and large.
             known => Box::pin(self.read(keyfob, desk, name, known)).await,
         }

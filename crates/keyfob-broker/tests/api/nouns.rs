@@ -61,6 +61,26 @@ async fn accounts_are_listed_shown_renamed_refreshed_and_disconnected() {
     .await;
 }
 
+/// At once, and not when the account is held against the store the next time: whoever disconnects may do so in a hurry.
+#[tokio::test]
+async fn l17_a_key_uses_no_account_that_was_disconnected() {
+    World::on_each_shelf(&["netatmo", "telldus"], async |world| {
+        let program = connect(&world).await;
+        for (account, target) in [("netatmo", "/api/netatmo/api/getstationsdata"), ("telldus", "/api/telldus/json/devices/list")] {
+            let key = json!({"account": account, "name": "cron", "allow": ["GET /**"], "may_see_token": account == "netatmo"});
+            let made = program.post("/v1/keys", &key).await.json();
+            let holder = Program { address: world.address, token: made["key"].as_str().expect("a key").to_owned() };
+            assert_eq!(holder.get(target).await.status, 200);
+            assert_eq!(program.send("DELETE", &format!("/v1/accounts/{account}"), &[], "").await.status, 200);
+            for target in [target, &format!("/token/{account}")] {
+                let reply = holder.get(target).await;
+                assert!(reply.status >= 400, "{target}: {} {}", reply.status, reply.text());
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn providers_are_found_by_words_and_kind() {
     let (_world, program) = connected().await;

@@ -103,6 +103,12 @@ impl Session {
         Token::of(known)
     }
 
+    /// Whether whoever opens this account in this process is still given this session: not after a logout here, nor once somebody else's account has its name. A
+    /// look at a flag, for a program that keeps a session; what other processes did, [`reread`](Self::reread) tells.
+    pub fn is_open(&self) -> bool {
+        !self.shared.is_left()
+    }
+
     /// What has this account's name in the store now, for a program that keeps a session for long: a login, a logout or a refresh of another process counts. After
     /// somebody else's login that is their account, with another [id](Account::id); the session that this is called on stays the former one's. Reads the store
     /// once.

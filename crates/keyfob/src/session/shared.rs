@@ -1,5 +1,6 @@
 //! What all sessions of one account share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob_proto::oauth2::dpop::ProofKey;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(super) flights: Flights,
     pub(super) pause: Pause,
     pub(super) unwritten: Unwritten,
+    /// Whether whoever opens the account in this process is given another one.
+    left: AtomicBool,
 }
 
 impl Shared {
@@ -39,7 +42,16 @@ impl Shared {
         let known = Mutex::new(Arc::new(Known::read(record, None)));
         let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
         let proof_key = Mutex::default();
-        Ok(Self { keyfob, id, setup, known, proof_key, flights, pause, unwritten })
+        Ok(Self { keyfob, id, setup, known, proof_key, flights, pause, unwritten, left: AtomicBool::new(false) })
+    }
+
+    /// Nobody is given this one any more.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 
     /// The key that these tokens are bound to, where they are. Read once: every call is proved with it.
