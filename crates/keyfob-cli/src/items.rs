@@ -1,7 +1,7 @@
 //! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON),
 //! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file, and `a=\@b` is the text `@b`.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use keyfob::proto::Secret;
 use keyfob::proto::scrub::printable;
 use serde_json::{Map, Value};
@@ -143,6 +143,15 @@ impl Items {
             return Err(Card::usage(
                 "the Authorization header is not yours to set",
                 "the account sets it; and a secret on the command line is in the shell's history",
+                "leave it away",
+            ));
+        }
+        // One that is not true cuts the body off, or has the server wait for what never comes (RFC 9112 §6.3); and OAuth 1 has signed all of it.
+        if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
+            let said = if name == CONTENT_LENGTH { "Content-Length" } else { "Transfer-Encoding" };
+            return Err(Card::usage(
+                format!("the {said} header is not yours to set"),
+                "it says how long the body is, which is seen when it is sent",
                 "leave it away",
             ));
         }

@@ -179,6 +179,19 @@ async fn listening(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'stati
     (origin, asked)
 }
 
+/// Whoever reads that nothing was called does it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_called_and_cannot_be_read_is_said_so() {
+    let (origin, _) = listening(|target| match target {
+        "/broken" => (200, "Transfer-Encoding: chunked\r\n".to_owned()),
+        _ => (200, String::new()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    house.run(&["post", "hub", "/x", "a=b", "--jq", "."]).await.fails(1, ["cannot read the answer of hub", "no JSON", "--jq"]);
+    house.run(&["get", "hub", "/broken", "--jq", "."]).await.fails(6, ["cannot call hub", "", ""]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_credentials_with_the_origin() {
     let back = Arc::new(std::sync::Mutex::new(String::new()));
@@ -215,6 +228,11 @@ async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_crede
     // Unless asked for, nothing is followed.
     assert!(house.good(&["get", "hub", "/near", "-i"]).await.contains("HTTP 302"));
     assert_eq!(heard(&asked_here).len(), 1);
+    let told = house.run(&["get", "hub", "/near"]).await.exits(0);
+    assert!(told.stderr.contains("HTTP 302") && told.stderr.contains("here?a=b (-L follows it)"), "{}", told.stderr);
+    let told = house.run(&["get", "hub", "/telling"]).await.exits(0);
+    assert!(told.stderr.contains("-L follows it") && !told.stderr.contains("example-access-token"), "{}", told.stderr);
+    heard(&asked_here);
 
     assert_eq!(house.good(&["get", "hub", "/near", "q==1", "-L"]).await, "ok");
     let asked = heard(&asked_here);

@@ -133,6 +133,23 @@ async fn in_a_sandbox_of_its_own_people_come_back_to_the_external_url() {
     }
 }
 
+/// What is refused is in no book.
+#[tokio::test(flavor = "multi_thread")]
+async fn l17_whoever_tries_keys_leaves_a_trace_in_the_log() {
+    let house = House::new().await;
+    let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let mut serve = house.start(&["serve", "--sandbox", "--listen", &listen]);
+    serve.line(|line| line.contains("/first-run?token=")).await;
+    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+    let request = http::Request::get(format!("http://{listen}/api/telldus/canary-path")).header("authorization", "Bearer canary-key");
+    let answer = transport.send(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+    assert_eq!(answer.status(), 401);
+    let id = answer.headers()["x-request-id"].to_str().expect("text").to_owned();
+    let line = serve.line(|line| line.contains("refused")).await;
+    assert!(line.contains(&id) && line.contains("401") && line.contains("/api/{account}/{*path}"), "{line}");
+    assert!(!line.contains("canary"), "{line}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_everything_that_is_wrong() {
     let house = House::new().await;

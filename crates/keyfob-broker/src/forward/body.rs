@@ -72,7 +72,9 @@ pub(super) async fn ready(
 }
 
 pub(super) fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is larger than is forwarded.")
+    let detail = "The body is larger than is forwarded: 1 GiB, and 1 MiB of what is read as a whole, a form or JSON that is judged.";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
+        .hint("if it is no form, say what it is: Content-Type: application/octet-stream (curl says that it is one unless it is told)")
 }
 
 /// Whether a server may take it for a form: Rack does so with a POST that does not say what it is.

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::Method;
+use http::{Method, StatusCode};
 use tracing::Span;
 
-use super::Arrival;
+use super::{Arrival, RequestId};
+use crate::forward;
 use crate::health;
 use crate::metrics::{By, Metrics, UnderWay};
 use crate::operations::Operations;
@@ -37,7 +38,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Writes the line about a request of this client, which began then.
-    pub(super) fn answered(self, client: Client, began: Instant, response: &Response) {
+    pub(super) fn answered(self, name: &RequestId, client: Client, began: Instant, response: &Response) {
         let Self { span, route, method, is_program, metrics, .. } = self;
         let after = began.elapsed();
         // What answered may say that it was not the path's route.
@@ -49,6 +50,9 @@ impl<'a> Asked<'a> {
             // A probe comes every few seconds and says nothing.
             if health::is_for_probes(route) || route == health::METRICS {
                 tracing::trace!(client = %client.peer, %method, route, status, ms, "answered");
+            } else if is_program && is_refused(response) {
+                // Its span is none where the log is at its usual level.
+                tracing::info!(id = name.as_str(), client = %client.peer, %method, route, status, ms, "refused");
             } else if is_program {
                 tracing::debug!(client = %client.peer, %method, route, status, ms, "answered");
             } else {
@@ -56,4 +60,10 @@ impl<'a> Asked<'a> {
             }
         });
     }
+}
+
+/// Whether it was we who did not let a program in: that is in no book, and whoever tries one key after the other leaves a trace here.
+fn is_refused(response: &Response) -> bool {
+    let is_ours = !response.headers().contains_key(forward::PROVIDER);
+    is_ours && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }

@@ -112,7 +112,7 @@ impl Front {
             rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)
         });
         let mut response = panics(reader, arrival, &asked.span, answer).await;
-        asked.answered(client, began, &response);
+        asked.answered(&arrival.id, client, began, &response);
         headers::set(response.headers_mut(), site.is_https(), arrival.id.clone());
         response
     }

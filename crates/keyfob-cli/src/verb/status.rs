@@ -59,16 +59,19 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     let now = account::now();
     let mut sheet = Sheet::new(["Account", "Provider", "Health", "Expires", "Scopes"]);
-    let mut refused = Vec::new();
+    let (mut needy, mut refused) = (Vec::new(), Vec::new());
     for account in accounts {
         let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
         let past = Past::of(account, context).await?;
         sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
-        refused.extend(past.refused.filter(|_| is_usable(account, now)).map(|_| account));
+        match past.is_usable(account, now) {
+            true => refused.extend(past.refused.map(|_| account)),
+            false => needy.push(account),
+        }
     }
     sheet.print(&context.out)?;
-    for account in accounts.iter().filter(|account| !is_usable(account, now)) {
+    for account in needy {
         context.out.note(&format!("{} {}: {}", paint.warn("needs login"), account.name, account::login_again(account)));
     }
     for account in refused {
@@ -159,7 +162,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         let width = context.out.to_person.then(|| context.out.width());
         context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
     }
-    if is_usable(account, now) {
+    if past.is_usable(account, now) {
         if past.refused.is_some() {
             context.out.note(&refused_note(account, context.out.note_paint()));
         }
@@ -195,11 +198,15 @@ struct Past {
     /// Until when its refresh token is good, as far as the provider says or documents it.
     renewable_until: Option<Timestamp>,
     refused: Option<Refused>,
+    /// Whether the vault has another app by now than the one that it was made with: no call of it is carried out.
+    of_another_app: bool,
 }
 
 impl Past {
     async fn of(account: &Account, context: &Context) -> Result<Self, Card> {
-        let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+        let store = context.keyfob().await?.store();
+        let entries = store.history(&account.id).await.doing("cannot read the vault")?;
+        let app = store.app(&account.provider).await.doing("cannot read the vault")?;
         let last = |wanted: fn(&Event) -> bool| entries.iter().rev().find(|entry| wanted(&entry.event));
         let failed = |event: &Event| matches!(event, Event::RefreshFailed { .. } | Event::NeedsLogin { .. } | Event::Abandoned { .. });
         Ok(Self {
@@ -208,12 +215,21 @@ impl Past {
             imported: keyfob::history::is_imported(&entries),
             renewable_until: renewable_until(account, &entries, context),
             refused: refusals::of(account, context).await?,
+            of_another_app: app.is_some_and(|app| app.client_id != account.client_id),
         })
+    }
+
+    /// Whether it can be used without a person.
+    fn is_usable(&self, account: &Account, now: Timestamp) -> bool {
+        is_usable(account, now) && !self.of_another_app
     }
 
     /// Its health as the record has it, or that the API thinks otherwise.
     fn health(&self, account: &Account, now: Timestamp) -> (&'static str, Option<String>) {
         match (health(account, now), &self.refused) {
+            (("ok", _), _) if self.of_another_app => {
+                ("needs login", Some("it was made with another app than the one that is there now".to_owned()))
+            }
             (("ok", _), Some(refused)) => {
                 ("refused", Some(format!("the API did not take its credentials ({}) at {}", refused.why(), moment::local(refused.at()))))
             }
@@ -234,10 +250,12 @@ impl Past {
         }
         if let Some(refused) = &self.refused {
             told["refused"] = json!({"at": moment::utc(refused.at()), "why": refused.why()});
-            if let ("refused", reason) = self.health(account, account::now()) {
-                told["health"] = json!({"state": "refused", "reason": reason});
-                told["next"] = json!(context.out.again.in_text(&account::login_again(account)));
-            }
+        }
+        // What the record alone does not tell.
+        let (state, reason) = self.health(account, account::now());
+        if state == "refused" || self.of_another_app {
+            told["health"] = json!({"state": if state == "refused" { state } else { "needs-login" }, "reason": reason});
+            told["next"] = json!(context.out.again.in_text(&account::login_again(account)));
         }
         told
     }

@@ -5,9 +5,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::header::USER_AGENT;
+use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::uri::Scheme;
+use http::{HeaderValue, Method};
+use http_body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -175,6 +176,10 @@ fn client(https: InTime<HttpsConnector<Connector>>) -> Client<InTime<HttpsConnec
 impl Transport for HyperTransport {
     fn send(&self, mut request: http::Request<Body>) -> Sending<'_> {
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(Self::USER_AGENT));
+        // RFC 9110 §8.6: a method that usually has a body says that it has none. Some servers answer 411 to one that does not.
+        if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) && request.body().size_hint().exact() == Some(0) {
+            request.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+        }
         Box::pin(async move {
             let there = request.uri().clone();
             let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { self.open() } else { self.trusting() };

@@ -37,14 +37,17 @@ impl Paging<'_> {
             // An error is none of the data, also one that the provider says with status 200.
             let signals = &self.session.settings().api.failed;
             let bytes = if !answer.status().is_success() || signals.iter().any(|signal| signal.needs_body(answer.status())) {
-                answer.read(what, &self.session.account()).await.map_err(|card| card.exiting(Exit::Http))?
+                // One that breaks off is the network's.
+                let judged = |card: Card| if card.exit == Exit::Network { card } else { card.exiting(Exit::Http) };
+                answer.read(what, &self.session.account()).await.map_err(judged)?
             } else {
                 answer.into_body().bytes(LARGEST as usize).await.doing(what)?
             };
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
+                // It was called: whoever reads that it was not would do it again.
                 Card::new(
                     Exit::Error,
-                    what,
+                    format!("cannot read the answer of {}", self.session.account().name),
                     format!("the answer is no JSON: {error}"),
                     "see it as it came: leave --jq, --format and --paginate away",
                 )

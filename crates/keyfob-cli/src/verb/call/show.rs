@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 
+use http::header::LOCATION;
 use keyfob::proto::scrub::printable;
 use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
@@ -28,6 +29,11 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     let answer = if judge_first { Whole::Bytes(answer.read(what, &session.account()).await?) } else { Whole::Stream(answer.into_body()) };
     if !status.is_success() && !status.is_redirection() {
         out.note(&out.note_paint().warn(&format!("HTTP {status}")));
+    }
+    // What it leads to was asked for, and is not here.
+    if let Some(there) = headers.get(LOCATION).filter(|_| status.is_redirection() && !args.location) {
+        let there = session.scrubber().mask(&String::from_utf8_lossy(there.as_bytes()));
+        out.note(&out.note_paint().warn(&format!("HTTP {status} → {} (-L follows it)", printable(&there))));
     }
     if args.include {
         out.data(&head(status, &headers, session))?;

@@ -79,7 +79,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
             let left = ours.map(|held| moment::length(i64::try_from(held.left.as_secs()).unwrap_or(i64::MAX)));
             lines.push(("agent", left.map_or("does not hold its key".to_owned(), |left| format!("holds its key for {left}"))));
         }
-        lines.push(("backup", backup(vault, by_passphrase)));
+        lines.push(("backup", context.out.again.in_text(backup(vault, by_passphrase)).into_owned()));
         let width = context.out.to_person.then(|| context.out.width());
         context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
     }
@@ -94,11 +94,11 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
     }
 }
 
-fn backup(vault: &Location, by_passphrase: bool) -> String {
+fn backup(vault: &Location, by_passphrase: bool) -> &'static str {
     match vault {
-        Location::Postgres(_) => "as of any database, and the key apart from it".to_owned(),
-        Location::File(_) if by_passphrase => "keyfob vault export FILE".to_owned(),
-        Location::File(_) => "keyfob vault export FILE; a copy of the vault without its key opens nothing".to_owned(),
+        Location::Postgres(_) => "as of any database, and the key apart from it",
+        Location::File(_) if by_passphrase => "keyfob vault export FILE",
+        Location::File(_) => "keyfob vault export FILE; a copy of the vault without its key opens nothing",
     }
 }
 

@@ -87,7 +87,12 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
             Exit::Error,
             "none of the known mistakes explains it",
             says,
-            "compare the two base strings above; they part where the second begins to be coloured",
+            match found {
+                Some(_) => "compare the two base strings above; they part where the second begins to be coloured",
+                None => {
+                    "compare the base string above with the one that the program, or the server, made: `keyfob why … --base-string -` does that"
+                }
+            },
         )),
         _ => Ok(()),
     }
