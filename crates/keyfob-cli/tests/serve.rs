@@ -133,7 +133,7 @@ async fn in_a_sandbox_of_its_own_people_come_back_to_the_external_url() {
     }
 }
 
-/// What is refused is in no book.
+/// Whose key is none is in no book.
 #[tokio::test(flavor = "multi_thread")]
 async fn l17_whoever_tries_keys_leaves_a_trace_in_the_log() {
     let house = House::new().await;

@@ -87,8 +87,11 @@ async fn a_session_that_is_read_again_sees_what_others_did() {
     let session = session.reread().await.unwrap();
     assert_eq!(access(&session), "access-token-of-another-process");
     // Somebody logged in again in this process: the session from then on is another one, and it is the one that all have.
+    assert!(session.is_open());
     let again = log_in(&ours, &server.origin).await;
+    assert!(!session.is_open() && again.is_open());
     let session = session.reread().await.unwrap();
+    assert!(session.is_open());
     again.refresh().await.unwrap();
     assert_eq!(access(&session), access(&again));
     // And out.

@@ -62,7 +62,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Whether it was we who did not let a program in: that is in no book, and whoever tries one key after the other leaves a trace here.
+/// Whether it was we who refused a program. Only what it was refused behind its key is in the book: whoever tries one key after the other leaves a trace here.
 fn is_refused(response: &Response) -> bool {
     let is_ours = !response.headers().contains_key(forward::PROVIDER);
     is_ours && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)

@@ -65,9 +65,10 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
         let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
         let past = Past::of(account, context).await?;
         sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
-        match past.is_usable(account, now) {
-            true => refused.extend(past.refused.map(|_| account)),
-            false => needy.push(account),
+        if past.is_usable(account, now) {
+            refused.extend(past.refused.map(|_| account));
+        } else {
+            needy.push(account);
         }
     }
     sheet.print(&context.out)?;

@@ -103,8 +103,8 @@ impl Session {
         Token::of(known)
     }
 
-    /// Whether whoever opens this account in this process is still given this session: not after a logout here, nor once somebody else's account has its name. A
-    /// look at a flag, for a program that keeps a session; what other processes did, [`reread`](Self::reread) tells.
+    /// Whether whoever opens this account in this process is still given this session: not after a logout, a login or a renaming here. A look at a flag, for a
+    /// program that keeps a session; [`reread`](Self::reread) says what is there now, and what other processes did.
     pub fn is_open(&self) -> bool {
         !self.shared.is_left()
     }

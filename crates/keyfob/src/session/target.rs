@@ -15,38 +15,37 @@ pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<(Uri, Option<Origin
     if text.contains('#') {
         return Err(wrong("one with a fragment, which is never sent").with_hint("write %23 for a # that belongs to the path"));
     }
-    let as_it_is = text.bytes().all(|byte| is_sendable(&byte));
-    if !as_it_is && text.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) {
         return Err(wrong("one with control characters"));
     }
+    let no_url = || wrong("text that is no URL");
     let is_absolute = !text.starts_with('/')
         && text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    // The base's host stays what it is: only what follows has to be read.
-    let behind = base.uri().path_and_query().map_or("", PathAndQuery::as_str);
-    let before = if is_absolute { "" } else { behind.trim_end_matches('/') };
-    let joint = if is_absolute || text.starts_with('/') || (text.is_empty() && !before.is_empty()) { "" } else { "/" };
-    let mut whole = String::with_capacity(before.len() + joint.len() + text.len());
-    add_sendable(&mut whole, before, before.bytes().all(|byte| is_sendable(&byte)));
-    whole.push_str(joint);
-    add_sendable(&mut whole, text, as_it_is);
-    let no_url = || wrong("text that is no URL");
     if is_absolute {
-        let uri = Uri::try_from(whole).map_err(|_| no_url())?;
+        let uri = Uri::try_from(sendable(&[text])).map_err(|_| no_url())?;
         let origin = Origin::of(&uri);
         return Ok((uri, origin));
     }
+    // The base's host stays what it is: only what follows has to be read.
+    let before = base.uri().path_and_query().map_or("", PathAndQuery::as_str).trim_end_matches('/');
+    let joint = if text.starts_with('/') || (text.is_empty() && !before.is_empty()) { "" } else { "/" };
+    let whole = sendable(&[before, joint, text]);
     let mut parts = Parts::from(base.uri().clone());
     parts.path_and_query = Some(PathAndQuery::try_from(whole).map_err(|_| no_url())?);
     Ok((Uri::from_parts(parts).map_err(|_| no_url())?, Some(base.origin())))
 }
 
-/// What can stand in a request line.
-fn is_sendable(byte: &u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+/// The pieces as one, as a request line can carry them.
+fn sendable(pieces: &[&str]) -> String {
+    let mut whole = String::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+    pieces.iter().for_each(|piece| add_sendable(&mut whole, piece));
+    whole
 }
 
-fn add_sendable(out: &mut String, text: &str, as_it_is: bool) {
-    if as_it_is {
+fn add_sendable(out: &mut String, text: &str) {
+    let is_sendable =
+        |byte: &u8| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+    if text.bytes().all(|byte| is_sendable(&byte)) {
         return out.push_str(text);
     }
     for byte in text.bytes() {
@@ -108,9 +107,8 @@ mod tests {
         fn what_follows_never_moves_the_host(base in "https://[Aa]{1,3}(:4[0-9]{1,2})?(/[a-c{}%|]{0,3}){0,2}(\\?x)?", text in "[/@:a\\\\é {}?%.|\\[-]{0,12}") {
             let Ok(base) = Endpoint::parse(&base) else { return Ok(()) };
             proptest::prop_assume!(!text.contains("://"));
-            let before = base.as_str().trim_end_matches('/');
-            let mut whole = String::new();
-            add_sendable(&mut whole, &format!("{before}{}{text}", if text.is_empty() || text.starts_with('/') { "" } else { "/" }), false);
+            let joint = if text.is_empty() || text.starts_with('/') { "" } else { "/" };
+            let whole = sendable(&[base.as_str().trim_end_matches('/'), joint, &text]);
             match (resolve(&base, &text), whole.parse::<Uri>()) {
                 (Ok((uri, origin)), Ok(whole)) => {
                     proptest::prop_assert_eq!(&uri, &whole);

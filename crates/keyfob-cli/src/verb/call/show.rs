@@ -30,10 +30,11 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     if !status.is_success() && !status.is_redirection() {
         out.note(&out.note_paint().warn(&format!("HTTP {status}")));
     }
-    // What it leads to was asked for, and is not here.
+    // What it leads to was asked for, and is not here. Without its query: that of a download may be signed, and open it to whoever reads a log.
     if let Some(there) = headers.get(LOCATION).filter(|_| status.is_redirection() && !args.location) {
         let there = session.scrubber().mask(&String::from_utf8_lossy(there.as_bytes()));
-        out.note(&out.note_paint().warn(&format!("HTTP {status} → {} (-L follows it)", printable(&there))));
+        let there = there.split(['?', '#']).next().unwrap_or_default();
+        out.note(&out.note_paint().warn(&format!("HTTP {status} → {} (-L follows it, -i shows all of it)", printable(there))));
     }
     if args.include {
         out.data(&head(status, &headers, session))?;

@@ -89,9 +89,7 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
             says,
             match found {
                 Some(_) => "compare the two base strings above; they part where the second begins to be coloured",
-                None => {
-                    "compare the base string above with the one that the program, or the server, made: `keyfob why … --base-string -` does that"
-                }
+                None => "see what the server signs, where it says so: --base-string FILE",
             },
         )),
         _ => Ok(()),
@@ -121,6 +119,7 @@ fn next(finding: &Finding, opened: &Opened) -> String {
         Side::Client => format!("what can be done: correct it there; or let keyfob sign: keyfob header METHOD URL --account {name}"),
         Side::Key => format!("what can be done: compare the app's keys with the provider's page, then keyfob login {name}"),
         Side::Neither => format!("what can be done: keyfob doctor {name} looks at clock and credentials"),
-        Side::Unknown => "what can be done: see where they part".to_owned(),
+        Side::Unknown if finding.found.is_some() => "what can be done: see where they part".to_owned(),
+        Side::Unknown => "what can be done: see what the server signs".to_owned(),
     }
 }
