@@ -1,7 +1,7 @@
 //! Disks that are full, file systems that cannot be written to.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,9 +47,13 @@ pub fn full(rig: &Rig) -> Rigged<Outcome> {
                 tally.blame(verdict, &name);
             }
             let path = spoiled.join("vault.db");
-            // To be read, a vault needs room for the index of its log; without it the error must be the disk's.
+            // To be read, a vault whose log was not played in needs room for the index of it; without it the error must be the disk's. Any other is read as it is.
+            let has_log = has_log(&path)?;
             let looks = Victim::start(&mut writer(rig, &spoiled, acknowledged, 0))?.finish_within(PATIENCE)?;
             unreadable += u64::from(!looks.status.success());
+            if !has_log && !looks.status.success() {
+                tally.blame(Verdict::Wrong(format!("a vault that was closed cannot be read: {:?}", looks.said)), &name);
+            }
             if let Some(verdict) = looks.complain(true) {
                 tally.blame(verdict, &format!("{name}, opened while the disk is full"));
             }
@@ -70,6 +74,15 @@ pub fn full(rig: &Rig) -> Rigged<Outcome> {
     }
     tally.notes.push(format!("{fitted} writes fitted; on the full disk {unreadable} vaults could not be opened, and said so"));
     Ok(tally.done())
+}
+
+/// Whether there is a log with something in it.
+fn has_log(vault: &Path) -> Rigged<bool> {
+    match fs::metadata(vault.with_extension("db-wal")) {
+        Ok(log) => Ok(log.len() > 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(format!("cannot look at the log: {error}")),
+    }
 }
 
 /// A disk with so much room: a child refreshes until it is full. Where there is room again while the child lives, it keeps what it could not

@@ -178,13 +178,14 @@ fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Protocol(ProtoError::Transport(_)) => Exit::Network,
         Error::Protocol(ProtoError::Refused(refused)) if refused.code == Code::AccessDenied => Exit::Usage,
-        Error::Protocol(ProtoError::Misuse(_)) | Error::TakenName { .. } => Exit::Usage,
+        // A URL of somebody else's: no login helps. Where the provider itself has moved, one does.
+        Error::Protocol(ProtoError::Misuse(_)) | Error::TakenName { .. } | Error::Unbound { moved: false, .. } => Exit::Usage,
         Error::Store(_) | Error::Unsaved { .. } | Error::NotKept { .. } => Exit::Vault,
         Error::NoAccount { .. }
         | Error::NeedsLogin { .. }
         | Error::AnotherApp { .. }
         | Error::AnotherLogin { .. }
-        | Error::Unbound { .. } => Exit::SignIn,
+        | Error::Unbound { moved: true, .. } => Exit::SignIn,
         _ => Exit::Error,
     }
 }

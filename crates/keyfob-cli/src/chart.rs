@@ -1,7 +1,7 @@
 //! A small chart in the terminal: lines of braille dots, eight to a character.
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::{CellKind, Chart, Day, Series};
+use keyfob_providers::{Cell, CellKind, Chart, Day, Series};
 
 use crate::moment;
 use crate::output::Paint;
@@ -43,7 +43,7 @@ impl Field {
 
     fn drawn(&self, series: &Series, rows: usize, width: usize, paint: Paint) -> Vec<String> {
         let (low, high) = self.y;
-        let labels = [label(high, high - low), label(low, high - low)];
+        let labels = labels(series, self);
         let margin = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
         let columns = width.saturating_sub(margin + 3).max(10);
         let mut canvas = Canvas::new(columns, rows);
@@ -56,9 +56,12 @@ impl Field {
         };
         let mut before = None;
         for (x, y) in &series.points {
-            let here = y.map(|y| place((*x, y)));
+            let here = y.map(|y| (*x, y));
             if let Some(here) = here {
-                canvas.line(before.unwrap_or(here), here);
+                let from = before.unwrap_or(here);
+                let over = corner(series, from, here).unwrap_or(from);
+                canvas.line(place(from), place(over));
+                canvas.line(place(over), place(here));
             }
             // A gap stays a gap.
             before = here;
@@ -84,10 +87,23 @@ impl Field {
 fn axis(chart: &Chart, series: &Series, width: usize) -> Option<String> {
     let field = Field::of(series)?;
     let (first, last) = (position(chart, &field, field.x.0), position(chart, &field, field.x.1));
-    let (low, high) = field.y;
-    let margin = [high, low].map(|y| label(y, high - low).chars().count()).into_iter().max().unwrap_or(0) + 3;
+    let margin = labels(series, &field).iter().map(|label| label.chars().count()).max().unwrap_or(0) + 3;
     let gap = width.saturating_sub(margin + first.chars().count() + last.chars().count()).max(1);
     Some(format!("{}{first}{}{last}", " ".repeat(margin), " ".repeat(gap)))
+}
+
+/// What a line goes over between two of its points: of something that is on or off, where the later one is as high as the earlier.
+pub(crate) fn corner(series: &Series, one: (f64, f64), other: (f64, f64)) -> Option<(f64, f64)> {
+    // Some providers send the newest first.
+    let (earlier, later) = if one.0 <= other.0 { (one, other) } else { (other, one) };
+    series.is_switch().then_some((later.0, earlier.1))
+}
+
+/// What the highest and the lowest value are, in words.
+pub(crate) fn labels(series: &Series, field: &Field) -> [String; 2] {
+    let (low, high) = field.y;
+    let word = |value| if series.is_switch() { Cell::Flag(value != 0.0).to_string() } else { label(value, high - low) };
+    [word(high), word(low)]
 }
 
 /// What a series is, with its unit.
@@ -109,7 +125,7 @@ pub(crate) fn position(chart: &Chart, field: &Field, x: f64) -> String {
 }
 
 /// A number with as many decimals as its neighbours need.
-pub(crate) fn label(value: f64, span: f64) -> String {
+fn label(value: f64, span: f64) -> String {
     let decimals = if span < 1.0 { 2 } else { usize::from(span < 20.0) };
     format!("{value:.decimals$}")
 }
@@ -170,6 +186,24 @@ mod tests {
         assert!(lines[HIGH].starts_with(" 0 ┤ ⡠"), "{text}");
         assert!(lines[HIGH + 1].trim().starts_with('0') && lines[HIGH + 1].ends_with("100"), "{text}");
         assert!(lines.iter().all(|line| line.chars().count() <= 30), "{text}");
+    }
+
+    #[test]
+    fn what_is_on_or_off_stays_so_until_it_changes() {
+        let points = [(0.0, Some(0.0)), (50.0, Some(1.0)), (100.0, Some(1.0))];
+        let drawn_as = |points: &[(f64, Option<f64>)]| {
+            let mut chart = chart(points);
+            chart.series[0].unit = None;
+            drawn(&chart, 26, Paint::plain())
+        };
+        let text = drawn_as(&points);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("yes ┤") && lines[HIGH].starts_with(" no ┤"), "{text}");
+        // One way up, in one column of the terminal.
+        let between: Vec<usize> = lines[2..HIGH].iter().map(|line| line.chars().count()).collect();
+        assert!(between.iter().all(|end| *end == between[0]), "{text}");
+        let newest_first: Vec<_> = points.into_iter().rev().collect();
+        assert_eq!(drawn_as(&newest_first), text);
     }
 
     #[test]

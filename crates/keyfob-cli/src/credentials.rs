@@ -73,6 +73,11 @@ pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&P
                 format!("whoever has an app of its time, and wants to try it: keyfob app add {0}, then keyfob login {0}", provider.name);
             Err(Card::usage(told, note, format!("{instead}{old}")))
         }
+        None if provider.status == Status::Sandbox && context.sandbox().is_none() => Err(Card::usage(
+            format!("{} exists in the sandbox only", provider.title),
+            "it is a pretend provider, and no sandbox is named",
+            format!("keyfob sandbox, in another terminal; then: keyfob login {} --sandbox", provider.name),
+        )),
         None => fields.complete(context, From::Person).await,
     }
 }

@@ -15,13 +15,8 @@ use crate::card::Card;
 /// Our own crates: those of others say what they send, secrets and all.
 const OURS: [&str; 7] = ["keyfob", "keyfob_proto", "keyfob_providers", "keyfob_store", "keyfob_sandbox", "keyfob_broker", "keyfob_cli"];
 
-/// Begins to log: what `KEYFOB_LOG` asks for to stderr, and everything to the debug log, if there is one.
-pub(crate) fn begin(debug_log: Option<DebugLog>, usual: LevelFilter) -> Result<(), Card> {
-    begin_as(debug_log, usual, false)
-}
-
-/// The same; stderr gets JSON lines for programs that collect logs, or text.
-pub(crate) fn begin_as(debug_log: Option<DebugLog>, usual: LevelFilter, json: bool) -> Result<(), Card> {
+/// Begins to log: what `KEYFOB_LOG` asks for to stderr, as JSON lines for programs or as text, and everything to the debug log, if there is one.
+pub(crate) fn begin(debug_log: Option<DebugLog>, usual: LevelFilter, json: bool) -> Result<(), Card> {
     let level = match std::env::var("KEYFOB_LOG") {
         Ok(text) if !text.is_empty() => level(&text)?,
         _ => usual,

@@ -97,7 +97,7 @@ fn main() -> ExitCode {
                 out.note("");
             }
             let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
-            text.iter().for_each(|text| out.note(text));
+            text.iter().for_each(|text| out.notice(text));
             card.exit
         }
     };
@@ -154,7 +154,7 @@ fn run(cli: Cli, out: Output) -> Work<'static> {
         let may_make = !cli.verb.needs_the_vault_that_is_named();
         let context = Context::new(out, cli.global.sandbox, cli.global.vault.as_deref(), may_make)?;
         // The web app has a log file to open first.
-        let begun = if matches!(cli.verb, Verb::Serve(_)) { Ok(()) } else { log::begin(None, LevelFilter::WARN) };
+        let begun = if matches!(cli.verb, Verb::Serve(_)) { Ok(()) } else { log::begin(None, LevelFilter::WARN, out.speaks_json()) };
         let done = match begun {
             Err(card) => Err(card),
             Ok(()) if cli.verb.stops_by_itself() => verb(cli.verb, &context).await,

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use keyfob::proto::scrub::printable;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::again::Again;
 use crate::card::Card;
@@ -89,13 +90,29 @@ impl Output {
         self.data(&without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
     }
 
-    /// A sentence to stderr. Commands in it are made whole, and lines break between words, where the terminal would break them anywhere.
+    /// A sentence to stderr. Commands in it are made whole, and lines break between words, where the terminal would break them anywhere. Where a
+    /// program reads it that asked for JSON, it is an object on a line of its own, as everything on stderr is then.
     pub(crate) fn note(&self, text: &str) {
         if self.silent {
             return;
         }
         let text = self.again.in_text(text);
-        let text = shown(&text);
+        if self.speaks_json() {
+            let sentence = anstream::adapter::strip_str(&text).to_string();
+            let sentence = sentence.strip_prefix("note: ").unwrap_or(&sentence);
+            return self.notice(&without_terminal_controls(&json!({"note": sentence}).to_string()));
+        }
+        self.notice(&text);
+    }
+
+    /// Whether stderr is for a program that reads JSON.
+    pub(crate) const fn speaks_json(&self) -> bool {
+        self.json && !self.notes_to_person
+    }
+
+    /// A card, or a JSON object, to stderr, as it is.
+    pub(crate) fn notice(&self, text: &str) {
+        let text = shown(text);
         let text = if self.notes_to_person { Cow::Owned(wrapped(&text, columns(io::stderr()))) } else { text };
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }

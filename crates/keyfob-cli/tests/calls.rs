@@ -114,7 +114,7 @@ async fn pages_are_followed_to_the_last() {
     house
         .run(&["get", "hub", "/away", "--paginate"])
         .await
-        .fails(4, ["cannot call hub", "may not be sent to https://elsewhere.example", ""]);
+        .fails(2, ["cannot call hub", "may not be sent to https://elsewhere.example", ""]);
     // What is not the data that was asked for is not taken for it.
     for shape in [&["--jq", "."][..], &["--format", "csv"], &["--table"], &["--paginate"]] {
         let ended = house.run(&[&["get", "hub", "/things?page=9"], shape].concat()).await;
@@ -183,6 +183,7 @@ async fn listening(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'stati
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_called_and_cannot_be_read_is_said_so() {
     let (origin, _) = listening(|target| match target {
+        // "ok" is neither a chunk nor JSON.
         "/broken" => (200, "Transfer-Encoding: chunked\r\n".to_owned()),
         _ => (200, String::new()),
     })
@@ -190,6 +191,47 @@ async fn what_was_called_and_cannot_be_read_is_said_so() {
     let house = house_at(&origin).await;
     house.run(&["post", "hub", "/x", "a=b", "--jq", "."]).await.fails(1, ["cannot read the answer of hub", "no JSON", "--jq"]);
     house.run(&["get", "hub", "/broken", "--jq", "."]).await.fails(6, ["cannot call hub", "", ""]);
+}
+
+/// 204, and 200 with nothing in it: it worked, and there is nothing to make something of.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_empty_answer_no_data_is_made() {
+    let (origin, _) = serve(|_, target| (if target == "/204" { 204 } else { 200 }, String::new(), String::new())).await;
+    let house = house_at(&origin).await;
+    for shape in [&["--jq", ".id"][..], &["--format", "csv"], &["--table"], &["--paginate"]] {
+        // A person is told that a table has no row.
+        let note = if shape == ["--table"] { "nothing there\n" } else { "" };
+        for path in ["/204", "/200"] {
+            let ended = house.run(&[&["get", "hub", path], shape].concat()).await.exits(0);
+            assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", note), "{shape:?} of {path}");
+        }
+    }
+}
+
+/// The answer does not come, or does not end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_given_up_when_its_time_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 8192];
+            let read = stream.read(&mut head).await.unwrap_or(0);
+            if String::from_utf8_lossy(&head[..read]).contains(" /slow ") {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nslow").await;
+            }
+            open.push(stream);
+        }
+    });
+    let house = house_at(&origin).await;
+    for path in ["/never", "/slow"] {
+        let ended = house.run(&["get", "hub", path, "-m", "1"]).await;
+        ended.fails(6, ["cannot call hub", "not over within 1 s (--max-time)", "with more time"]);
+    }
+    let ended = house.run(&["post", "hub", "/never", "a=b", "--max-time", "1s"]).await;
+    ended.fails(6, ["cannot call hub", "not over within 1 s", "look whether it was done"]);
+    house.run(&["get", "hub", "/never", "-m", "soon"]).await.exits(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -170,6 +170,35 @@ async fn cards_are_json_where_json_is_asked_for() {
     assert_eq!(card["error"]["next"], "keyfob login telldus");
 }
 
+/// A program that reads stderr reads JSON lines: what is only to be known, the log, and the card behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_json_everything_on_stderr_is_json() {
+    let mut house = House::new().await;
+    house.log_in("acme").await;
+    house.set("KEYFOB_LOG", "debug");
+    let lines = |ended: &common::Ended| -> Vec<Value> {
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    let refreshed = house.run(&["refresh", "acme", "--json"]).await.exits(0);
+    assert!(lines(&refreshed).iter().any(|line| line["level"].is_string() && line["message"].is_string()), "{refreshed:#?}");
+    let refused = house.run(&["get", "acme", "https://elsewhere.example/x", "--json"]).await.exits(2);
+    let lines = lines(&refused);
+    assert!(lines.iter().any(|line| line["note"].as_str().is_some_and(|note| note.starts_with("sandbox:"))), "{refused:#?}");
+    assert_eq!(lines.last().expect("a card")["error"]["exit"], 2, "{refused:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pretended_only_is_not_asked_for_keys_without_a_sandbox() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let said = [
+        "Acme exists in the sandbox only",
+        "no sandbox is named",
+        "keyfob sandbox, in another terminal; then: keyfob login acme --sandbox",
+    ];
+    house.run(&["login", "acme", "--paste"]).await.fails(2, said);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_retired_is_told() {
     let house = House::new().await;

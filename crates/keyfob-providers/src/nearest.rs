@@ -1,7 +1,7 @@
 //! The nearest known name to one that was mistyped.
 
 /// The known name that is nearest to what was typed, if one is near enough to be what was meant: by edit distance, without regard
-/// to case; a beginning of three letters counts as near.
+/// to case; a beginning of three letters counts as near, and so does a name with something behind a hyphen (`fitbit-public`).
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     all_nearest(typed, known).first().copied()
 }
@@ -14,8 +14,9 @@ pub(crate) fn all_nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a s
     let judged = known.into_iter().map(|name| {
         let lower: Vec<char> = name.to_lowercase().chars().take(LONGEST).collect();
         let begins = typed.len() >= 3 && lower.starts_with(&typed);
+        let goes_on = lower.len() >= 3 && typed.starts_with(&lower) && typed.get(lower.len()) == Some(&'-');
         let distance = distance(&typed, &lower);
-        ((if begins { distance.min(allowed) } else { distance }, !begins, name.len().abs_diff(typed.len())), name)
+        ((if begins || goes_on { distance.min(allowed) } else { distance }, !begins, name.len().abs_diff(typed.len())), name)
     });
     let mut near: Vec<_> = judged.filter(|((distance, ..), _)| *distance <= allowed).collect();
     let Some(best) = near.iter().map(|(how, _)| *how).min() else { return Vec::new() };
@@ -65,6 +66,8 @@ mod tests {
         assert_eq!(nearest("UNLOCK", known), Some("unlock-now"));
         assert_eq!(nearest("scope", ["scope_separator", "scopes"]), Some("scopes"));
         assert_eq!(nearest("weather", known), None);
+        assert_eq!(nearest("fitbit-public", ["flickr", "fitbit"]), Some("fitbit"));
+        assert_eq!(nearest("fitbits", ["public", "fi"]), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(distance(&['a', 'b'], &['b', 'a']), 1);
     }

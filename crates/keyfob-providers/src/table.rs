@@ -257,6 +257,13 @@ pub struct Series {
     pub points: Vec<(f64, Option<f64>)>,
 }
 
+impl Series {
+    /// Whether it says on or off: something that stays so until it changes, and is drawn without slopes.
+    pub fn is_switch(&self) -> bool {
+        self.unit.is_none() && self.points.iter().all(|(_, y)| y.is_none_or(|y| y == 0.0 || y == 1.0))
+    }
+}
+
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),

@@ -274,6 +274,9 @@ impl StoreError {
             Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
                 "make it writable, or move the vault to where it can be written: keyfob vault move"
             }
+            Self::Io(_, error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                "make room on the disk; what the vault has is as it was"
+            }
             Self::Io(_, error) if is_refused_to_everybody(error) => {
                 "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
                  and chattr -i or -a takes it away"

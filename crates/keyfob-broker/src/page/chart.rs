@@ -147,7 +147,7 @@ fn draw(
     let place = |(x, y): (f64, f64)| (xs.place(x, left, right), ys.place(y, base, top));
     let runs: Vec<(usize, Vec<Run>)> = group
         .iter()
-        .map(|(colour, series)| (*colour, runs(&thinned(&series.points, (right - left) as usize), is_switch(series), place)))
+        .map(|(colour, series)| (*colour, runs(&thinned(&series.points, (right - left) as usize), series.is_switch(), place)))
         .collect();
     Drawing {
         class,
@@ -204,11 +204,6 @@ fn area(run: &Run, base: f64) -> Option<String> {
     (run.len() > 1).then(|| format!("{}V{base:.1}H{:.1}Z", path(run), first.0.min(last.0)))
 }
 
-/// Whether a series says on or off.
-fn is_switch(series: &Series) -> bool {
-    series.unit.is_none() && series.points.iter().all(|(_, y)| y.is_none_or(|y| y == 0.0 || y == 1.0))
-}
-
 /// A series from left to right, with a gap where a device was silent: where points came at a steady pace, and then none for several times
 /// that long.
 fn in_order(series: &Series) -> Series {
@@ -236,7 +231,7 @@ fn data(x: CellKind, unit: &str, group: &[(usize, &Series)], scrubber: &Scrubber
         .iter()
         .map(|(colour, series)| {
             let values: Vec<Option<f64>> = series.points.iter().map(|(_, y)| y.filter(drawable)).collect();
-            json!({"title": scrubber.mask(&series.title), "colour": colour, "switch": is_switch(series), "values": values})
+            json!({"title": scrubber.mask(&series.title), "colour": colour, "switch": series.is_switch(), "values": values})
         })
         .collect();
     // Days are where they begin in no time zone: the script must not move them into the person's.

@@ -19,29 +19,31 @@ pub(crate) const TOPICS: [(&str, &str); 4] =
 // What about.
 #[derive(Args, Debug)]
 pub(crate) struct Help {
-    /// A verb, or one of the topics: exit-codes, environment, json, scripting
-    #[arg(value_name = "VERB|TOPIC", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::helped))]
-    about: Option<String>,
+    /// A verb (get, or vault rekey), or one of the topics: exit-codes, environment, json, scripting
+    #[arg(value_name = "VERB|TOPIC", num_args = 0..=2, add = clap_complete::engine::ArgValueCandidates::new(crate::complete::helped))]
+    about: Vec<String>,
 }
 
 pub(crate) fn run(args: &Help, context: &Context) -> Result<(), Card> {
     let out = &context.out;
     let mut command = Cli::command();
     command.build();
-    let Some(about) = &args.about else {
+    if args.about.is_empty() {
         let topics: Vec<&str> = TOPICS.iter().map(|(topic, _)| *topic).collect();
         return out.data(&format!("{}\nTopics: keyfob help {}", command.render_help(), topics.join("|")));
-    };
-    if let Some((_, heading)) = TOPICS.iter().find(|(topic, _)| topic == about) {
+    }
+    let about = args.about.join(" ");
+    if let Some((_, heading)) = TOPICS.iter().find(|(topic, _)| *topic == about) {
         let width = out.to_person.then(|| out.width().min(100));
         return out.data(&drawn(section(heading), width, out.paint()));
     }
-    if let Some(verb) = command.find_subcommand_mut(about) {
+    let verb = args.about.iter().try_fold(&mut command, |command, word| command.find_subcommand_mut(word));
+    if let Some(verb) = verb {
         return out.data(verb.render_long_help().to_string().trim_end());
     }
     let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).chain(TOPICS.iter().map(|(topic, _)| *topic)).collect();
-    let next = nearest(about, known).map_or("keyfob help lists both".to_owned(), |near| format!("did you mean keyfob help {near}?"));
-    Err(Card::usage(format!("there is no help about \"{}\"", printable(about)), "it is neither a verb nor a topic", next))
+    let next = nearest(&about, known).map_or("keyfob help lists both".to_owned(), |near| format!("did you mean keyfob help {near}?"));
+    Err(Card::usage(format!("there is no help about \"{}\"", printable(&about)), "it is neither a verb nor a topic", next))
 }
 
 /// The text under a heading of the README.

@@ -14,8 +14,9 @@ use crate::context::Context;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManPage {
-    /// The verb; the program itself if left away
-    verb: Option<String>,
+    /// The verb (get, or vault rekey); the program itself if left away
+    #[arg(num_args = 0..=2)]
+    verb: Vec<String>,
     /// Write the pages of all verbs into a folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "verb")]
     dir: Option<PathBuf>,
@@ -32,15 +33,15 @@ pub(crate) fn run(args: &ManPage, context: &Context) -> Result<(), Card> {
     if let Some(folder) = &args.dir {
         return all(&whole, folder, context);
     }
-    let Some(verb) = &args.verb else { return written(&page(&whole, "keyfob")?, "keyfob man", context) };
-    let Some(command) = whole.get_subcommands().find(|command| command.get_name() == verb) else {
+    let words: Vec<&str> = args.verb.iter().map(String::as_str).collect();
+    let Some(command) = words.iter().try_fold(&whole, |command, word| command.find_subcommand(word)) else {
         return Err(Card::usage(
-            format!("there is no verb \"{}\"", printable(verb)),
+            format!("there is no verb \"{}\"", printable(&words.join(" "))),
             "only verbs have pages",
             "keyfob --help lists the verbs",
         ));
     };
-    written(&page(command, &format!("keyfob-{verb}"))?, &format!("keyfob man {verb}"), context)
+    written(&page(command, &words)?, &named(&[&["man"], words.as_slice()].concat(), " "), context)
 }
 
 /// To stdout. A terminal shows what is meant for man(1), which few can read.
@@ -56,20 +57,26 @@ fn all(whole: &Command, folder: &Path, context: &Context) -> Result<(), Card> {
     let trouble =
         |error: &std::io::Error| Card::io(format!("cannot write into {}", folder.display()), error, "check the folder and the disk");
     std::fs::create_dir_all(folder).map_err(|error| trouble(&error))?;
-    let verbs = whole.get_subcommands().filter(|command| !command.is_hide_set());
-    let pages = std::iter::once((whole, "keyfob".to_owned())).chain(verbs.map(|verb| (verb, format!("keyfob-{}", verb.get_name()))));
     let mut count = 0;
-    for (command, name) in pages {
-        std::fs::write(folder.join(format!("{name}.1")), page(command, &name)?).map_err(|error| trouble(&error))?;
+    let mut left = vec![(whole, Vec::new())];
+    while let Some((command, words)) = left.pop() {
+        std::fs::write(folder.join(format!("{}.1", named(&words, "-"))), page(command, &words)?).map_err(|error| trouble(&error))?;
         count += 1;
+        let below = command.get_subcommands().filter(|below| !below.is_hide_set());
+        left.extend(below.map(|below| (below, [words.as_slice(), &[below.get_name()]].concat())));
     }
     context.out.note(&format!("{} {count} pages in {}", context.out.note_paint().good("✓"), folder.display()));
     Ok(())
 }
 
-fn page(command: &Command, name: &str) -> Result<String, Card> {
+/// The program and the verb's words: as its page is called, or as it is typed.
+fn named(words: &[&str], between: &str) -> String {
+    [&["keyfob"], words].concat().join(between)
+}
+
+fn page(command: &Command, words: &[&str]) -> Result<String, Card> {
     let mut text = Vec::new();
-    let command = command.clone().display_name(name.to_owned()).bin_name(name.replacen('-', " ", 1)).disable_help_flag(true);
+    let command = command.clone().display_name(named(words, "-")).bin_name(named(words, " ")).disable_help_flag(true);
     // By itself it would name the verb alone, with a version that it has not.
     let man = Man::new(command).source(concat!("keyfob ", env!("CARGO_PKG_VERSION")));
     man.render(&mut text).map_err(|error| Card::io("cannot write the manual", &error, "check the disk"))?;

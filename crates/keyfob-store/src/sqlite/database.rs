@@ -116,6 +116,11 @@ fn look(
     Ok((version, sealer, header))
 }
 
+/// Whether that came of a disk without room for what SQLite has beside a vault that it only reads.
+pub(super) fn has_no_room(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io(_, error) if error.kind() == io::ErrorKind::StorageFull)
+}
+
 /// What an error of SQLite means for the vault.
 pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
@@ -123,7 +128,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
         InvalidColumnType(..) | IntegralValueOutOfRange(..) | FromSqlConversionFailure(..) | Utf8Error(..) => {
             StoreError::Corrupt("a column holds what was never written there".to_owned())
         }
+        // The memory that processes share (`-shm`) is made as long as it has to be, before the first read: what keeps it from that is a disk or a quota without room.
+        error if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => no_room(),
         error => match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => no_room(),
             // Plain SQLITE_ERROR: our statements are right for our tables, so the file is what is wrong ("unsupported file format").
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
                 StoreError::Corrupt("the file is not a sound database".to_owned())
@@ -136,6 +144,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
             _ => StoreError::Io("SQLite".to_owned(), io::Error::other(error)),
         },
     }
+}
+
+fn no_room() -> StoreError {
+    StoreError::Io("there is no room left on its disk".to_owned(), io::ErrorKind::StorageFull.into())
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -1,8 +1,9 @@
-//! A vault on a file system that cannot be written to: it is read as it is, without locks, log or shared memory, which would all have to be
-//! written beside it.
+//! A vault on a file system that cannot be written to, or has no room left: it is read as it is, without locks, log or shared memory, which would
+//! all have to be written beside it.
 //!
 //! `immutable` tells SQLite that nobody changes the file. The mount that we see cannot; another mount of the same disk could (a container that
-//! was given a folder to read). So each read is followed by a look at the file, and counts only if that is the one that was opened.
+//! was given a folder to read), and so could another program as soon as there is room. So each read is followed by a look at the file, and counts
+//! only if that is the one that was opened.
 
 use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +19,17 @@ use crate::place;
 /// A file that stays as it is, and what it was when it was opened.
 pub(super) struct Frozen {
     path: PathBuf,
+    reason: Reason,
     seen: Seen,
+}
+
+/// Why a file cannot be written.
+#[derive(Clone, Copy)]
+enum Reason {
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// Not even what readers share, which SQLite keeps in a file beside the vault, finds room on the disk.
+    Full,
 }
 
 /// Device, inode, length, and when it was last written.
@@ -27,19 +38,26 @@ type Seen = (u64, u64, u64, i64, i64);
 impl Frozen {
     /// Nothing where the file system can be written to, or there is no vault.
     pub(super) fn of(path: &Path) -> Result<Option<Self>, StoreError> {
-        if !place::is_on_read_only(path) {
-            return Ok(None);
-        }
+        if place::is_on_read_only(path) { Self::seen_as(path, Reason::ReadOnly) } else { Ok(None) }
+    }
+
+    /// Where opening it as usual has failed for want of room ([`database::has_no_room`]). Nothing where there is no vault.
+    pub(super) fn without_room(path: &Path) -> Result<Option<Self>, StoreError> {
+        Self::seen_as(path, Reason::Full)
+    }
+
+    fn seen_as(path: &Path, reason: Reason) -> Result<Option<Self>, StoreError> {
         let Some(seen) = seen(path)? else { return Ok(None) };
         if let Some(log) = log(path)? {
             let why = format!(
-                "{} holds what is not in the file yet, and its file system is read-only: a program was killed that had it open, or has it open \
-                 elsewhere; open it once where it can be written, and close it",
-                log.display()
+                "{} holds what is not in the file yet, and {}: a program was killed that had it open, or has it open elsewhere; {}",
+                log.display(),
+                reason.of_its_disk(),
+                reason.way_out()
             );
-            return Err(StoreError::Io(why, ErrorKind::ReadOnlyFilesystem.into()));
+            return Err(StoreError::Io(why, reason.kind().into()));
         }
-        Ok(Some(Self { path: path.to_owned(), seen }))
+        Ok(Some(Self { path: path.to_owned(), reason, seen }))
     }
 
     pub(super) fn connect(&self) -> Result<Connection, StoreError> {
@@ -63,13 +81,41 @@ impl Frozen {
 
     /// What a write gets.
     pub(super) fn refusal(&self) -> StoreError {
-        let what = format!("{} is on a file system that is read-only: it can be read, and not written", self.path.display());
-        StoreError::Io(what, ErrorKind::ReadOnlyFilesystem.into())
+        let what = format!("{} can be read, and not written: {}", self.path.display(), self.reason.of_its_disk());
+        StoreError::Io(what, self.reason.kind().into())
     }
 
     /// For the person who opens it.
     pub(super) fn warning(&self) -> String {
-        format!("{} is on a file system that is read-only: nothing can be kept there, no refreshed token either", self.path.display())
+        format!(
+            "{} can only be read, since {}: nothing can be kept there, no refreshed token either",
+            self.path.display(),
+            self.reason.of_its_disk()
+        )
+    }
+}
+
+impl Reason {
+    const fn of_its_disk(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "its file system is read-only",
+            Self::Full => "its disk is full",
+        }
+    }
+
+    /// Where there is a log that would have to be played in first.
+    const fn way_out(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "open it once where it can be written, and close it",
+            Self::Full => "make room on the disk, and nothing is lost",
+        }
+    }
+
+    const fn kind(self) -> ErrorKind {
+        match self {
+            Self::ReadOnly => ErrorKind::ReadOnlyFilesystem,
+            Self::Full => ErrorKind::StorageFull,
+        }
     }
 }
 
@@ -118,7 +164,7 @@ mod tests {
         for suffix in ["-wal", "-shm"] {
             drop(std::fs::remove_file(place::with_suffix(&path, suffix)));
         }
-        let frozen = Frozen { path: path.clone(), seen: seen(&path).expect("looks").expect("it is there") };
+        let frozen = Frozen { path: path.clone(), reason: Reason::ReadOnly, seen: seen(&path).expect("looks").expect("it is there") };
         let connection = frozen.connect().expect("opens");
         let tables: i64 = connection.query_row("SELECT count(*) FROM account", (), |row| row.get(0)).expect("reads");
         assert_eq!(tables, 0);
@@ -143,7 +189,7 @@ mod tests {
         let path = folder.path().canonicalize().expect("it is there").join("keyfob").join("vault.db");
         let source = KeySource::beside(&path);
         drop(Vault::open(&path, source.clone()).expect("makes a vault"));
-        let frozen = || Frozen { path: path.clone(), seen: seen(&path).expect("looks").expect("it is there") };
+        let frozen = || Frozen { path: path.clone(), reason: Reason::ReadOnly, seen: seen(&path).expect("looks").expect("it is there") };
         let open = || database::open_frozen(&frozen(), &path, |header| source.open(header, &mut Vec::new())).map(drop);
         open().expect("of this version");
         let older = Connection::open(&path).expect("opens");

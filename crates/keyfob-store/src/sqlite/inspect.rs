@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use keyfob::StoreError;
 use keyfob::proto::Secret;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::database::{self, sql};
@@ -68,14 +69,23 @@ fn header(path: &Path) -> Result<Header, StoreError> {
     if place::look(path)?.is_none() {
         return Err(StoreError::Missing(path.display().to_string()));
     }
-    let connection = match Frozen::of(path)? {
-        Some(frozen) => frozen.connect()?,
-        None => database::connect(path)?,
-    };
+    match Frozen::of(path)? {
+        Some(frozen) => header_by(&frozen.connect()?),
+        None => match database::connect(path).and_then(|connection| header_by(&connection)) {
+            Err(error) if database::has_no_room(&error) => match Frozen::without_room(path)? {
+                Some(frozen) => header_by(&frozen.connect()?),
+                None => Err(error),
+            },
+            other => other,
+        },
+    }
+}
+
+fn header_by(connection: &Connection) -> Result<Header, StoreError> {
     // Not a byte is changed, not even at closing.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
-    database::version(&connection)?;
-    let header = database::read_header(&connection)?;
+    database::version(connection)?;
+    let header = database::read_header(connection)?;
     header.check()?;
     Ok(header)
 }

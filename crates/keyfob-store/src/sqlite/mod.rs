@@ -97,7 +97,8 @@ impl Vault {
     pub const FILE_NAME: &'static str = "vault.db";
 
     /// Opens the vault; makes its folder (0700), its key where the source is [`KeySource::File`], and the vault itself (0600) where there is
-    /// none yet. On a file system that is read-only a vault that was closed can be read, and each write is refused. Blocks while it looks at
+    /// none yet. On a file system that is read-only, or that is so full that SQLite cannot share its index with other processes, a vault that
+    /// was closed can be read, and each write is refused. Blocks while it looks at
     /// the disk.
     pub fn open(path: &Path, source: KeySource) -> Result<Self, StoreError> {
         Self::open_or(path, &source, true)
@@ -133,7 +134,15 @@ impl Vault {
             database::create(&path, &header)?;
             key_made = made;
         }
-        let (connection, sealer, header) = database::open(&path, |header| source.open(header, &mut warnings))?;
+        let (connection, sealer, header) = match database::open(&path, |header| source.open(header, &mut warnings)) {
+            Err(error) if database::has_no_room(&error) => {
+                return match Frozen::without_room(&path)? {
+                    Some(frozen) => Self::open_frozen(path, source, frozen, warnings),
+                    None => Err(error),
+                };
+            }
+            other => other?,
+        };
         source.settle(&header)?;
         drop(lock);
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));

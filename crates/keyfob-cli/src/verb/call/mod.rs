@@ -8,6 +8,7 @@ mod retry;
 mod show;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use http::Method;
@@ -22,12 +23,14 @@ use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::dry::DryRun;
+use crate::exit::Exit;
 use crate::moment;
 use crate::output::{Output, without_terminal_controls};
 use crate::progress::awaited;
 use crate::refusals;
 use crate::request::{Carried, Content, method};
 use crate::verb::explain;
+use crate::verb::token::seconds;
 use crate::wire::Heard;
 
 // A call of a method that the verb says.
@@ -77,6 +80,9 @@ pub(crate) struct Call {
     /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After); not for POST and PATCH
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u32,
+    /// Give up if it is not over within this time, body and repetitions and all: 5, 90s, 10m. What was sent may have been done all the same
+    #[arg(short, long, value_name = "TIME", value_parser = seconds)]
+    max_time: Option<i64>,
     /// Show the request as another program takes it, instead of sending it
     #[arg(long, value_enum, conflicts_with_all = ["dry_run", "explain"])]
     print: Option<printed::As>,
@@ -156,13 +162,32 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return Box::pin(printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, context))
             .await;
     }
+    // 0 is no limit, as with curl.
+    let Some(limit) = args.max_time.and_then(|time| u64::try_from(time).ok()).filter(|time| *time > 0) else {
+        return carry_out(&method, &carried, &args, &opened, context).await;
+    };
+    let work = Box::pin(carry_out(&method, &carried, &args, &opened, context));
+    tokio::time::timeout(Duration::from_secs(limit), work).await.unwrap_or_else(|_| Err(over(limit, &method, &opened)))
+}
+
+/// The time is over. A refresh that has begun comes to its end; the call does not.
+fn over(limit: u64, method: &Method, opened: &Opened) -> Card {
+    let length = moment::length(i64::try_from(limit).unwrap_or(i64::MAX));
+    let next = match method.is_safe() {
+        true => "try again, with more time, or without --max-time (then 2 minutes for an answer to begin)",
+        false => "look whether it was done before you send it again",
+    };
+    Card::new(Exit::Network, format!("cannot call {}", opened.account.name), format!("it was not over within {length} (--max-time)"), next)
+}
+
+async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Opened, context: &Context) -> Result<(), Card> {
     let session = opened.session().await?;
     let before = carried.known_to(session.scrubber());
-    let sending = send(&method, &carried, &args, &session, context);
+    let sending = send(method, carried, args, &session, context);
     // What is large has a bar of its own.
     let sent = if carried.is_streamed() { sending.await } else { awaited(sending, &context.out).await };
     if args.verbose {
-        tell(&before, &session, &carried, context);
+        tell(&before, &session, carried, context);
         if let Ok(Came::Ours(answer)) = &sent {
             tell_limit(answer, &context.out);
         }
@@ -173,17 +198,17 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         refusals::keep(came.status(), &session.account(), context).await;
         refusals::tell_of_young_token(came.status(), &session, &context.out);
     }
-    match Shape::of(&args) {
-        None => show::show(came, &session, &args, &context.out, &what).await,
-        Some(_) if came.status().is_redirection() => show::show(came, &session, &args, &context.out, &what).await,
+    match Shape::of(args) {
+        None => show::show(came, &session, args, &context.out, &what).await,
+        Some(_) if came.status().is_redirection() => show::show(came, &session, args, &context.out, &what).await,
         // Whoever reads the data would take the error for it.
         Some(_) if !came.status().is_success() => came.read(&what, &session.account()).await.map(drop),
         Some(shape) => {
             let most = if args.paginate { args.pages } else { 1 };
-            let paging = pages::Paging { session: &session, carried: &carried, most, retries: args.retry, pages: opened.provider.pages() };
+            let paging = pages::Paging { session: &session, carried, most, retries: args.retry, pages: opened.provider.pages() };
             let values = Box::pin(paging.read(came, &carried.query_of(&args.path), &context.out, &what)).await;
             if args.verbose {
-                tell(&before, &session, &carried, context);
+                tell(&before, &session, carried, context);
             }
             data::show(values?, &shape, &session, &context.out)
         }

@@ -43,6 +43,10 @@ impl Paging<'_> {
             } else {
                 answer.into_body().bytes(LARGEST as usize).await.doing(what)?
             };
+            // 204, and whoever forgets it: of nothing jq makes nothing.
+            if bytes.is_empty() {
+                return Ok(pages);
+            }
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 // It was called: whoever reads that it was not would do it again.
                 Card::new(

@@ -7,7 +7,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::{Chart, Series};
 
 use crate::card::Card;
-use crate::chart::{Field, label, position, title};
+use crate::chart::{Field, corner, labels, position, title};
 use crate::output::Output;
 
 const WIDTH: f64 = 800.0;
@@ -58,24 +58,29 @@ fn panel(svg: &mut String, chart: &Chart, series: &Series, field: &Field) {
         format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\">{}</text>\n", escaped(words))
     };
     svg.push_str(&text(LEFT, 24.0, "start", "t", &title(series)));
-    svg.push_str(&text(LEFT - 8.0, ABOVE + 10.0, "end", "", &label(high, high - low)));
-    svg.push_str(&text(LEFT - 8.0, BELOW, "end", "", &label(low, high - low)));
+    let [highest, lowest] = labels(series, field);
+    svg.push_str(&text(LEFT - 8.0, ABOVE + 10.0, "end", "", &highest));
+    svg.push_str(&text(LEFT - 8.0, BELOW, "end", "", &lowest));
     svg.push_str(&text(LEFT, BELOW + 20.0, "start", "", &position(chart, field, first)));
     svg.push_str(&text(RIGHT, BELOW + 20.0, "end", "", &position(chart, field, last)));
     let _ = writeln!(svg, "<path class=\"a\" d=\"M{LEFT} {BELOW}H{RIGHT}\"/>");
+    let place = |(x, y): (f64, f64)| {
+        let height = if high > low { (y - low) / (high - low) } else { 0.5 };
+        (LEFT + (x - first) / (last - first) * (RIGHT - LEFT), BELOW - height * (BELOW - ABOVE))
+    };
     let mut path = String::new();
-    let mut goes_on = false;
+    let mut before = None;
     for (x, y) in &series.points {
-        let here = y.map(|y| {
-            let height = if high > low { (y - low) / (high - low) } else { 0.5 };
-            (LEFT + (x - first) / (last - first) * (RIGHT - LEFT), BELOW - height * (BELOW - ABOVE))
-        });
+        let here = y.map(|y| (*x, y));
         // A gap stays a gap, and what is too large to be told apart is one.
-        let here = here.filter(|(x, y)| x.is_finite() && y.is_finite());
-        if let Some((x, y)) = here {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if goes_on { 'L' } else { 'M' });
+        let here = here.filter(|here| matches!(place(*here), (x, y) if x.is_finite() && y.is_finite()));
+        if let Some(here) = here {
+            let over = before.and_then(|before| corner(series, before, here));
+            for (x, y) in over.into_iter().chain([here]).map(place) {
+                let _ = write!(path, "{}{x:.1} {y:.1}", if before.is_some() { 'L' } else { 'M' });
+            }
         }
-        goes_on = here.is_some();
+        before = here;
     }
     let _ = writeln!(svg, "<path class=\"l\" d=\"{path}\"/>");
 }
@@ -102,6 +107,15 @@ mod tests {
         let svg = drawn(&chart("Roof", &points)).expect("a drawing");
         assert!(svg.contains("d=\"M70.0 170.0L247.5 40.0M602.5 105.0L780.0 105.0\""), "{svg}");
         assert!(svg.contains(">Roof (°C)<") && svg.contains(">3.0<") && svg.contains(">1970-01-01 00:00<"), "{svg}");
+    }
+
+    #[test]
+    fn what_is_on_or_off_is_drawn_without_slopes() {
+        let mut lamp = chart("Lamp", &[(0.0, Some(0.0)), (1.0, Some(1.0)), (2.0, Some(1.0)), (4.0, Some(0.0))]);
+        lamp.series[0].unit = None;
+        let svg = drawn(&lamp).expect("a drawing");
+        assert!(svg.contains("d=\"M70.0 170.0L247.5 170.0L247.5 40.0L425.0 40.0L425.0 40.0L780.0 40.0L780.0 170.0\""), "{svg}");
+        assert!(svg.contains(">yes<") && svg.contains(">no<"), "{svg}");
     }
 
     #[test]

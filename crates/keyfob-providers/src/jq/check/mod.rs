@@ -19,7 +19,7 @@ use jaq_core::load::parse::{BinaryOp, Parser, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::Part;
 
-use self::words::{FORBIDDEN_WORDS, FUNCTIONS, NUMERIC};
+use self::words::{FORBIDDEN_WORDS, FUNCTIONS, NUMERIC, instead_of_format};
 pub(super) use self::words::{IMPURE, is_loaded};
 use crate::nearest;
 
@@ -127,7 +127,7 @@ impl Checker<'_> {
             Term::Def(..) => Err(self.refuse("def", "a definition (def)", "write the expression out")),
             Term::Fold(name, ..) => Err(self.refuse(name, &format!("a fold ({name})"), "use map, add, min, max, any or all")),
             Term::Label(..) | Term::Break(_) => Err(self.refuse("label", "a label", "use first(…) or limit(…; …)")),
-            Term::Str(Some(format), _) => Err(self.refuse(format, &format!("the format {format}"), "use plain strings: \"\\(.a)\"")),
+            Term::Str(Some(format), _) => Err(self.unknown_format(format)),
             Term::Str(None, parts) => {
                 let mut copies = 1u64;
                 for part in parts {
@@ -331,7 +331,15 @@ impl Checker<'_> {
         Ok(())
     }
 
+    fn unknown_format(&self, format: &str) -> Refusal {
+        self.refuse(format, &format!("the format {format}"), instead_of_format(format))
+    }
+
     fn unknown(&self, name: &str, count: usize) -> Refusal {
+        // Alone, without a string behind it, it is read as a call.
+        if name.starts_with('@') {
+            return self.unknown_format(name);
+        }
         if let Some((_, hint)) = FORBIDDEN_WORDS.iter().find(|(word, _)| *word == name) {
             return self.refuse(name, name, hint);
         }
@@ -492,6 +500,23 @@ mod tests {
         assert_eq!(refused(".a | map").at, Some(5));
         assert_eq!(refused(".a |").at, Some(4));
         assert!(refused("$arg").hint.is_some_and(|hint| hint.contains("$args")));
+    }
+
+    /// What people know from jq and will write: each is told what to write here, and that is allowed.
+    #[test]
+    fn what_jq_has_and_this_has_not_comes_with_a_way_around() {
+        for (asked, instead) in [
+            (".[] | select(.name | test(\"^a\"))", ".[] | select(.name | startswith(\"a\"))"),
+            (".name | gsub(\"a\"; \"b\")", ".name | split(\"a\") | join(\"b\")"),
+            ("del(.token)", "{id, name}"),
+            (".[] | [.id, .name] | @tsv", ".[] | [.id, .name] | map(tostring) | join(\"\\t\")"),
+            (".[] | @json", ".[] | tostring"),
+        ] {
+            let hint = refused(asked).hint.expect("a hint");
+            let part = instead.rsplit_once(" | ").map_or(instead, |(_, last)| last);
+            assert!(hint.contains(part.split('(').next().unwrap_or(part)), "{asked}: {hint}");
+            assert_eq!(check(instead, &[]), Ok(()), "{instead}");
+        }
     }
 
     #[test]

@@ -64,6 +64,16 @@ pub(super) const FUNCTIONS: &[(&str, usize)] = &[
     ("with_entries", 1),
 ];
 
+/// What stands in for a format, which writes a whole value in another way.
+pub(super) fn instead_of_format(format: &str) -> &'static str {
+    match format {
+        "@tsv" => "map(tostring) | join(\"\\t\")",
+        "@csv" => "map(tostring) | join(\",\")",
+        "@text" | "@json" => "tostring",
+        _ => "use plain strings: \"\\(.a)\"",
+    }
+}
+
 /// Functions whose results are numbers, so that `*` may follow.
 pub(super) const NUMERIC: &[&str] = &["abs", "ceil", "floor", "length", "round", "tonumber"];
 
@@ -105,6 +115,14 @@ pub(super) const FORBIDDEN_WORDS: &[(&str, &str)] = &[
     ("now", "an expression sees the answer and nothing else"),
     ("localtime", "give the column kind = \"time\""),
     ("strflocaltime", "give the column kind = \"time\""),
+    ("test", "compare without patterns: startswith, endswith, contains"),
+    ("match", "take text apart without patterns: split, ltrimstr, rtrimstr"),
+    ("capture", "take text apart without patterns: split, ltrimstr, rtrimstr"),
+    ("scan", "take text apart without patterns: split, ltrimstr, rtrimstr"),
+    ("sub", "put text together without patterns: split(\"a\") | join(\"b\")"),
+    ("gsub", "put text together without patterns: split(\"a\") | join(\"b\")"),
+    ("del", "name what stays: {id, name}"),
+    ("error", "give null for what is not right, or leave it out: select(…)"),
     ("import", "an expression sees the answer and nothing else"),
     ("include", "an expression sees the answer and nothing else"),
 ];
