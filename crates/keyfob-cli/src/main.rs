@@ -96,8 +96,7 @@ fn main() -> ExitCode {
                 // The terminal has written ^C, perhaps behind a question.
                 out.note("");
             }
-            let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
-            text.iter().for_each(|text| out.notice(text));
+            out.card(&card);
             card.exit
         }
     };

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use keyfob::proto::scrub::printable;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::again::Again;
 use crate::card::Card;
@@ -93,14 +93,20 @@ impl Output {
     /// A sentence to stderr. Commands in it are made whole, and lines break between words, where the terminal would break them anywhere. Where a
     /// program reads it that asked for JSON, it is an object on a line of its own, as everything on stderr is then.
     pub(crate) fn note(&self, text: &str) {
+        self.note_with(text, Map::new());
+    }
+
+    /// The same; a program is told these members besides, so that it need not search the sentence for them.
+    pub(crate) fn note_with(&self, text: &str, members: Map<String, Value>) {
         if self.silent {
             return;
         }
         let text = self.again.in_text(text);
         if self.speaks_json() {
             let sentence = anstream::adapter::strip_str(&text).to_string();
-            let sentence = sentence.strip_prefix("note: ").unwrap_or(&sentence);
-            return self.notice(&without_terminal_controls(&json!({"note": sentence}).to_string()));
+            let sentence = sentence.trim().strip_prefix("note: ").unwrap_or(sentence.trim());
+            let told: Map<String, Value> = [("note".to_owned(), json!(sentence))].into_iter().chain(members).collect();
+            return self.notice(&without_terminal_controls(&Value::Object(told).to_string()));
         }
         self.notice(&text);
     }
@@ -110,8 +116,15 @@ impl Output {
         self.json && !self.notes_to_person
     }
 
-    /// A card, or a JSON object, to stderr, as it is.
-    pub(crate) fn notice(&self, text: &str) {
+    /// What went wrong: as a card, or as JSON where that is asked for.
+    pub(crate) fn card(&self, card: &Card) {
+        let text = if self.json { card.json() } else { card.text(self.note_paint(), self.note_width()) };
+        if let Some(text) = text.filter(|_| !self.silent) {
+            self.notice(&text);
+        }
+    }
+
+    fn notice(&self, text: &str) {
         let text = shown(text);
         let text = if self.notes_to_person { Cow::Owned(wrapped(&text, columns(io::stderr()))) } else { text };
         let _ = writeln!(anstream::stderr().lock(), "{text}");

@@ -23,8 +23,7 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Cli {
         }
         let out = Output::new(global.json).repeating(Again::of(&global));
         let card = card(&error, &words).repeating(out.again);
-        let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
-        text.iter().for_each(|text| out.note(text));
+        out.card(&card);
         std::process::exit(card.exit.code().into())
     })
 }

@@ -65,7 +65,7 @@ async fn items_become_query_form_json_and_headers() {
     house
         .run(&["get", "acme", "https://elsewhere.example/x"])
         .await
-        .fails(4, ["cannot call acme", "may not be sent to https://elsewhere.example", "keyfob provider new"]);
+        .fails(2, ["cannot call acme", "may not be sent to https://elsewhere.example", "keyfob provider new"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

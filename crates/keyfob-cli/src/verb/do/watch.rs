@@ -40,10 +40,7 @@ pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: 
             }
             Ok(performed) => show(&performed.table, said, out)?,
             // A network or a server that is down for a while ends no watch.
-            Err(card) if matches!(card.exit, Exit::Network | Exit::Http) => {
-                let told = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
-                told.iter().for_each(|told| out.note(told));
-            }
+            Err(card) if matches!(card.exit, Exit::Network | Exit::Http) => out.card(&card.repeating(out.again)),
             Err(card) => return Err(card),
         }
         tokio::time::sleep(every).await;

@@ -312,7 +312,7 @@ fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, h
             width,
         )),
     }
-    context.out.note(&lines.join("\n"));
+    context.out.note_with(&lines.join("\n"), [("open".to_owned(), url.into())].into_iter().collect());
 }
 
 /// Opening a browser is a courtesy: the address is there in any case.

@@ -7,7 +7,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::nearest;
 use serde_json::{Map, Value, json};
 
-use self::shapes::{ERROR, SHAPES, schema};
+use self::shapes::{ERROR, NOTE, SHAPES, schema};
 use crate::card::Card;
 use crate::context::Context;
 
@@ -17,7 +17,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Schema {
-    /// The verb (account rename), or error: what every verb prints on stderr when it fails; left away: all of them
+    /// The verb (account rename), or error: what every verb prints on stderr when it fails; or note: what it says there besides; left away: all of them
     #[arg(value_name = "VERB")]
     words: Vec<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Schema, context: &Context) -> Result<(), Card> {
 }
 
 fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SHAPES.iter().copied().chain([("error", ERROR)])
+    SHAPES.iter().copied().chain([("error", ERROR), ("note", NOTE)])
 }
 
 #[cfg(test)]

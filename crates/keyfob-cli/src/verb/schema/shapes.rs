@@ -13,6 +13,9 @@ use serde_json::{Map, Value, json};
 /// What fails says so in one shape, on stderr.
 pub(super) const ERROR: &str = "{error:{what:s why:s next:s exit:i}}";
 
+/// What a verb tells a program besides, on stderr.
+pub(super) const NOTE: &str = "{note:s open?:s verification_uri?:s user_code?:s verification_uri_complete?:s}";
+
 /// What each verb prints.
 pub(super) const SHAPES: &[(&str, &str)] = &[
     ("account default", "{name:s account:s?} / [{name:s account:s?}]"),
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_notation_is_read_to_its_end() {
-        for (name, shape) in SHAPES.iter().chain([&("error", ERROR)]) {
+        for (name, shape) in SHAPES.iter().chain([&("error", ERROR), &("note", NOTE)]) {
             let mut reading = Reading(shape);
             let schema = reading.alternatives();
             assert!(reading.0.is_empty() && schema.is_object(), "{name}: {}", reading.0);

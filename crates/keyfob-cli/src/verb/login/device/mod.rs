@@ -9,6 +9,7 @@ use std::time::Duration;
 use keyfob::proto::scrub::printable;
 use keyfob::{DeviceLogin, Error, LoggedIn};
 use keyfob_providers::Provider;
+use serde_json::{Map, Value};
 
 use self::countdown::Countdown;
 use self::picture::Picture;
@@ -43,7 +44,7 @@ pub(super) async fn wait(mut login: DeviceLogin, provider: &Provider, account: &
             code.told(&format!("{WARNING} Waiting ({minutes} min)."), paint, context.out.note_width())
         }
     };
-    context.out.note(&format!("{heading}\n\n{body}"));
+    context.out.note_with(&format!("{heading}\n\n{body}"), code.members());
     let mut left = PATIENCE;
     loop {
         let asked = match &countdown {
@@ -82,6 +83,16 @@ impl Code {
             page: printable(login.verification_uri()),
             complete: login.verification_uri_complete().map(printable),
         }
+    }
+
+    /// For a program, as the standard calls them (RFC 8628 §3.2).
+    fn members(&self) -> Map<String, Value> {
+        let known = [
+            ("verification_uri", Some(&self.page)),
+            ("user_code", Some(&self.user_code)),
+            ("verification_uri_complete", self.complete.as_ref()),
+        ];
+        known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.as_str().into()))).collect()
     }
 
     /// For a pipe, and for a terminal without much room.
