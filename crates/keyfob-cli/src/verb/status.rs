@@ -59,13 +59,14 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     let now = account::now();
     let mut sheet = Sheet::new(["Account", "Provider", "Health", "Expires", "Scopes"]);
-    let (mut needy, mut refused) = (Vec::new(), Vec::new());
+    let (mut needy, mut refused, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
     for account in accounts {
         let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
         let past = Past::of(account, context).await?;
         sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
         if past.is_usable(account, now) {
+            stuck.extend(past.is_stuck(account, now).then(|| not_renewed(account, &past, paint)));
             refused.extend(past.refused.map(|_| account));
         } else {
             needy.push(account);
@@ -78,6 +79,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     for account in refused {
         context.out.note(&refused_note(account, paint));
     }
+    stuck.iter().for_each(|note| context.out.note(note));
     let (vault, key) = (context.vault().shown(), context.key_in_words());
     let line = format!("vault {vault} · key {key}");
     // Paths do not break well.
@@ -173,6 +175,13 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
     Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, account::login_again(account)))
 }
 
+/// Its health is as it was: nobody refused its refresh token. It is of no use all the same until what is wrong is mended.
+fn not_renewed(account: &Account, past: &Past, paint: Paint) -> String {
+    let (at, why) = past.last_error.as_ref().map_or((None, ""), |(at, why)| (Some(*at), why.as_str()));
+    let when = at.map(moment::local).unwrap_or_default();
+    format!("{} {}: the last refresh failed, {when}: {why}", paint.warn("not renewed"), account.name)
+}
+
 fn refused_note(account: &Account, paint: Paint) -> String {
     format!(
         "{} {}: see whether it is taken by now: keyfob status {} --check; if not: {}",
@@ -223,6 +232,13 @@ impl Past {
     /// Whether it can be used without a person.
     fn is_usable(&self, account: &Account, now: Timestamp) -> bool {
         is_usable(account, now) && !self.of_another_app
+    }
+
+    /// Whether its token has ended, and the last try to renew it failed.
+    fn is_stuck(&self, account: &Account, now: Timestamp) -> bool {
+        let has_ended = account.tokens.expires_at().is_some_and(|at| at <= now);
+        let good = self.last_refresh.map_or(account.logged_in_at, |at| at.max(account.logged_in_at));
+        has_ended && self.last_error.as_ref().is_some_and(|(failed, _)| *failed >= good)
     }
 
     /// Its health as the record has it, or that the API thinks otherwise.
