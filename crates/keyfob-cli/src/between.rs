@@ -48,7 +48,7 @@ impl Ready {
             method: self.parts.method.to_string(),
             url: self.parts.uri.to_string(),
             headers: self.parts.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
-            body: (!self.body.is_empty()).then(|| text(&self.body)),
+            body: (!self.body.is_empty()).then(|| self.body.clone()),
         }
     }
 

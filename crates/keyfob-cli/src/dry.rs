@@ -135,7 +135,7 @@ impl Kept {
             method: self.request.method.to_string(),
             url: without_signature(&scrubber.mask(&self.request.uri.to_string())),
             headers: self.headers(scrubber),
-            body: (!self.body.is_empty()).then(|| self.body_text(scrubber)),
+            body: (!self.body.is_empty()).then(|| self.body_masked(scrubber)),
         }
     }
 
@@ -150,6 +150,12 @@ impl Kept {
             }
         };
         self.request.headers.iter().map(|(name, found)| (name.to_string(), value(name.as_str(), found))).collect()
+    }
+
+    /// Secrets are text, so one lies whole between bytes that are none.
+    fn body_masked(&self, scrubber: &Scrubber) -> Vec<u8> {
+        let masked = |text: &str| if text.is_empty() { String::new() } else { without_signature(&scrubber.mask(text)) };
+        self.body.utf8_chunks().flat_map(|chunk| [masked(chunk.valid()).as_bytes(), chunk.invalid()].concat()).collect()
     }
 
     fn body_text(&self, scrubber: &Scrubber) -> String {

@@ -50,6 +50,8 @@ pub(crate) struct Carried {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Option<(HeaderValue, Payload)>,
+    /// The one file that the body is, where that can be read again.
+    file: Option<String>,
     kept_back: Vec<Secret>,
 }
 
@@ -69,7 +71,13 @@ impl Content {
             }
         }
         let body = self.body(method, &items)?;
-        Ok(Carried { query: items.query, headers: items.headers, body, kept_back: items.kept_back })
+        Ok(Carried { query: items.query, headers: items.headers, body, file: self.file(), kept_back: items.kept_back })
+    }
+
+    /// Not a pipe that has a name: it is empty by then.
+    fn file(&self) -> Option<String> {
+        let [data] = &self.data[..] else { return None };
+        data.strip_prefix('@').filter(|file| *file != "-" && Path::new(file).is_file()).map(str::to_owned)
     }
 
     fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Payload)>, Card> {
@@ -141,6 +149,11 @@ impl Carried {
     /// What is sent, and what it is; if it is there.
     pub(crate) fn body(&self) -> Option<(&HeaderValue, Bytes)> {
         self.body.as_ref().and_then(|(media_type, payload)| Some((media_type, payload.bytes()?)))
+    }
+
+    /// The file that the body is, and what is in it; if that is one, and read.
+    pub(crate) fn file(&self) -> Option<(&str, Bytes)> {
+        self.file.as_deref().zip(self.body().map(|(_, bytes)| bytes))
     }
 
     /// Whether it has a body.

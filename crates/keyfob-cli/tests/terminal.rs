@@ -41,6 +41,26 @@ async fn k2_a_body_cannot_command_the_terminal_and_is_untouched_in_a_pipe() {
     assert!(fit_to_show(&json) && json.contains("token <secret>"), "{json:?}");
 }
 
+/// Through a pipe it is whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_nor_can_a_request_that_is_printed() {
+    let house = hostile("text/plain", HOSTILE).await;
+    for shape in ["http", "curl", "har"] {
+        let arguments = ["post", "hub", "/x", "-d", HOSTILE, "--print", shape];
+        let shown = in_terminal(&house, &arguments, 200).await;
+        assert!(fit_to_show(&shown) && shown.contains("token <secret>"), "{shape}: {shown:?}");
+        let left_out = shown.contains("(the body has characters in it that a terminal would obey: they are not shown; -o FILE keeps them)");
+        assert_eq!(left_out, shape == "http", "{shown:?}");
+    }
+    let piped = house.good(&["post", "hub", "/x", "-d", HOSTILE, "--print", "http", "--show-secrets"]).await;
+    assert!(piped.ends_with(&format!("\r\n\r\n{HOSTILE}")), "{piped:?}");
+    let file = house.path("bytes");
+    std::fs::write(&file, b"\xff\x1b]0;title\x07").expect("written");
+    let shown = in_terminal(&house, &["post", "hub", "/x", "-d", &format!("@{}", file.display()), "--print", "http"], 200).await;
+    assert!(fit_to_show(&shown) && shown.contains("content-length: 11"), "{shown:?}");
+    assert!(shown.contains("(11 bytes of application/x-www-form-urlencoded, which is no text; -o FILE keeps them)"), "{shown:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn k2_nor_can_an_error_or_a_table() {
     let body = json!([{"name": HOSTILE, "id": 7}]).to_string();

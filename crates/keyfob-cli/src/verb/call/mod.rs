@@ -55,7 +55,7 @@ pub(crate) struct Call {
     /// Show the head of the answer, too; with --json, as an object of status, headers and body
     #[arg(short, long)]
     include: bool,
-    /// Write the body of the answer to a file
+    /// Write the body of the answer to a file; with --print, the request
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Exit with 5, and print no body, if the answer is an error (also one that the provider tells with status 200). With --jq, --format, --table and
@@ -159,8 +159,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return Box::pin(dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path)))).await;
     }
     if let Some(shape) = args.print {
-        return Box::pin(printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, context))
-            .await;
+        return Box::pin(printed::run(shape, method, carried, &args, &opened, context)).await;
     }
     // 0 is no limit, as with curl.
     let Some(limit) = args.max_time.and_then(|time| u64::try_from(time).ok()).filter(|time| *time > 0) else {
