@@ -150,7 +150,7 @@ impl Exchange {
 }
 
 /// Whether what has this name is nobody else's business, whatever it is.
-fn is_telling(name: &str) -> bool {
+pub(crate) fn is_telling(name: &str) -> bool {
     const TELLING: [&str; 12] = [
         "token",
         "secret",

@@ -1,27 +1,36 @@
 //! `keyfob adopt SCRIPT`: finds whose API an old script calls and which keys are written in it, and prints what takes its OAuth part's place. Of the keys, names
 //! and lines are shown, never values.
 
+mod calls;
+mod command;
+mod expression;
+mod keys;
 mod literals;
+mod tokens;
+mod values;
 
 use std::collections::BTreeMap;
 
 use clap::Args;
 use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
-use keyfob_providers::Provider;
-use serde_json::{Map, Value, json};
+use keyfob_providers::{Kind, Provider};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use self::literals::{Assigned, assigned, urls};
+use self::calls::Script;
+use self::command::Command;
+use self::keys::Keys;
+use self::literals::urls;
 use crate::card::Card;
 use crate::context::Context;
 use crate::output::hang;
 use crate::perform::quoted;
 use crate::request::read_file;
-use crate::verb::import::{self, Import, named};
+use crate::verb::import::{self, Import};
 
-/// So many calls are shown as examples.
-const EXAMPLES: usize = 5;
+/// So many calls are shown to a person.
+const EXAMPLES: usize = 12;
 
 // Which script.
 #[derive(Args, Debug)]
@@ -43,108 +52,94 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let shown = printable(&args.script);
     let text = String::from_utf8(read_file(&args.script)?);
     let text = Zeroizing::new(text.map_err(|_| Card::usage(format!("cannot read {shown}"), "it is no text", "give a script"))?);
-    let urls = urls(&text);
+    let script = calls::read(&text);
+    let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
+    let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
+    let urls = [urls(&text), called].concat();
     let provider = match &args.provider {
         Some(name) => context.provider(name).await?,
-        None => context.provider(&whose(&urls, context).ok_or_else(|| nobody(&shown))?).await?,
+        None => context.provider(&whose(&urls, &script, hint, context).ok_or_else(|| nobody(&shown, &urls))?).await?,
     };
-    let assigned = assigned(&text);
-    let found = named(&assigned.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str()))).collect::<Vec<_>>(), provider.kind);
-    let lines = lines(&assigned, &found);
+    let keys = Keys::of(&text, &script, provider.kind);
     // The script calls the real one, also where the sandbox is meant.
-    let paths = paths(&urls, context.catalogue().get(&provider.name).unwrap_or(&provider));
-    let kept = args.keep && has_tokens(&found);
-    if kept {
-        import::run(Import::of_object(provider.name.clone(), found.clone(), args.replace), context).await?;
+    let real = context.catalogue().get(&provider.name).unwrap_or(&provider);
+    let calls = command::calls(&script, &text, &urls, real, &keys);
+    if args.keep {
+        keep(&args, &shown, &provider, &keys, context).await?;
     }
-    let calls: Vec<String> = paths.iter().map(|path| context.out.again.command(&format!("get {} {path}", provider.name))).collect();
-    let next = context.out.again.command(&next(&args, &provider, &found));
+    let kept_tokens = args.keep && keys.has_tokens();
+    let commands: Vec<String> = calls.iter().map(|call| context.out.again.command(&call.words().join(" "))).collect();
+    let next = context.out.again.command(&next(&args, &provider, &keys));
     if context.out.json {
-        if kept {
+        if kept_tokens {
             return Ok(());
         }
-        return context.out.json(&json!({"script": args.script, "provider": provider.name, "found": lines, "calls": calls, "next": next}));
+        let found = &keys.lines;
+        return context
+            .out
+            .json(&json!({"script": args.script, "provider": provider.name, "found": found, "calls": commands, "next": next}));
     }
-    context.out.data(&words(&shown, &provider, &lines, &calls, (!kept).then_some(next.as_str()), context))
+    context.out.data(&words(&shown, &provider, &keys, (&calls, &commands), (!kept_tokens).then_some(next.as_str()), context))
 }
 
-/// The provider that most of the script's URLs belong to.
-fn whose(urls: &[String], context: &Context) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+/// Tokens are a login, and the app's keys come along. Those alone are kept, too: the login that is left then asks for none.
+async fn keep(args: &Adopt, shown: &str, provider: &Provider, keys: &Keys, context: &Context) -> Result<(), Card> {
+    if keys.has_tokens() {
+        return import::run(Import::of_object(provider.name.clone(), keys.found.clone(), args.replace), context).await;
+    }
+    if keys.has_app() {
+        return import::keep_app(provider, &keys.found, args.replace, context).await;
+    }
+    Err(Card::usage(
+        format!("cannot keep the keys of {shown}"),
+        "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere",
+        format!("leave --keep away; and log in: keyfob login {}", provider.name),
+    ))
+}
+
+/// The provider that most of the script's URLs belong to; without any, that of a host that stands in it alone.
+fn whose(urls: &[String], script: &Script, hint: Kind, context: &Context) -> Option<String> {
+    let hosts = script.texts.iter().filter(|(text, _)| text.contains('.') && !text.contains([' ', '/', ':', '@']));
+    let hosts: Vec<String> = hosts.map(|(host, _)| format!("https://{}", host.as_str())).collect();
+    [urls, &hosts].into_iter().find_map(|urls| most(urls, hint, context))
+}
+
+/// Where several are at one address, the one whose logins are there, and then the one that speaks the protocol which the script seems to.
+fn most(urls: &[String], hint: Kind, context: &Context) -> Option<String> {
+    let mut counts: BTreeMap<&str, (usize, usize, bool)> = BTreeMap::new();
     let origins: Vec<Origin> = urls.iter().filter_map(|url| Origin::parse(url)).collect();
     for provider in context.catalogue().iter() {
-        let theirs: Vec<Origin> = provider.usual_endpoints().iter().filter_map(|(_, url)| Origin::parse(url)).collect();
+        let endpoints = provider.usual_endpoints();
+        let theirs: Vec<Origin> = endpoints.iter().filter_map(|(_, url)| Origin::parse(url)).collect();
         let count = origins.iter().filter(|origin| theirs.contains(origin)).count();
+        let logins = urls.iter().filter(|url| endpoints.iter().any(|(kind, theirs)| *kind != "api" && *url == theirs)).count();
         if count > 0 {
-            counts.insert(&provider.name, count);
+            counts.insert(&provider.name, (count, logins, (provider.kind == Kind::OAuth1) == (hint == Kind::OAuth1)));
         }
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
 }
 
-/// Which known name stands in which lines.
-fn lines(assigned: &[Assigned], found: &Map<String, Value>) -> BTreeMap<String, Vec<usize>> {
-    let mut lines: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (ours, value) in found {
-        for one in assigned.iter().filter(|one| value.as_str() == Some(one.value.as_str())) {
-            lines.entry(ours.clone()).or_default().push(one.line);
-        }
+fn next(args: &Adopt, provider: &Provider, keys: &Keys) -> String {
+    if args.keep || !keys.has_tokens() && !keys.has_app() {
+        return format!("login {}", provider.name);
     }
-    lines
-}
-
-/// What it calls of the API, without the OAuth part.
-fn paths(urls: &[String], provider: &Provider) -> Vec<String> {
-    let endpoints = provider.usual_endpoints();
-    let mut paths: Vec<String> = Vec::new();
-    for url in urls {
-        // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
-        let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|origin| Some(origin) == Origin::parse(url));
-        let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
-        let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
-        let rest = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"));
-        if let Some(path) = rest.filter(|path| is_ours && !is_oauth && path.len() > 1 && is_plain(path) && !paths.contains(path)) {
-            paths.push(path);
-        }
-    }
-    paths.truncate(EXAMPLES);
-    paths
-}
-
-/// Whether it is the same to a person, a shell and Python. The script is somebody else's, and what is shown is there to be copied: `/a;$(b)` would be
-/// another command, `");b("` another program, and U+009B speaks to the terminal.
-fn is_plain(path: &str) -> bool {
-    path.chars().all(|c| c.is_ascii_alphanumeric() || "/_.~%-".contains(c))
-}
-
-fn has_tokens(found: &Map<String, Value>) -> bool {
-    found.contains_key("access_token")
-        || found.contains_key("refresh_token")
-        || found.contains_key("token") && found.contains_key("token_secret")
-}
-
-fn next(args: &Adopt, provider: &Provider, found: &Map<String, Value>) -> String {
-    match has_tokens(found) {
-        true if !args.keep => {
-            let provider = args.provider.as_ref().map(|provider| format!(" --provider {}", quoted(provider))).unwrap_or_default();
-            format!("adopt {} --keep{provider}", quoted(&args.script))
-        }
-        _ => format!("login {}", provider.name),
-    }
+    let provider = args.provider.as_ref().map(|provider| format!(" --provider {}", quoted(provider))).unwrap_or_default();
+    format!("adopt {} --keep{provider}", quoted(&args.script))
 }
 
 fn words(
     shown: &str,
     provider: &Provider,
-    lines: &BTreeMap<String, Vec<usize>>,
-    calls: &[String],
+    keys: &Keys,
+    (calls, commands): (&[Command], &[String]),
     next: Option<&str>,
     context: &Context,
 ) -> String {
     let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
     let mut text = vec![format!("{} calls the API of {} ({})", shown, paint.strong(&provider.title), provider.name)];
-    if lines.is_empty() {
-        text.push("No keys are written in it.".to_owned());
+    if keys.lines.is_empty() {
+        text.push("No keys were found in it; it may have some under names that say nothing, or read them from elsewhere.".to_owned());
     } else {
         text.push(String::new());
         text.push(hang(
@@ -152,33 +147,50 @@ fn words(
             0,
             width,
         ));
-        for (name, places) in lines {
+        for (name, places) in &keys.lines {
             let places: Vec<String> = places.iter().map(usize::to_string).collect();
             text.push(format!("  {name:<14} line {}", places.join(", ")));
         }
     }
     if let Some(next) = next {
         text.extend([String::new(), format!("Once:       {}", paint.accent(next))]);
+        if !keys.has_tokens() && keys.has_app() && next.contains(" --keep") {
+            text.push(format!("            {}", paint.accent(&context.out.again.command(&format!("login {}", provider.name)))));
+        }
     }
-    let first = calls.first().cloned().unwrap_or_else(|| context.out.again.command(&format!("get {} PATH", provider.name)));
-    let path = first.rsplit(' ').next().unwrap_or("PATH");
+    let wants_app = context.sandbox().is_none() && provider.client.fields.iter().any(|field| field.required);
+    if next.is_some() && keys.has_tokens() && !keys.has_app() && wants_app {
+        let add = context.out.again.command(&format!("app add {}", provider.name));
+        text.push(format!("            (no app's keys are in it; where the vault has none either, first {add})"));
+    }
     text.extend([String::new(), "In place of its OAuth part, in a shell:".to_owned()]);
-    text.extend(if calls.is_empty() { vec![format!("  {first}")] } else { calls.iter().map(|call| format!("  {call}")).collect() });
+    match commands {
+        [] => text.push(format!("  {}", context.out.again.command(&format!("get {} PATH", provider.name)))),
+        commands => text.extend(commands.iter().take(EXAMPLES).map(|command| format!("  {command}"))),
+    }
+    if commands.len() > EXAMPLES {
+        text.push(format!("  … and {} more: --json shows all", commands.len() - EXAMPLES));
+    }
     text.extend([
         String::new(),
         "or in Python:".to_owned(),
         "  import json, subprocess".to_owned(),
-        "  def get(path):".to_owned(),
-        format!("      return json.loads(subprocess.check_output([\"keyfob\", \"get\", \"{}\", path, \"--fail\"]))", provider.name),
-        format!("  answer = get(\"{path}\")"),
+        "  def call(verb, path, *items):".to_owned(),
+        format!("      command = [\"keyfob\", verb, \"{}\", path, *items, \"--fail\"]", provider.name),
+        "      return json.loads(subprocess.check_output(command) or \"null\")".to_owned(),
+        format!("  answer = call({})", calls.iter().find_map(Command::python).unwrap_or_else(|| "\"get\", \"PATH\"".to_owned())),
     ]);
     text.join("\n")
 }
 
-fn nobody(shown: &str) -> Card {
-    Card::usage(
-        format!("cannot tell whose API {shown} calls"),
-        "no URL in it belongs to a provider that is known",
-        "name it: --provider PROVIDER (keyfob provider list shows them)",
-    )
+fn nobody(shown: &str, urls: &[String]) -> Card {
+    let mut origins: Vec<String> = urls.iter().filter_map(|url| Origin::parse(url)).map(|origin| origin.to_string()).collect();
+    origins.sort();
+    origins.dedup();
+    let why = match &origins[..] {
+        [] => "no URL in it could be read: it may put them together when it runs, or read them from elsewhere".to_owned(),
+        _ => format!("no provider that is known is at {}", printable(&origins.join(", "))),
+    };
+    let what = format!("cannot tell whose API {shown} calls");
+    Card::usage(what, why, "name it: --provider PROVIDER (keyfob provider list shows them)")
 }

@@ -47,6 +47,19 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("scope", &["scope", "scopes"]),
 ];
 
+/// What a name says at its end that begins with whose it is (`netatmo_client_id`). A token that is good for one step of a login, or for a form, is no token.
+pub(crate) fn known_in(name: &str) -> Option<&'static str> {
+    const OTHERS: [&str; 9] = ["request", "temporary", "temp", "csrf", "xsrf", "page", "next", "device", "id"];
+    if NAMES.iter().any(|(_, theirs)| theirs.contains(&name)) {
+        return None;
+    }
+    let ends =
+        |known: &&&str| name.strip_suffix(**known).is_some_and(|whose| whose.strip_suffix('_').is_some_and(|whose| !whose.is_empty()));
+    let known = NAMES.iter().flat_map(|(_, theirs)| *theirs).filter(ends).max_by_key(|known| known.len())?;
+    let whose = name.strip_suffix(known)?.strip_suffix('_')?;
+    (!OTHERS.iter().any(|other| whose == *other || whose.ends_with(&format!("_{other}")))).then_some(*known)
+}
+
 /// Reads a file of another program.
 pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     let found = |kind, object: Map<String, Value>| {

@@ -5,7 +5,7 @@ mod replaced;
 mod said;
 mod yaml;
 
-pub(crate) use self::elsewhere::named;
+pub(crate) use self::elsewhere::{known_in, named};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -212,6 +212,26 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     if let Some(action) = provider.overview().next() {
         context.out.note(&paint.dim(&format!("try it: {}", context.out.again.command(&format!("{name} {}", action.name)))));
     }
+    Ok(())
+}
+
+/// Keeps an app alone, for a login that is still to come.
+pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, replace: bool, context: &Context) -> Result<(), Card> {
+    let what = format!("cannot keep the app of {}", provider.title);
+    let there = match context.keyfob_if_any().await? {
+        Some(keyfob) => keyfob.store().app(&provider.name).await.doing(what.as_str())?,
+        None => None,
+    };
+    let args = Import::of_object(provider.name.clone(), Map::new(), replace);
+    let app = app(&args, Some(object), there.as_ref(), provider, context).await?.app;
+    let before = there.filter(|before| replaced::are_other_keys(before, &app, provider)).map(|before| replaced::app(&before, provider));
+    if let Some(before) = before.as_ref().filter(|_| !replace) {
+        replaced::agreed(&what, before, context).await?;
+    }
+    context.keyfob().await?.store().put_app(&provider.name, &app).await.doing(what)?;
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} the app of {} is in the vault", paint.good("✓"), paint.strong(&provider.title)));
+    before.iter().for_each(|before| replaced::tell(before, context));
     Ok(())
 }
 

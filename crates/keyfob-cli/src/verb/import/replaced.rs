@@ -14,6 +14,8 @@ use crate::prompt;
 pub(super) struct There {
     is: String,
     was: String,
+    /// What else can be done than to take its place.
+    otherwise: &'static str,
 }
 
 /// The account that is there.
@@ -24,13 +26,14 @@ pub(super) fn account(there: &Account) -> There {
         (true, false) => ("works", "worked"),
     };
     let name = printable(&there.name);
-    There { is: format!("the account {name}, which {is}"), was: format!("the account {name}, which {was}") }
+    let otherwise = "to keep both, give the account another name: PROVIDER/LABEL";
+    There { is: format!("the account {name}, which {is}"), was: format!("the account {name}, which {was}"), otherwise }
 }
 
 /// The app that is there.
 pub(super) fn app(there: &App, provider: &Provider) -> There {
     let app = format!("the app of {} in the vault, {}", provider.title, printable(&there.client_id));
-    There { is: app.clone(), was: app }
+    There { is: app.clone(), was: app, otherwise: "the vault has one app of a provider, for all of its accounts" }
 }
 
 /// Whether one would do what the other did not: a redirect URI is no key, and what is said is nothing else than what it is where nothing is.
@@ -45,7 +48,7 @@ pub(super) fn are_other_keys(before: &App, app: &App, provider: &Provider) -> bo
 
 /// Whether a person says yes; where there is nobody, nobody did.
 pub(super) async fn agreed(what: &str, there: &There, context: &Context) -> Result<(), Card> {
-    let next = "if you mean it, add --replace; to keep both, give the account another name: PROVIDER/LABEL";
+    let next = format!("if you mean it, add --replace; {}", there.otherwise);
     if !prompt::is_possible() {
         return Err(Card::usage(what, format!("it would take the place of {}", there.is), next));
     }

@@ -1,0 +1,387 @@
+//! The calls that a script makes: of requests, requests-oauthlib, httpx, aiohttp, urllib, http.client, axios and fetch, and what has their names.
+
+use zeroize::Zeroizing;
+
+use super::expression::{Arguments, Reader};
+use super::literals::Assigned;
+use super::tokens::{Is, Token, tokens};
+use super::values::{Names, Value, of_query, pairs};
+
+/// What is read of a script.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) calls: Vec<Call>,
+    /// What comes to a text, and has a name, or a place that says what it is.
+    pub(super) assigned: Vec<Assigned>,
+    /// Each text that stands in it, and its line.
+    pub(super) texts: Vec<(Zeroizing<String>, usize)>,
+}
+
+/// A call.
+pub(super) struct Call {
+    /// In capitals.
+    pub(super) method: String,
+    /// Without its query.
+    pub(super) url: Zeroizing<String>,
+    pub(super) query: Vec<(String, Value)>,
+    pub(super) body: Body,
+}
+
+/// What it carries.
+pub(super) enum Body {
+    None,
+    Form(Vec<(String, Value)>),
+    Json(Value),
+    /// Names of uploads, and fields beside them.
+    Files(Vec<String>, Vec<(String, Value)>),
+    /// Something that is made when it runs, by its name there.
+    Other(String),
+}
+
+/// What stands at which place where a session is made.
+const PLACES: [(&str, &[&str]); 10] = [
+    ("OAuth1Session", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuth1", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuthHandler", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuth1UserHandler", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("set_access_token", &["resource_owner_key", "resource_owner_secret"]),
+    ("Consumer", &["client_key", "client_secret"]),
+    ("Token", &["resource_owner_key", "resource_owner_secret"]),
+    ("OAuth2Session", &["client_id"]),
+    ("WebApplicationClient", &["client_id"]),
+    ("BackendApplicationClient", &["client_id"]),
+];
+
+/// Reads it.
+pub(super) fn read(text: &str) -> Script {
+    let tokens = tokens(text);
+    let mut scan = Scan { tokens: &tokens, names: Names::default(), base: None, is_axios: false, script: Script::default() };
+    // What a function needs may be said below it.
+    scan.all();
+    scan.script = Script::default();
+    scan.all();
+    let mut script = scan.script;
+    script.texts =
+        tokens.iter().filter_map(|token| if let Is::Text(text, _) = &token.is { Some((text.clone(), token.line)) } else { None }).collect();
+    script
+}
+
+struct Scan<'a> {
+    tokens: &'a [Token<'a>],
+    names: Names,
+    /// What paths are behind, where a session was made with it.
+    base: Option<Zeroizing<String>>,
+    /// Whether that is how axios says it, whose bodies are JSON.
+    is_axios: bool,
+    script: Script,
+}
+
+impl<'a> Scan<'a> {
+    fn all(&mut self) {
+        for at in 0..self.tokens.len() {
+            match &self.tokens[at].is {
+                Is::Word(word) if self.sign(at + 1) == Some('(') => self.call(at, word),
+                Is::Word(word) if self.sign(at + 1) == Some('=') && !matches!(self.sign(at + 2), Some('=' | '>')) => {
+                    // `name: type = …`
+                    let name = match (
+                        at.checked_sub(2).map(|before| &self.tokens[before].is),
+                        at.checked_sub(1).and_then(|before| self.sign(before)),
+                    ) {
+                        (Some(Is::Word(name)), Some(':')) => name,
+                        _ => word,
+                    };
+                    self.named(name, at + 2, self.tokens[at].depth == 0);
+                }
+                Is::Word(word) if self.sign(at + 1) == Some(':') && self.tokens[at].depth > 0 => self.named(word, at + 2, false),
+                Is::Text(text, _) => {
+                    let text = text.clone();
+                    match (self.sign(at + 1), self.sign(at + 2)) {
+                        (Some(':'), _) => self.named(&text, at + 2, false),
+                        (Some('='), Some('>')) | (Some(']'), Some('=')) if self.sign(at + 3) != Some('=') => {
+                            self.named(&text, at + 3, false)
+                        }
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn sign(&self, at: usize) -> Option<char> {
+        match self.tokens.get(at).map(|token| &token.is) {
+            Some(Is::Sign(sign)) => Some(*sign),
+            _ => None,
+        }
+    }
+
+    fn named(&mut self, name: &str, at: usize, is_variable: bool) {
+        let value = Reader::new(self.tokens, at, &self.names).value();
+        let line = self.tokens[at.min(self.tokens.len() - 1)].line;
+        if let Some(known) = value.known().filter(|known| !known.is_empty()) {
+            if ["base_url", "baseurl", "base_uri"].contains(&name.to_ascii_lowercase().as_str()) && known.contains("://") {
+                self.base = Some(known.clone());
+                self.is_axios = name == "baseURL";
+            }
+            self.assign(name, known, line);
+        }
+        if is_variable {
+            self.names.set(name, value);
+        }
+    }
+
+    fn assign(&mut self, name: &str, value: Zeroizing<String>, line: usize) {
+        let name = name.to_ascii_lowercase();
+        // `Authorization: Bearer …` (RFC 6750 §2.1), and what some providers call it.
+        let bearer = value.split_once(' ').filter(|(scheme, _)| ["bearer", "token"].contains(&scheme.to_ascii_lowercase().as_str()));
+        match bearer.filter(|_| name == "authorization").map(|(_, token)| token.trim().to_owned()) {
+            Some(token) => {
+                self.script.assigned.push(Assigned { name: "access_token".to_owned(), value: Zeroizing::new(token), line });
+            }
+            None => self.script.assigned.push(Assigned { name, value, line }),
+        }
+    }
+
+    fn call(&mut self, at: usize, word: &str) {
+        const READS: [&str; 14] = [
+            "get",
+            "post",
+            "put",
+            "patch",
+            "delete",
+            "head",
+            "options",
+            "request",
+            "Request",
+            "urlopen",
+            "fetch",
+            "HTTPSConnection",
+            "open",
+            "del",
+        ];
+        let places = PLACES.iter().find(|(made, _)| *made == word);
+        if places.is_none() && !READS.contains(&word) {
+            return;
+        }
+        let is_method = at.checked_sub(1).and_then(|before| self.sign(before)) == Some('.');
+        let arguments = Reader::new(self.tokens, at + 1, &self.names).arguments();
+        if let Some((_, names)) = places {
+            for (name, value) in names.iter().zip(&arguments.plain) {
+                if let Some(known) = value.known().filter(|known| !known.is_empty()) {
+                    self.assign(name, known, self.tokens[at].line);
+                }
+            }
+            return;
+        }
+        if word == "HTTPSConnection" {
+            self.base = arguments.plain.first().and_then(Value::known).map(|host| Zeroizing::new(format!("https://{}", host.as_str())));
+            return;
+        }
+        let receiver = at.checked_sub(2).map(|before| &self.tokens[before].is);
+        let is_axios = self.is_axios || matches!(receiver, Some(Is::Word("axios")));
+        let call = match word {
+            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => self.of_verb(word, &arguments, is_axios),
+            "request" | "Request"
+                if method(arguments.plain.first()).is_some() || arguments.named("method").is_some() && arguments.plain.len() < 2 =>
+            {
+                let said = arguments.named("method").or(arguments.plain.first());
+                let place = usize::from(method(arguments.plain.first()).is_some());
+                method(said).and_then(|method| {
+                    let body = arguments.plain.get(place + 1);
+                    self.made(method, arguments.one("url", place)?, &arguments, body)
+                })
+            }
+            "Request" | "urlopen" => {
+                let data = arguments.one("data", 1).filter(|data| !is_nothing(data));
+                let usual = if data.is_some() { "POST" } else { "GET" };
+                let said = method(arguments.named("method")).unwrap_or_else(|| usual.to_owned());
+                arguments.one("url", 0).and_then(|url| self.made(said, url, &arguments, data))
+            }
+            "fetch" if !is_method => {
+                let options = Arguments { plain: Vec::new(), named: arguments.plain.get(1).map(pairs).unwrap_or_default() };
+                let said = method(options.named("method")).unwrap_or_else(|| "GET".to_owned());
+                arguments.plain.first().and_then(|url| self.made(said, url, &options, options.named("body")))
+            }
+            _ => None,
+        };
+        self.script.calls.extend(call);
+    }
+
+    fn of_verb(&self, verb: &str, arguments: &Arguments, is_axios: bool) -> Option<Call> {
+        let carries = matches!(verb, "post" | "put" | "patch");
+        let url = arguments.one("url", 0)?;
+        if is_axios {
+            let options = arguments.plain.get(if carries { 2 } else { 1 }).map(pairs).unwrap_or_default();
+            let json = arguments.plain.get(1).filter(|_| carries).map(|body| Value::Dumped(Box::new(body.clone())));
+            return self.made(verb.to_ascii_uppercase(), url, &Arguments { plain: Vec::new(), named: options }, json.as_ref());
+        }
+        let mut call = self.made(verb.to_ascii_uppercase(), url, arguments, arguments.plain.get(1).filter(|_| carries))?;
+        // `requests.get(url, params)`.
+        if !carries && arguments.named("params").is_none() {
+            call.query.extend(arguments.plain.get(1).map(pairs).unwrap_or_default());
+        }
+        Some(call)
+    }
+
+    /// A call of what is a URL, or a path behind the base. `{}.get("name")` is none.
+    fn made(&self, method: String, url: &Value, arguments: &Arguments, body: Option<&Value>) -> Option<Call> {
+        let url = url.filled()?;
+        let url = match (&self.base, url.starts_with("https://") || url.starts_with("http://")) {
+            (_, true) => url,
+            (Some(base), false) if url.contains('/') && !url.contains("://") => {
+                Zeroizing::new(format!("{}/{}", base.trim_end_matches('/'), url.trim_start_matches('/')))
+            }
+            _ => return None,
+        };
+        let (whole, query) = url.split_once('?').unwrap_or((&url, ""));
+        let mut query = of_query(query.split('#').next().unwrap_or_default());
+        query.extend(arguments.named("params").map(pairs).unwrap_or_default());
+        let body = match (
+            arguments.named("json"),
+            arguments.named("files"),
+            body.or_else(|| ["data", "content", "body"].iter().find_map(|name| arguments.named(name))),
+        ) {
+            _ if matches!(method.as_str(), "GET" | "HEAD") => Body::None,
+            (Some(json), _, _) if !is_nothing(json) => Body::Json(json.clone()),
+            (_, Some(files), data) if !is_nothing(files) => {
+                Body::Files(pairs(files).into_iter().map(|(name, _)| name).collect(), data.map(pairs).unwrap_or_default())
+            }
+            (_, _, Some(data)) if !is_nothing(data) => carried(data),
+            _ => Body::None,
+        };
+        Some(Call { method, url: Zeroizing::new(whole.split('#').next().unwrap_or_default().to_owned()), query, body })
+    }
+}
+
+fn carried(data: &Value) -> Body {
+    match data {
+        Value::Dumped(json) => Body::Json((**json).clone()),
+        Value::Gap(name) => Body::Other(name.clone()),
+        data => match pairs(data) {
+            pairs if pairs.is_empty() => Body::Other("body".to_owned()),
+            pairs => Body::Form(pairs),
+        },
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    matches!(value, Value::Plain(serde_json::Value::Null)) || matches!(value, Value::Map(members) if members.is_empty())
+}
+
+/// A method as a text.
+fn method(value: Option<&Value>) -> Option<String> {
+    let text = value?.known()?.to_ascii_uppercase();
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].contains(&text.as_str()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The calls, a line each.
+    fn calls(text: &str) -> Vec<String> {
+        let pair = |(name, value): &(String, Value)| format!("{name}={}", value.json());
+        let shown = |call: &Call| {
+            let query: Vec<String> = call.query.iter().map(pair).collect();
+            let body = match &call.body {
+                Body::None => String::new(),
+                Body::Form(pairs) => format!(" form {}", pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
+                Body::Json(json) => format!(" json {}", json.json()),
+                Body::Files(names, pairs) => format!(" files {} {}", names.join(" "), pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
+                Body::Other(name) => format!(" other {name}"),
+            };
+            format!("{} {}?{}{body}", call.method, call.url.as_str(), query.join("&"))
+        };
+        read(text).calls.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn calls_have_their_method_and_what_they_carry() {
+        for (script, expected) in [
+            ("requests.post('https://a.example/x', data={'a': 1, 'b': c})", "POST https://a.example/x? form a=1 b=\"C\""),
+            (
+                "B = 'https://a.example'\ndef f(id):\n  return s.put(B + '/x/' + str(id), json={'on': True, 'n': [1, -2.5], 'z': None})",
+                "PUT https://a.example/x/ID? json {\"n\":[1,-2.5],\"on\":true,\"z\":null}",
+            ),
+            ("B = 'https://a.example'\ns.delete(f\"{B}/x/{r.json()['number']}\")", "DELETE https://a.example/x/NUMBER?"),
+            (
+                "s.patch('https://a.example/%s/y' % name, data=json.dumps(dict(a='b')))",
+                "PATCH https://a.example/NAME/y? json {\"a\":\"b\"}",
+            ),
+            (
+                "s.get('https://a.example/{}/y?z=1'.format(user.id), params=[('a', 'b c')], headers=h)",
+                "GET https://a.example/ID/y?z=\"1\"&a=\"b c\"",
+            ),
+            (
+                "p = {'a': 'b&c'}\nurl = 'https://a.example/x?' + urllib.parse.urlencode(p)\nurl, h, b = o.add_token(url)\nq = Request(url, headers=h)",
+                "GET https://a.example/x?a=\"b&c\"",
+            ),
+            (
+                "urllib.request.urlopen(urllib.request.Request('https://a.example/x', data=urlencode({'a': 'b'}).encode()))",
+                "POST https://a.example/x? form a=\"b\"",
+            ),
+            (
+                "with httpx.Client(base_url='https://a.example/v1') as c:\n  c.post('/x', files={'f': open('g', 'rb')}, data={'h': 'i'})",
+                "POST https://a.example/v1/x? files f h=\"i\"",
+            ),
+            (
+                "c = http.client.HTTPSConnection('a.example')\nc.request('POST', '/x', payload, headers)",
+                "POST https://a.example/x? other payload",
+            ),
+            ("requests.request('put', self.base + '/x')\nclass A:\n  base = 'https://a.example'", "PUT https://a.example/x?"),
+            (
+                "await fetch(`https://a.example/x/${id}`, {method: 'POST', body: JSON.stringify({a: 1})})",
+                "POST https://a.example/x/ID? json {\"a\":1}",
+            ),
+            ("axios.post('https://a.example/x', {a: 'b'}, {params: {c: 2}})", "POST https://a.example/x?c=2 json {\"a\":\"b\"}"),
+            ("c = axios.create({baseURL: 'https://a.example/v1'})\nc.get('/x', {params: {b: 1}})", "GET https://a.example/v1/x?b=1"),
+            ("requests.get(self.api + path)\napi = 'https://a.example/v1'", "GET https://a.example/v1/PATH?"),
+            ("requests.post(os.environ.get('URL', 'https://a.example/x'), data)", "POST https://a.example/x? other data"),
+        ] {
+            assert_eq!(calls(script), [expected], "{script}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_call_is_none() {
+        for script in [
+            "d.get('https')",
+            "d = {}\nx = d.get('a/b')",
+            "os.environ.get('https_proxy', 'x')",
+            "open('https://a.example')",
+            "get",
+            "s.post(",
+            "s.post(url)",
+        ] {
+            assert_eq!(calls(script), [""; 0], "{script}");
+        }
+    }
+
+    #[test]
+    fn what_comes_to_a_text_is_found_under_its_name() {
+        let found = |script: &str| {
+            let one = |one: &Assigned| format!("{} {} {}", one.name, one.value.as_str(), one.line);
+            read(script).assigned.iter().map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(found("T = os.environ.get('X', 'abc')"), ["t abc 1"]);
+        assert_eq!(found("T: str = os.getenv('X') or 'abc'\n"), ["t abc 1"]);
+        assert_eq!(
+            found("k = {'public': 'a',\n 'private': 'b'}\nOAuth1Session(k['public'], k.get('private'))"),
+            ["public a 1", "private b 2", "client_key a 3", "client_secret b 3"]
+        );
+        assert_eq!(found("t = 'a' + 'b'\nh = {'Authorization': f'Bearer {t}'}"), ["t ab 1", "access_token ab 2"]);
+        assert_eq!(found("t = input()\nh = {'Authorization': 'Bearer ' + t}"), [""; 0]);
+    }
+
+    /// Whoever wrote it, reading it ends.
+    #[test]
+    fn what_is_hostile_is_read_to_its_end() {
+        let doubled = format!("a = 'xxxxxxxx'\n{}s.get('https://a.example/' + a)", "a = [a, a]\na = f'{a}{a}'\na = a + a\n".repeat(100));
+        let deep = format!("a = {}", "[(".repeat(5_000));
+        let wide = format!("s.post('https://a.example', {})", "{'a': ".repeat(1_000));
+        for script in [doubled.as_str(), &deep, &wide, "a = 'b' % % %", "f'{{{'", "a = (,,,)", "x(=,:)", "[,]:=", "'%' % 'é%'", "'%é' % 1"]
+        {
+            let _ = read(script);
+        }
+    }
+}

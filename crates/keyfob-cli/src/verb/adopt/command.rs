@@ -1,0 +1,188 @@
+//! A call of a script as a command of ours. The script is somebody else's, and what is shown is there to be copied: nothing of it may be another command,
+//! another program, or speak to the terminal; and no secret of it is shown again.
+
+use keyfob::proto::Origin;
+use keyfob_providers::Provider;
+use serde_json::Value as Json;
+
+use super::calls::{Body, Call, Script};
+use super::keys::Keys;
+use super::values::{Value, capitals};
+use crate::output::is_control;
+use crate::perform::quoted;
+use crate::wire::is_telling;
+
+/// What is longer is no example.
+const LONGEST: usize = 200;
+
+/// A command, by its words: the verb, whose account, the path, and items.
+#[derive(PartialEq)]
+pub(super) struct Command {
+    verb: Vec<String>,
+    account: String,
+    path: String,
+    items: Vec<String>,
+}
+
+impl Command {
+    /// As a shell takes them.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.verb.iter().chain([&self.account, &self.path]).chain(&self.items).map(|word| quoted_word(word)).collect()
+    }
+
+    /// What is between the brackets of a call in Python.
+    pub(super) fn python(&self) -> Option<String> {
+        let [verb] = &self.verb[..] else { return None };
+        // A text of JSON is one of Python, as long as no control character is in it.
+        Some(
+            [verb, &self.path]
+                .into_iter()
+                .chain(&self.items)
+                .map(|word| Json::from(word.as_str()).to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
+    }
+}
+
+fn quoted_word(word: &str) -> String {
+    // An option of ours.
+    if word.starts_with('-') { word.to_owned() } else { quoted(word) }
+}
+
+/// What it calls of the API, without the OAuth part; where it says nothing of how, the URLs that stand in it.
+pub(super) fn calls(script: &Script, text: &str, urls: &[String], provider: &Provider, keys: &Keys) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for call in &script.calls {
+        commands.extend(command(call, provider, keys).filter(|command| !commands.contains(command)));
+    }
+    if commands.is_empty() && script.calls.is_empty() {
+        for url in urls {
+            let (method, body) = of_curl(text, url);
+            let call = Call { method, url: url.clone().into(), query: Vec::new(), body };
+            commands.extend(command(&call, provider, keys).filter(|command| !commands.contains(command)));
+        }
+    }
+    commands
+}
+
+/// How curl is told to call a URL, where that is who calls it.
+fn of_curl(text: &str, url: &str) -> (String, Body) {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let text = text.replace("\\\n", " ");
+    let line = text.lines().find(|line| line.contains(url) && line.contains("curl")).unwrap_or_default();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let said = words.windows(2).find(|pair| matches!(pair[0], "-X" | "--request")).map(|pair| pair[1].trim_matches(['"', '\'']));
+    let has_body = words.iter().any(|word| *word == "-d" || word.starts_with("--data") || *word == "--json");
+    let usual = if has_body { "POST" } else { "GET" };
+    let method = said.filter(|said| METHODS.contains(said)).unwrap_or(usual).to_owned();
+    (method, if has_body { Body::Other("body".to_owned()) } else { Body::None })
+}
+
+fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
+    let path = path(&call.url, provider).filter(|path| !keys.are_in(path))?;
+    let pairs = |pairs: &[(String, Value)], sign: &str| -> Vec<String> {
+        pairs.iter().flat_map(|(name, value)| texts(name, value, keys).into_iter().map(|text| item(name, sign, &text))).collect::<Vec<_>>()
+    };
+    let mut items = pairs(&call.query, "==");
+    match &call.body {
+        Body::None => {}
+        Body::Form(fields) => items.extend(pairs(fields, "=")),
+        Body::Json(value) => items.extend(json(value, keys)),
+        Body::Files(names, fields) => {
+            items.extend(pairs(fields, "="));
+            items.extend(names.iter().map(|name| item(name, "@", "FILE")));
+        }
+        Body::Other(name) => items.extend(["-d".to_owned(), capitals(name)]),
+    }
+    items.retain(|item| item == "-d" || item == "--json-body" || !item.starts_with('-'));
+    let verb = match call.method.as_str() {
+        "HEAD" | "OPTIONS" => vec!["request".to_owned(), call.method.clone()],
+        method => vec![method.to_ascii_lowercase()],
+    };
+    Some(Command { verb, account: provider.name.clone(), path, items })
+}
+
+/// The path of a URL of its API.
+fn path(url: &str, provider: &Provider) -> Option<String> {
+    let endpoints = provider.usual_endpoints();
+    // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
+    let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|origin| Some(origin) == Origin::parse(url));
+    let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
+    let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
+    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"))?;
+    (is_ours && !is_oauth && path.len() > 1 && is_plain(&path)).then_some(path)
+}
+
+/// Whether it is the same to a person, a shell and Python: `/a;$(b)` would be another command, `");b("` another program, and U+009B speaks to the
+/// terminal.
+fn is_plain(path: &str) -> bool {
+    path.chars().all(|c| c.is_ascii_alphanumeric() || "/_.~%-".contains(c))
+}
+
+/// The texts of a parameter: as many as its list has. What the account adds by itself is none.
+fn texts(name: &str, value: &Value, keys: &Keys) -> Vec<String> {
+    if is_of_account(name) {
+        return Vec::new();
+    }
+    match value {
+        Value::List(items) => items.iter().filter_map(|item| text(name, item, keys)).collect(),
+        value => text(name, value, keys).into_iter().collect(),
+    }
+}
+
+fn text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
+    let text = match value {
+        Value::Map(_) | Value::Dumped(_) => value.json().to_string(),
+        value => value.filled()?.to_string(),
+    };
+    Some(if is_to_show(name, &text, keys) { text } else { capitals(name) })
+}
+
+fn is_to_show(name: &str, text: &str, keys: &Keys) -> bool {
+    !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control) && !keys.are_in(text)
+}
+
+fn is_of_account(name: &str) -> bool {
+    name.starts_with("oauth_") || matches!(name, "access_token" | "client_id" | "client_secret")
+}
+
+/// The items of a JSON body: its members, where it is an object.
+fn json(value: &Value, keys: &Keys) -> Vec<String> {
+    let Value::Map(members) = value else {
+        let text = match value {
+            Value::Gap(name) => capitals(name),
+            value => Some(value.json().to_string()).filter(|text| is_to_show("", text, keys)).unwrap_or_else(|| "JSON".to_owned()),
+        };
+        return vec!["-d".to_owned(), text, "Content-Type:application/json".to_owned()];
+    };
+    let mut items = Vec::new();
+    for (name, value) in members.iter().filter(|(name, _)| !is_of_account(name)) {
+        let json = match value {
+            Value::Text(_) | Value::Gap(_) => None,
+            value => Some(value.json().to_string()),
+        };
+        items.push(match json {
+            Some(json) if is_to_show(name, &json, keys) => item(name, ":=", &json),
+            Some(_) => item(name, ":=", &capitals(name)),
+            None => item(name, "=", &text(name, value, keys).unwrap_or_default()),
+        });
+    }
+    if members.iter().all(|(_, value)| matches!(value, Value::Text(_) | Value::Gap(_))) {
+        items.push("--json-body".to_owned());
+    }
+    items
+}
+
+/// As request items are written: a name's own signs lose their meaning, and so does an `@` that names no file.
+fn item(name: &str, sign: &str, value: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars().filter(|c| !is_control(*c)) {
+        if matches!(c, ':' | '=' | '@' | '\\') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    let names_file = sign != "@" && sign != "==" && value.trim_start_matches('\\').starts_with('@');
+    format!("{text}{sign}{}{value}", if names_file { "\\" } else { "" })
+}

@@ -1,0 +1,137 @@
+//! The words, texts and signs of a script: Python's, and of its like as far as that goes. Nothing is run, and what is no program at all comes out as words.
+
+use zeroize::Zeroizing;
+
+/// A piece of a script.
+pub(super) struct Token<'a> {
+    pub(super) is: Is<'a>,
+    pub(super) line: usize,
+    /// How many brackets are open around it.
+    pub(super) depth: usize,
+}
+
+/// What it is.
+pub(super) enum Is<'a> {
+    Word(&'a str),
+    Number(&'a str),
+    /// A text, without its quotes; whether what stands in braces in it is put in (`f"…"`, `` `…` ``).
+    Text(Zeroizing<String>, bool),
+    Sign(char),
+    /// The end of a line, outside of brackets.
+    End,
+}
+
+/// All of them, in their order.
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    let (mut rest, mut line, mut depth) = (text, 1, 0_usize);
+    while let Some(c) = rest.chars().next() {
+        let mut is = None;
+        let mut length = c.len_utf8();
+        if c == '\n' {
+            if begins_anew(&rest[1..]) {
+                depth = 0;
+            }
+            is = (depth == 0).then_some(Is::End);
+        } else if c == '#' {
+            length = rest.find('\n').unwrap_or(rest.len());
+        } else if let Some((behind, inside, formatted)) = literal(rest) {
+            length = rest.len() - behind.len();
+            is = Some(Is::Text(inside, formatted));
+        } else if c.is_alphabetic() || matches!(c, '_' | '$') {
+            length = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '$')).unwrap_or(rest.len());
+            is = Some(Is::Word(&rest[..length]));
+        } else if c.is_ascii_digit() {
+            length = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).unwrap_or(rest.len());
+            is = Some(Is::Number(&rest[..length]));
+        } else if !c.is_whitespace() {
+            if matches!(c, ')' | ']' | '}') {
+                depth = depth.saturating_sub(1);
+            }
+            is = Some(Is::Sign(c));
+        }
+        if let Some(is) = is {
+            found.push(Token { is, line, depth });
+        }
+        if matches!(c, '(' | '[' | '{') {
+            depth += 1;
+        }
+        line += rest[..length].matches('\n').count();
+        rest = &rest[length..];
+    }
+    found.push(Token { is: Is::End, line, depth: 0 });
+    found
+}
+
+/// Whether a line is a statement whatever was left open before it: a bracket in prose, or in what is no Python.
+fn begins_anew(line: &str) -> bool {
+    let word = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(line.len());
+    ["def ", "class ", "import ", "from "].iter().any(|word| line.starts_with(word))
+        || line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && line[word..].starts_with(" = ")
+}
+
+/// The text in quotes that begins here: what is behind it, what it says, and whether braces in it are filled.
+fn literal(text: &str) -> Option<(&str, Zeroizing<String>, bool)> {
+    let start = text.char_indices().take(3).find(|(_, c)| matches!(c, '"' | '\'' | '`'))?.0;
+    let prefix = &text[..start];
+    if !prefix.chars().all(|c| "rRbBfFuU".contains(c)) {
+        return None;
+    }
+    let (quote, template) = (&text[start..=start], text[start..].starts_with('`'));
+    let three = quote.repeat(3);
+    let is_long = !template && text[start..].starts_with(&three);
+    let end = if is_long { three.as_str() } else { quote };
+    let (raw, mut said) = (prefix.contains(['r', 'R']), Zeroizing::new(String::new()));
+    let mut rest = &text[start + end.len()..];
+    loop {
+        if let Some(behind) = rest.strip_prefix(end) {
+            let filled = template || prefix.contains(['f', 'F']);
+            // `${…}` of JavaScript.
+            return Some((behind, if template { Zeroizing::new(said.replace("${", "{")) } else { said }, filled));
+        }
+        let mut chars = rest.chars();
+        match chars.next()? {
+            '\n' if !is_long => return None,
+            '\\' if !raw => match chars.next()? {
+                'n' => said.push('\n'),
+                't' => said.push('\t'),
+                '\n' => {}
+                other => said.push(other),
+            },
+            other => said.push(other),
+        }
+        rest = chars.as_str();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let one = |token: &Token<'_>| match &token.is {
+            Is::Word(word) => (*word).to_owned(),
+            Is::Number(number) => format!("#{number}"),
+            Is::Text(text, filled) => format!("{}<{}>", if *filled { "f" } else { "" }, text.as_str()),
+            Is::Sign(sign) => sign.to_string(),
+            Is::End => ";".to_owned(),
+        };
+        tokens(text).iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn texts_are_read_as_python_reads_them() {
+        assert_eq!(shown("a = f'{b}/c' # it's\nd(\n 7,\n \"e\\\"f\")"), "a = f<{b}/c> ; d ( #7 , <e\"f> ) ;");
+        assert_eq!(shown("x = '''a\nb''' + r'\\n'"), "x = <a\nb> + <\\n> ;");
+        assert_eq!(shown("it's `a/${b}`"), "it ' s f<a/{b}> ;");
+        assert_eq!(shown("see (this\na = 'b'"), "see ( this ; a = <b> ;");
+        assert_eq!(shown("«é» 'open"), "« é » ' open ;");
+    }
+
+    #[test]
+    fn each_has_its_line_and_how_deep_it_is() {
+        let found = tokens("a(\n[b]\n)\nc");
+        let places: Vec<_> = found.iter().map(|token| (token.line, token.depth)).collect();
+        assert_eq!(places, [(1, 0), (1, 0), (2, 1), (2, 2), (2, 1), (3, 0), (3, 0), (4, 0), (4, 0)]);
+    }
+}

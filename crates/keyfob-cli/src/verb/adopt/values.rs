@@ -1,0 +1,178 @@
+//! What an expression of a script comes to, as far as that stands in the script: texts and what is put together of them, dictionaries, lists, numbers. What is
+//! known only when it runs is a gap that has a name.
+
+use std::collections::HashMap;
+
+use keyfob::proto::encode;
+use serde_json::{Map, Value as Json, json};
+use zeroize::Zeroizing;
+
+/// Larger than this nothing is that a call says.
+const HEAVIEST: usize = 16 * 1024;
+
+/// What is known of a value.
+#[derive(Clone)]
+pub(super) enum Value {
+    Text(Vec<Piece>),
+    /// In the order in which it is written.
+    Map(Vec<(String, Value)>),
+    List(Vec<Value>),
+    /// A number, true, false or nothing.
+    Plain(Json),
+    /// What is known when the script runs, by the name that it has there.
+    Gap(String),
+    /// The same as JSON.
+    Dumped(Box<Value>),
+}
+
+/// A piece of a text.
+#[derive(Clone)]
+pub(super) enum Piece {
+    Said(Zeroizing<String>),
+    Gap(String),
+}
+
+/// What names stand for, as far as the script was read.
+#[derive(Default)]
+pub(super) struct Names(HashMap<String, Value>);
+
+impl Names {
+    pub(super) fn set(&mut self, name: &str, value: Value) {
+        // `a = [a, a]`, line after line, would be more than there is memory.
+        let value = if value.weight() > HEAVIEST { Value::Gap(name.to_owned()) } else { value };
+        // A variable that is filled anew with what only a run knows was something before: a URL to which a token is added is still that URL.
+        if !matches!(value, Value::Gap(_)) || !self.0.contains_key(name) {
+            self.0.insert(name.to_owned(), value);
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A gap of that name, where it stands for nothing.
+    pub(super) fn get(&self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or_else(|| Value::Gap(name.to_owned()))
+    }
+}
+
+impl Value {
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(vec![Piece::Said(Zeroizing::new(text.to_owned()))])
+    }
+
+    /// The text, if all of it is known.
+    pub(super) fn known(&self) -> Option<Zeroizing<String>> {
+        let Self::Text(pieces) = self else { return None };
+        let mut text = Zeroizing::new(String::new());
+        for piece in pieces {
+            let Piece::Said(said) = piece else { return None };
+            text.push_str(said);
+        }
+        Some(text)
+    }
+
+    /// The text; what is not known in it as a word in capitals, for a person to fill.
+    pub(super) fn filled(&self) -> Option<Zeroizing<String>> {
+        match self {
+            Self::Text(pieces) => {
+                let mut text = Zeroizing::new(String::new());
+                for piece in pieces {
+                    match piece {
+                        Piece::Said(said) => text.push_str(said),
+                        Piece::Gap(name) => {
+                            // What is called a path begins as one.
+                            let is_path = ["path", "endpoint", "route"].iter().any(|path| name.to_ascii_lowercase().ends_with(path));
+                            if is_path && text.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+                                text.push('/');
+                            }
+                            text.push_str(&capitals(name));
+                        }
+                    }
+                }
+                Some(text)
+            }
+            Self::Gap(name) => Some(Zeroizing::new(capitals(name))),
+            Self::Plain(Json::Null) => None,
+            Self::Plain(plain) => Some(Zeroizing::new(plain.to_string())),
+            _ => None,
+        }
+    }
+
+    /// As JSON.
+    pub(super) fn json(&self) -> Json {
+        match self {
+            Self::Plain(plain) => plain.clone(),
+            Self::List(items) => items.iter().map(Self::json).collect(),
+            Self::Map(members) => Json::Object(members.iter().map(|(name, value)| (name.clone(), value.json())).collect::<Map<_, _>>()),
+            Self::Dumped(value) => json!(value.json().to_string()),
+            other => Json::from(other.filled().unwrap_or_default().as_str()),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        let piece = |piece: &Piece| if let Piece::Said(text) = piece { text.len() + 1 } else { 1 };
+        match self {
+            Self::Text(pieces) => pieces.iter().map(piece).sum(),
+            Self::Map(members) => members.iter().map(|(name, value)| name.len() + 1 + value.weight()).sum(),
+            Self::List(items) => items.iter().map(|item| 1 + item.weight()).sum(),
+            Self::Dumped(value) => value.weight(),
+            Self::Plain(_) | Self::Gap(_) => 1,
+        }
+    }
+
+    pub(super) fn pieces(self) -> Vec<Piece> {
+        match self {
+            // Behind a URL's question mark.
+            Self::Map(members) => {
+                let pair = |(name, value): (String, Self)| {
+                    let value =
+                        value.known().map_or_else(|| value.pieces(), |known| vec![Piece::Said(Zeroizing::new(encode::percent(&known)))]);
+                    [
+                        vec![Piece::Said(Zeroizing::new(format!("{}=", encode::percent(&name))))],
+                        value,
+                        vec![Piece::Said(Zeroizing::new("&".to_owned()))],
+                    ]
+                    .concat()
+                };
+                members.into_iter().flat_map(pair).collect()
+            }
+            Self::Text(pieces) => pieces,
+            Self::Gap(name) => vec![Piece::Gap(name)],
+            Self::Plain(plain) => vec![Piece::Said(Zeroizing::new(plain.to_string()))],
+            _ => vec![Piece::Gap("value".to_owned())],
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        if let Self::Gap(name) = self { name.clone() } else { "value".to_owned() }
+    }
+}
+
+/// A word for what is missing: the last one that stands in an expression (`issue["number"]`: NUMBER).
+pub(super) fn capitals(name: &str) -> String {
+    let mut words =
+        name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let word = words.rfind(|word| !matches!(*word, "json" | "str" | "encode" | "strip" | "get" | "format"));
+    word.unwrap_or("value").to_ascii_uppercase()
+}
+
+/// The pairs of a query, or of a form: a dictionary, pairs in a list, or a text.
+pub(super) fn pairs(value: &Value) -> Vec<(String, Value)> {
+    match value {
+        Value::Map(members) => members.clone(),
+        Value::List(items) => items
+            .iter()
+            .filter_map(
+                |item| if let Value::List(pair) = item { Some((pair.first()?.known()?.to_string(), pair.get(1)?.clone())) } else { None },
+            )
+            .collect(),
+        text => text.filled().filter(|text| text.contains('=')).map(|text| of_query(&text)).unwrap_or_default(),
+    }
+}
+
+/// The pairs of a query that is written out.
+pub(super) fn of_query(query: &str) -> Vec<(String, Value)> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    encode::decode_pairs(query.as_bytes()).map(|(name, value)| (text(name), Value::text(&text(value)))).collect()
+}
