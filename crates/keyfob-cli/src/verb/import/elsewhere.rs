@@ -1,10 +1,10 @@
-//! Where other programs keep tokens, recognised by what it looks like: objects of oauthlib and its like, Netatmo scripts' credentials, `.twurlrc`, xurl's file, Home
+//! Where other programs keep tokens, recognised by what it looks like: objects of oauthlib and its like, also as Python prints them, Netatmo scripts' credentials, `.twurlrc`, xurl's file, Home
 //! Assistant's storage, exported requests of Postman and Bruno, env-files. All become one object, of the names that `--stdin` takes.
 
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::yaml;
+use super::{python, yaml};
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -78,8 +78,11 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
             None => found("a JSON object", named(&scalars_of(&json), wanted.kind)),
         };
     }
-    if let Some(block) = bruno(text, wanted.kind) {
-        return found("a request of Bruno", named(&scalars(&block), wanted.kind));
+    if let Some(printed) = python::read(text) {
+        return found("a dictionary of Python", named(&scalars_of(&printed), wanted.kind));
+    }
+    if let Some(pairs) = bruno(text, wanted.kind) {
+        return found("a request of Bruno", named(&pairs, wanted.kind));
     }
     if let Some(document) = yaml::read(text) {
         if let Some(object) = twurl(&document, wanted)? {
@@ -287,15 +290,27 @@ fn postman(json: &Value, wanted: Wanted<'_>) -> Option<Map<String, Value>> {
     }
 }
 
-/// The lines of `auth:oauth2 { … }`, and of a block of variables, which may hold what the page of a login gave.
-fn bruno(text: &str, kind: Kind) -> Option<String> {
+/// What `auth:oauth2 { … }` says, and blocks of variables, which may hold what the page of a login gave; of a variable that it names, what that is.
+fn bruno(text: &str, kind: Kind) -> Option<Vec<(String, Value)>> {
+    let text = text.replace("\r\n", "\n");
     let block = |heading: &str| {
-        let (_, behind) = text.split_once(heading)?;
-        behind.split("\n}").next().map(str::to_owned)
+        let (before, behind) = text.split_once(heading)?;
+        let begins = before.is_empty() || before.ends_with('\n');
+        begins.then(|| scalars(behind.split("\n}").next().unwrap_or_default()))
     };
-    let auth = block(&format!("auth:{} {{\n", protocol(kind)))?;
-    let variables = block("vars:pre-request {\n").unwrap_or_default();
-    Some(format!("{auth}\n{variables}"))
+    let mut pairs = block(&format!("auth:{} {{\n", protocol(kind)))?;
+    let variables: Vec<(String, Value)> =
+        ["vars:pre-request {\n", "vars {\n"].iter().filter_map(|heading| block(heading)).flatten().collect();
+    for (_, value) in &mut pairs {
+        let name = value.as_str().and_then(|text| text.strip_prefix("{{")?.strip_suffix("}}")).map(|name| name.trim().to_ascii_lowercase());
+        if let Some((_, known)) = name.and_then(|name| variables.iter().find(|(known, _)| *known == name)) {
+            *value = known.clone();
+        }
+    }
+    // What stands elsewhere hides nothing that stands here under another name.
+    pairs.retain(|(_, value)| !is_variable(value));
+    pairs.extend(variables);
+    Some(pairs)
 }
 
 const fn protocol(kind: Kind) -> &'static str {
@@ -423,6 +438,17 @@ mod tests {
         }
         assert_eq!(object(r#"{"access_token":"a","token_secret":"s"}"#, Kind::OAuth2)["access_token"], "a");
         assert_eq!(object(r#"{"token":"t","secret":"s"}"#, Kind::OAuth1), json!({"token": "t", "token_secret": "s"}));
+    }
+
+    #[test]
+    fn requests_and_collections_of_bruno_are_read_with_what_their_variables_are() {
+        let text = "meta {\r\n  name: hub\r\n}\r\n\r\nauth {\r\n  mode: oauth2\r\n}\r\n\r\nauth:oauth2 {\r\n  grant_type: authorization_code\r\n  \
+            client_id: {{id}}\r\n  client_secret: {{elsewhere}}\r\n}\r\n\r\nvars:pre-request {\r\n  id: i\r\n  clientSecret: s\r\n  ~access_token: off\r\n  \
+            refresh_token: r\r\n}\r\n";
+        assert_eq!(object(text, Kind::OAuth2), json!({"client_id": "i", "client_secret": "s", "refresh_token": "r"}));
+        let text = "auth:oauth1 {\n  consumer_key: k\n  consumer_secret: {{secret}}\n  access_token: t\n  token_secret: ts\n  signature_method: HMAC-SHA1\n  \
+            placement: header\n}\n\nvars {\n  secret: s\n}\n";
+        assert_eq!(object(text, Kind::OAuth1), json!({"client_id": "k", "client_secret": "s", "token": "t", "token_secret": "ts"}));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
 mod elsewhere;
+mod python;
 mod replaced;
 mod said;
 mod yaml;
@@ -70,11 +71,12 @@ const SHAPES: &str = r#"What --stdin takes:
   OAuth 1   {"token":"…", "token_secret":"…"}
   OAuth 2   an access token alone, or
             {"access_token":"…", "refresh_token":"…", "expires_in":3600, "scope":"a b"}
+            or the same as Python prints it: {'access_token': '…', 'refresh_token': None}
   and the fields of the app beside them, if the vault has none: "client_id", "client_secret", …
 
 What --from takes, recognised by what it looks like:
-  dictionaries of oauthlib, requests-oauthlib, rauth; ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
-  .storage/core.config_entries; requests of Postman and Bruno; env-files. Where only a refresh token is kept, it is used at once.
+  dictionaries of oauthlib, requests-oauthlib, rauth (JSON, or as Python prints them); ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
+  .storage/core.config_entries; requests and collections of Postman and Bruno (.bru); env-files. Where only a refresh token is kept, it is used at once.
   Where there are several: the one that the file says is the usual one, or --profile NAME."#;
 
 impl Import {
@@ -118,7 +120,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let app = &given.app;
     let app_before = match given.from {
         From::Vault | From::Sandbox => None,
-        _ => app_there.filter(|before| replaced::are_other_keys(before, app, &provider)),
+        _ => app_there.clone().filter(|before| replaced::are_other_keys(before, app, &provider)),
     };
     if let Some(before) = app_before.as_ref().filter(|_| !args.replace) {
         replaced::agreed(&what, &replaced::app(before, &provider), context).await?;
@@ -171,11 +173,13 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     };
     let is_replaced = before.is_some();
     let login_before = before.as_ref().map(|before| before.value.id.clone());
+    let new_app = (!matches!(given.from, From::Vault | From::Sandbox)).then(|| app.clone());
+    let is_first = new_app.is_some() && app_there.is_none();
     let import = Imported {
         keyfob: keyfob.clone(),
         account,
         before,
-        new_app: (!matches!(given.from, From::Vault | From::Sandbox)).then(|| app.clone()),
+        new_app,
         refresh_first: refresh_first.then(|| (settings, app.clone())),
         transport: context.transport()?,
     };
@@ -185,9 +189,11 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         Some(login) => Some(ended::keys_of(&login, context).await?),
         None => None,
     };
+    let first_app = if is_first { replaced::first(app, &provider, context).await? } else { None };
     let tell = || {
         let places = there.iter().map(replaced::account).chain(app_before.iter().map(|before| replaced::app(before, &provider)));
         places.for_each(|there| replaced::tell(&there, context));
+        first_app.iter().for_each(|told| context.out.note(told));
     };
     if context.out.json {
         tell();
@@ -222,7 +228,7 @@ pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, r
         Some(keyfob) => keyfob.store().app(&provider.name).await.doing(what.as_str())?,
         None => None,
     };
-    let args = Import::of_object(provider.name.clone(), Map::new(), replace);
+    let (is_first, args) = (there.is_none(), Import::of_object(provider.name.clone(), Map::new(), replace));
     let app = app(&args, Some(object), there.as_ref(), provider, context).await?.app;
     let before = there.filter(|before| replaced::are_other_keys(before, &app, provider)).map(|before| replaced::app(&before, provider));
     if let Some(before) = before.as_ref().filter(|_| !replace) {
@@ -232,6 +238,9 @@ pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, r
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the app of {} is in the vault", paint.good("✓"), paint.strong(&provider.title)));
     before.iter().for_each(|before| replaced::tell(before, context));
+    if is_first && let Some(told) = replaced::first(&app, provider, context).await? {
+        context.out.note(&told);
+    }
     Ok(())
 }
 

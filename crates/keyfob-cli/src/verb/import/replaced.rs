@@ -63,3 +63,13 @@ pub(super) async fn agreed(what: &str, there: &There, context: &Context) -> Resu
 pub(super) fn tell(there: &There, context: &Context) {
     context.out.note(&format!("{} it took the place of {}", context.out.note_paint().warn("note:"), there.was));
 }
+
+/// What there is to say of an app that came along where the vault had none: it is not this account's alone, and at the sandbox its demo app is used no more.
+pub(super) async fn first(app: &App, provider: &Provider, context: &Context) -> Result<Option<String>, Card> {
+    let (id, name) = (printable(&app.client_id), &provider.name);
+    let kept = format!("{} the app that came along, {id}, is kept: every login to {name}", context.out.note_paint().warn("note:"));
+    let Some(pretend) = context.pretend().await? else { return Ok(Some(format!("{kept} uses it from now on"))) };
+    let demo = pretend.app(name).filter(|demo| are_other_keys(demo, app, provider));
+    let back = context.out.again.command(&format!("app rm {name}"));
+    Ok(demo.map(|_| format!("{kept} at the sandbox uses it from now on, in place of the demo app; {back} brings that back")))
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::python;
 use crate::card::Card;
 use crate::verb::app::{object_in, text_from_stdin};
 
@@ -16,7 +17,10 @@ pub(super) fn on_stdin() -> Result<Map<String, Value>, Card> {
 fn of(text: &str) -> Result<Map<String, Value>, Card> {
     let token = text.trim();
     if token.starts_with('{') {
-        return object_in(text);
+        return object_in(text).or_else(|card| match python::read(text) {
+            Some(Value::Object(object)) => Ok(object),
+            _ => Err(card),
+        });
     }
     let found = match serde_json::from_str(token) {
         Ok(Value::Null) => "null",
@@ -49,6 +53,8 @@ mod tests {
             assert_eq!(of(token).expect(token)["access_token"], token.trim());
         }
         assert_eq!(of(r#"{"access_token":"x"}"#).expect("an object")["access_token"], "x");
+        assert_eq!(of("{'access_token': 'x', 'scope': None}").expect("a dictionary")["access_token"], "x");
+        assert!(of("{'access_token': canary}").is_err_and(|card| !format!("{card:?}").contains("canar")));
         for (text, found) in [
             ("[1]", "a list"),
             ("1", "a number"),
