@@ -9,10 +9,12 @@ mod kubectl;
 mod lines;
 mod process;
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Origin, Secret, Timestamp, TokenSet};
 use keyfob::{Account, Session};
 
@@ -72,7 +74,7 @@ struct Whose {
 }
 
 impl Whose {
-    /// The account whose tokens may go there: the one that was named, or the only one, or of several the one that has its provider's name.
+    /// The account whose tokens may go there: the one that was named, or the only one, or of several the one that its provider's bare name means.
     async fn at(&self, origin: &Origin, context: &Context) -> Result<Option<Account>, Card> {
         let mut there = context.accounts_at(origin).await?;
         if let Some(name) = &self.account {
@@ -83,11 +85,21 @@ impl Whose {
             return Ok(Some(named).filter(|account| account.is_bound_to(origin)));
         }
         if there.len() > 1 {
-            there.retain(|account| account.name == account.provider);
-            if there.len() != 1 {
-                context.out.note(&format!("keyfob: several accounts belong to {origin}; name one with --account"));
+            let names: Vec<String> = there.iter().map(|account| account.name.clone()).collect();
+            let mut meant = Vec::new();
+            for provider in there.iter().map(|account| account.provider.clone()).collect::<BTreeSet<_>>() {
+                meant.extend(context.meant(&provider).await?.filter(|account| names.contains(&account.name)));
+            }
+            if meant.len() != 1 {
+                let first = context.out.again.command(&format!("account default {}", names[0]));
+                context.out.note(&format!(
+                    "keyfob: {} accounts belong to {origin} ({}): name one with --account, or say which is meant, as with {first}",
+                    names.len(),
+                    printable(&names.join(", "))
+                ));
                 return Ok(None);
             }
+            there = meant;
         }
         Ok(there.pop())
     }
