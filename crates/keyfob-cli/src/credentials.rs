@@ -207,7 +207,8 @@ impl<'a> Fields<'a> {
             return Ok(self.given(from));
         }
         if !prompt::is_possible() {
-            return Err(self.card(&missing));
+            let card = self.card(&missing);
+            return Err(if context.sandbox().is_some() { self.at_sandbox(card, &missing) } else { card });
         }
         self.introduce(context);
         // Somebody types anyway, and an app that has a secret does nothing without it: that it may be missing is theirs to say, and so is what is nearly
@@ -256,6 +257,12 @@ impl<'a> Fields<'a> {
     fn introduce(&self, context: &Context) {
         let help = &self.provider.client;
         let paint = context.out.note_paint();
+        if context.sandbox().is_some() {
+            let name = &self.provider.name;
+            return context.out.note(&format!(
+                "At the sandbox nothing is registered: without an app of yours keyfob login {name} uses its demo app, whose keys keyfob sandbox prints."
+            ));
+        }
         let mut lines = vec![format!("{} needs an app of yours: your program's own registration with it.", self.provider.title)];
         if let Some(url) = &help.register_url {
             lines.push(format!("  register it at   {}", paint.accent(url)));
@@ -267,6 +274,17 @@ impl<'a> Fields<'a> {
             lines.push(format!("  redirect URI     {}", paint.strong(uri)));
         }
         context.out.note(&lines.join("\n"));
+    }
+
+    /// Nothing is registered with who only pretends.
+    fn at_sandbox(&self, card: Card, missing: &[&Field]) -> Card {
+        let why = "at the sandbox nothing is registered: a login uses its demo app, whose keys keyfob sandbox prints, unless the vault has another";
+        let name = &self.provider.name;
+        let next = match variables_of(missing) {
+            variables if variables.is_empty() => format!("keyfob login {name} needs no app of yours"),
+            variables => format!("keyfob login {name} needs no app of yours; to keep one, --env-file FILE with {variables}"),
+        };
+        Card::new(Exit::Usage, card.what(), why, next)
     }
 
     fn card(&self, missing: &[&Field]) -> Card {

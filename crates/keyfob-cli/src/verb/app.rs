@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use keyfob::Account;
 use keyfob::proto::App;
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
@@ -95,13 +96,17 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
         _ => "",
     };
     context.out.note(&format!("{} the app of {} is in the vault{took}", paint.good("✓"), paint.strong(&provider.title)));
-    for name in &orphans {
-        context.out.note(&format!("{} {name} belongs to another app: {}", paint.warn("needs login"), login_to(name, "")));
-    }
+    orphans.iter().for_each(|name| tell_of_another(name, context));
     if orphans.is_empty() {
         context.out.note(&paint.dim(&format!("next: keyfob login {}", provider.name)));
     }
     Ok(())
+}
+
+/// An account whose app is not the one that counts now.
+fn tell_of_another(name: &str, context: &Context) {
+    let needs = context.out.note_paint().warn("needs login");
+    context.out.note(&format!("{needs} {name} belongs to another app: {}", login_to(name, "")));
 }
 
 /// The app as it is said; of the one that is known, if it is the same, what is not.
@@ -176,7 +181,10 @@ async fn list(context: &Context) -> Result<(), Card> {
         return context.out.json(&described);
     }
     if apps.is_empty() {
-        context.out.note("No apps yet. keyfob app add PROVIDER keeps one; so does a login.");
+        context.out.note(match context.sandbox() {
+            None => "No apps yet. keyfob app add PROVIDER keeps one; so does a login.",
+            Some(_) => "No apps of your own here: logins at the sandbox use its demo apps. keyfob app add PROVIDER keeps one in the demo app's place.",
+        });
         return Ok(());
     }
     let mut sheet = Sheet::new(["Provider", "Client ID", "Redirect URI", "Fields", "Secrets"]);
@@ -209,13 +217,19 @@ async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
         return Err(missing());
     }
     let accounts = context.accounts().await?;
-    let left: Vec<&str> = accounts.iter().filter(|account| account.provider == provider).map(|account| account.name.as_str()).collect();
+    // At the sandbox its demo app counts again, and what was logged in with that one goes on.
+    let demo = context.pretend().await?.and_then(|pretend| pretend.app(provider));
+    let is_left = |account: &&Account| account.provider == provider && demo.as_ref().is_none_or(|demo| account.client_id != demo.client_id);
+    let left: Vec<&str> = accounts.iter().filter(is_left).map(|account| account.name.as_str()).collect();
     if context.out.json {
         return context.out.json(&json!({"provider": provider, "forgotten": true, "accounts_without_app": left}));
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the app of {} is forgotten here", paint.good("✓"), paint.strong(provider)));
-    if !left.is_empty() {
+    if demo.is_some() {
+        context.out.note(&paint.dim("the sandbox's demo app is used in its place"));
+        left.iter().for_each(|name| tell_of_another(name, context));
+    } else if !left.is_empty() {
         context.out.note(&format!("{} without it these cannot be used: {}", paint.warn("note:"), left.join(", ")));
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::hang;
 use crate::passphrase;
+use crate::perform::quoted;
 use crate::signal::unless_stopped_reading_file;
 use crate::vault::{self, Location, Opened};
 
@@ -65,7 +66,14 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
-    context.out.note(&format!("   use it:    {}", paint.accent(&format!("{}={shown}", vault::VARIABLE))));
+    // Where the sandbox is meant, the environment's vault is not.
+    let (used, why) = match context.sandbox() {
+        None => (format!("{}={shown}", vault::VARIABLE), String::new()),
+        Some(_) => {
+            (format!("--vault {}", quoted(&shown)), format!(", with each command: at the sandbox {} does not count", vault::VARIABLE))
+        }
+    };
+    context.out.note(&format!("   use it:    {}{why}", paint.accent(&used)));
     let left = format!(
         "{} was not touched. Both hold the same tokens, and whichever refreshes one makes the other's useless: take the old one away soon",
         context.vault().shown()
