@@ -7,6 +7,27 @@ mod common;
 use common::House;
 use serde_json::{Value, json};
 
+/// How many providers there are is one number, wherever it is said; those that have ended are beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_providers_there_are_is_said_alike_everywhere() {
+    let mut house = House::new().await;
+    house.set("KEYFOB_SANDBOX", "");
+    let listed = house.json(&["provider", "list"]).await;
+    let (there, gone): (Vec<_>, Vec<_>) = listed.as_array().expect("a list").iter().partition(|provider| !provider["kind"].is_null());
+    let (there, gone) = (there.len(), gone.len());
+    let list = house.run(&["provider", "list"]).await.exits(0);
+    assert_eq!(list.stdout.lines().count(), 1 + there + gone);
+    assert!(list.stderr.contains(&format!("Of {there} that come with Keyfob, all are walked")), "{}", list.stderr);
+    assert!(list.stderr.contains(&format!(" {gone} more are listed only to say that they have ended.")), "{}", list.stderr);
+    let known = format!("{there} are known");
+    house.run(&["provider", "show", "xyz"]).await.fails(2, ["xyz", &known, ""]);
+    let doctor = house.run(&["doctor", "--offline"]).await;
+    assert!(doctor.stdout.contains(&known), "{}", doctor.stdout);
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/catalogue.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    assert!(page.contains(&format!("| count | of {there} |")), "docs/catalogue.md does not say {there}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_names_get_the_nearest() {
     let house = House::new().await;

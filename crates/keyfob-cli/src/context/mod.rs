@@ -154,10 +154,7 @@ impl Context {
             }
             let why = match &unknown.nearest {
                 Some(nearest) => format!("the nearest name is \"{nearest}\""),
-                None => {
-                    let known = catalogue.names().count() + catalogue.all_gone().len();
-                    format!("{known} are known, and none has a name like it")
-                }
+                None => format!("{} are known, and none has a name like it", catalogue.names().count()),
             };
             let next = match &unknown.nearest {
                 Some(nearest) => format!("did you mean {nearest}? All of them: keyfob provider list"),

@@ -89,7 +89,7 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     }
     sheet.print(&context.out)?;
     if search.is_empty() && kind.is_none() {
-        context.out.note(&format!("\n{}", counts(catalogue.iter())));
+        context.out.note(&format!("\n{}", counts(catalogue.iter(), gone.len())));
     }
     context.out.note(
         &context.out.note_paint().dim(&format!("\nkeyfob provider show PROVIDER says more. Your own files go into {}", folder.display())),
@@ -125,14 +125,16 @@ fn has_words(text: &str, words: &str) -> bool {
 
 /// What is known of the files that come with the program, in three counts: docs/catalogue.md says what each proves. A file of the user's own is none of
 /// them, and one that it changes no longer is.
-fn counts<'a>(providers: impl Iterator<Item = &'a Provider>) -> String {
+fn counts<'a>(providers: impl Iterator<Item = &'a Provider>, gone: usize) -> String {
     let (changed, ours): (Vec<&Provider>, Vec<&Provider>) =
         providers.filter(|provider| !provider.is_all_own()).partition(|provider| provider.is_mixed());
     let independent = ours.iter().filter(|provider| provider.independent_client.is_some()).count();
     let live = ours.iter().filter(|provider| provider.verified.is_some()).count();
     let changed = if changed.is_empty() { String::new() } else { format!(" {} that your files change: not counted.", changed.len()) };
+    // They are listed, and no file of theirs is there to be walked.
+    let gone = if gone == 0 { String::new() } else { format!(" {gone} more are listed only to say that they have ended.") };
     format!(
-        "Of {} that come with Keyfob, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.{changed}",
+        "Of {} that come with Keyfob, all are walked against an imitation made of their file, {independent} are checked by an independent client, {live} verified live.{gone}{changed}",
         ours.len()
     )
 }
