@@ -136,6 +136,20 @@ async fn what_is_printed_is_masked_whatever_is_around_a_secret() {
     assert_eq!(unpacked(archive["log"]["entries"][0]["request"]["postData"]["text"].as_str().expect("text")), masked);
 }
 
+/// Whoever keeps what lets anybody in keeps it to themselves, whatever the umask.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_secrets_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (origin, _) = server().await;
+    let house = house_at(&origin).await;
+    let kept = house.path("kept.sh");
+    let name = kept.display().to_string();
+    house.good(&["get", "hub", "/x", "--print", "curl", "--show-secrets", "-o", &name]).await;
+    assert!(std::fs::read_to_string(&kept).expect("a command").contains("example-access-token-not-real"));
+    assert_eq!(std::fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
+}
+
 /// What base64 says.
 fn unpacked(text: &str) -> Vec<u8> {
     use base64::Engine;

@@ -7,6 +7,7 @@ mod http;
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 use ::http::Method;
 use clap::ValueEnum;
@@ -70,7 +71,7 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
         As::Har => line(har::archive(&shown, to_terminal)),
     };
     match &args.output {
-        Some(path) if path.as_os_str() != "-" => File::create(path)
+        Some(path) if path.as_os_str() != "-" => created(path, args.show_secrets)
             .and_then(|mut file| file.write_all(&all))
             .map_err(|error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and the disk")),
         // No terminal obeys anything in a command line or an archive: what it would is spelled out there.
@@ -79,6 +80,18 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
             written(stdout.write_all(&all).and_then(|()| stdout.flush()))
         }
     }
+}
+
+/// A new file with secrets in it is its owner's alone.
+fn created(path: &Path, secret: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if secret {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
 }
 
 fn line(text: String) -> Vec<u8> {
