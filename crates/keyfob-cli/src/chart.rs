@@ -1,7 +1,7 @@
 //! A small chart in the terminal: lines of braille dots, eight to a character.
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::{Cell, CellKind, Chart, Day, Series};
+use keyfob_providers::{CellKind, Chart, Day, Series};
 
 use crate::moment;
 use crate::output::Paint;
@@ -30,6 +30,7 @@ pub(crate) fn drawn(chart: &Chart, width: usize, paint: Paint) -> String {
 pub(crate) struct Field {
     pub(crate) x: (f64, f64),
     pub(crate) y: (f64, f64),
+    is_switch: bool,
 }
 
 impl Field {
@@ -38,12 +39,27 @@ impl Field {
         let known: Vec<(f64, f64)> = series.points.iter().filter_map(|(x, y)| Some((*x, (*y)?))).collect();
         let span = |values: &mut dyn Iterator<Item = f64>| values.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
         let (x, y) = (span(&mut known.iter().map(|point| point.0)), span(&mut known.iter().map(|point| point.1)));
-        (known.len() > 1 && x.1 > x.0).then_some(Self { x, y })
+        (known.len() > 1 && x.1 > x.0).then(|| Self { x, y, is_switch: series.is_switch() })
+    }
+
+    /// What a line goes over between two of its points: of something that is on or off, where the later one is as high as the earlier.
+    pub(crate) fn corner(&self, one: (f64, f64), other: (f64, f64)) -> Option<(f64, f64)> {
+        // Some providers send the newest first.
+        let (earlier, later) = if one.0 <= other.0 { (one, other) } else { (other, one) };
+        self.is_switch.then_some((later.0, earlier.1))
+    }
+
+    /// The highest and the lowest value.
+    pub(crate) fn labels(&self) -> [String; 2] {
+        let (low, high) = self.y;
+        // 0 and 1 are that and nothing between.
+        let word = |value: f64| if self.is_switch { value.to_string() } else { label(value, high - low) };
+        [word(high), word(low)]
     }
 
     fn drawn(&self, series: &Series, rows: usize, width: usize, paint: Paint) -> Vec<String> {
         let (low, high) = self.y;
-        let labels = labels(series, self);
+        let labels = self.labels();
         let margin = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
         let columns = width.saturating_sub(margin + 3).max(10);
         let mut canvas = Canvas::new(columns, rows);
@@ -59,7 +75,7 @@ impl Field {
             let here = y.map(|y| (*x, y));
             if let Some(here) = here {
                 let from = before.unwrap_or(here);
-                let over = corner(series, from, here).unwrap_or(from);
+                let over = self.corner(from, here).unwrap_or(from);
                 canvas.line(place(from), place(over));
                 canvas.line(place(over), place(here));
             }
@@ -87,23 +103,9 @@ impl Field {
 fn axis(chart: &Chart, series: &Series, width: usize) -> Option<String> {
     let field = Field::of(series)?;
     let (first, last) = (position(chart, &field, field.x.0), position(chart, &field, field.x.1));
-    let margin = labels(series, &field).iter().map(|label| label.chars().count()).max().unwrap_or(0) + 3;
+    let margin = field.labels().iter().map(|label| label.chars().count()).max().unwrap_or(0) + 3;
     let gap = width.saturating_sub(margin + first.chars().count() + last.chars().count()).max(1);
     Some(format!("{}{first}{}{last}", " ".repeat(margin), " ".repeat(gap)))
-}
-
-/// What a line goes over between two of its points: of something that is on or off, where the later one is as high as the earlier.
-pub(crate) fn corner(series: &Series, one: (f64, f64), other: (f64, f64)) -> Option<(f64, f64)> {
-    // Some providers send the newest first.
-    let (earlier, later) = if one.0 <= other.0 { (one, other) } else { (other, one) };
-    series.is_switch().then_some((later.0, earlier.1))
-}
-
-/// What the highest and the lowest value are, in words.
-pub(crate) fn labels(series: &Series, field: &Field) -> [String; 2] {
-    let (low, high) = field.y;
-    let word = |value| if series.is_switch() { Cell::Flag(value != 0.0).to_string() } else { label(value, high - low) };
-    [word(high), word(low)]
 }
 
 /// What a series is, with its unit.
@@ -198,7 +200,7 @@ mod tests {
         };
         let text = drawn_as(&points);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].starts_with("yes ┤") && lines[HIGH].starts_with(" no ┤"), "{text}");
+        assert!(lines[1].starts_with("1 ┤") && lines[HIGH].starts_with("0 ┤"), "{text}");
         // One way up, in one column of the terminal.
         let between: Vec<usize> = lines[2..HIGH].iter().map(|line| line.chars().count()).collect();
         assert!(between.iter().all(|end| *end == between[0]), "{text}");

@@ -74,10 +74,11 @@ impl Content {
         Ok(Carried { query: items.query, headers: items.headers, body, file: self.file(), kept_back: items.kept_back })
     }
 
-    /// Not a pipe that has a name: it is empty by then.
+    /// Not a pipe that has a name, nor what is this process's own: they are empty, or another's, by then.
     fn file(&self) -> Option<String> {
         let [data] = &self.data[..] else { return None };
-        data.strip_prefix('@').filter(|file| *file != "-" && Path::new(file).is_file()).map(str::to_owned)
+        let stays = |file: &Path| file.is_file() && !["/dev", "/proc"].iter().any(|folder| file.starts_with(folder));
+        data.strip_prefix('@').filter(|file| *file != "-" && stays(Path::new(file))).map(str::to_owned)
     }
 
     fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Payload)>, Card> {

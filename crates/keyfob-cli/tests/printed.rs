@@ -143,11 +143,14 @@ async fn a_file_with_secrets_is_its_owners_alone() {
 
     let (origin, _) = server().await;
     let house = house_at(&origin).await;
-    let kept = house.path("kept.sh");
-    let name = kept.display().to_string();
-    house.good(&["get", "hub", "/x", "--print", "curl", "--show-secrets", "-o", &name]).await;
-    assert!(std::fs::read_to_string(&kept).expect("a command").contains("example-access-token-not-real"));
-    assert_eq!(std::fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let (new, there) = (house.path("new.sh"), house.path("there.sh"));
+    std::fs::write(&there, "old").and_then(|()| std::fs::set_permissions(&there, PermissionsExt::from_mode(0o644))).expect("a file");
+    for kept in [new, there] {
+        let name = kept.display().to_string();
+        house.good(&["get", "hub", "/x", "--print", "curl", "--show-secrets", "-o", &name]).await;
+        assert!(std::fs::read_to_string(&kept).expect("a command").contains("example-access-token-not-real"));
+        assert_eq!(std::fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600, "{}", kept.display());
+    }
 }
 
 /// What base64 says.

@@ -80,10 +80,7 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
     let store = context.keyfob().await?.store();
     let replaced = store.app(&provider.name).await.doing("cannot read the vault")?;
     store.put_app(&provider.name, &app).await.doing("cannot keep the app")?;
-    // Accounts of another app go on existing, and cannot be refreshed with this one.
-    let others = context.accounts().await?;
-    let orphans: Vec<&str> =
-        others.iter().filter(|a| a.provider == provider.name && a.client_id != app.client_id).map(|a| a.name.as_str()).collect();
+    let orphans = of_another(&provider, &app, context).await?;
     if context.out.json {
         return context
             .out
@@ -103,8 +100,14 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
     Ok(())
 }
 
+/// Accounts of another app than this one: they go on existing, and cannot be refreshed with it.
+pub(crate) async fn of_another(provider: &Provider, app: &App, context: &Context) -> Result<Vec<String>, Card> {
+    let is_of_another = |account: &Account| account.provider == provider.name && account.client_id != app.client_id;
+    Ok(context.accounts().await?.into_iter().filter(is_of_another).map(|account| account.name).collect())
+}
+
 /// An account whose app is not the one that counts now.
-fn tell_of_another(name: &str, context: &Context) {
+pub(crate) fn tell_of_another(name: &str, context: &Context) {
     let needs = context.out.note_paint().warn("needs login");
     context.out.note(&format!("{needs} {name} belongs to another app: {}", login_to(name, "")));
 }

@@ -41,8 +41,13 @@ pub(crate) fn run(args: &Help, context: &Context) -> Result<(), Card> {
     if let Some(verb) = verb {
         return out.data(verb.render_long_help().to_string().trim_end());
     }
-    let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).chain(TOPICS.iter().map(|(topic, _)| *topic)).collect();
-    let next = nearest(&about, known).map_or("keyfob help lists both".to_owned(), |near| format!("did you mean keyfob help {near}?"));
+    let verbs = command.get_subcommands().flat_map(|verb| {
+        let below = verb.get_subcommands().map(|below| format!("{} {}", verb.get_name(), below.get_name()));
+        std::iter::once(verb.get_name().to_owned()).chain(below)
+    });
+    let known: Vec<String> = verbs.chain(TOPICS.iter().map(|(topic, _)| (*topic).to_owned())).collect();
+    let near = nearest(&about, known.iter().map(String::as_str));
+    let next = near.map_or("keyfob help lists both".to_owned(), |near| format!("did you mean keyfob help {near}?"));
     Err(Card::usage(format!("there is no help about \"{}\"", printable(&about)), "it is neither a verb nor a topic", next))
 }
 

@@ -66,7 +66,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
         let past = Past::of(account, context).await?;
         sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
         if past.is_usable(account, now) {
-            stuck.extend(past.is_stuck(account, now).then(|| not_renewed(account, &past, paint)));
+            stuck.extend(past.stuck(account, now).map(|failed| not_renewed(account, failed, paint)));
             refused.extend(past.refused.map(|_| account));
         } else {
             needy.push(account);
@@ -176,10 +176,8 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
 }
 
 /// Its health is as it was: nobody refused its refresh token. It is of no use all the same until what is wrong is mended.
-fn not_renewed(account: &Account, past: &Past, paint: Paint) -> String {
-    let (at, why) = past.last_error.as_ref().map_or((None, ""), |(at, why)| (Some(*at), why.as_str()));
-    let when = at.map(moment::local).unwrap_or_default();
-    format!("{} {}: the last refresh failed, {when}: {why}", paint.warn("not renewed"), account.name)
+fn not_renewed(account: &Account, (at, why): &(Timestamp, String), paint: Paint) -> String {
+    format!("{} {}: the last refresh failed, {}: {why}", paint.warn("not renewed"), account.name, moment::local(*at))
 }
 
 fn refused_note(account: &Account, paint: Paint) -> String {
@@ -234,11 +232,11 @@ impl Past {
         is_usable(account, now) && !self.of_another_app
     }
 
-    /// Whether its token has ended, and the last try to renew it failed.
-    fn is_stuck(&self, account: &Account, now: Timestamp) -> bool {
+    /// How the last try to renew its token failed, where that has ended.
+    fn stuck(&self, account: &Account, now: Timestamp) -> Option<&(Timestamp, String)> {
         let has_ended = account.tokens.expires_at().is_some_and(|at| at <= now);
         let good = self.last_refresh.map_or(account.logged_in_at, |at| at.max(account.logged_in_at));
-        has_ended && self.last_error.as_ref().is_some_and(|(failed, _)| *failed >= good)
+        self.last_error.as_ref().filter(|(failed, _)| has_ended && *failed >= good)
     }
 
     /// Its health as the record has it, or that the API thinks otherwise.

@@ -116,9 +116,12 @@ fn look(
     Ok((version, sealer, header))
 }
 
-/// Whether that came of a disk without room for what SQLite has beside a vault that it only reads.
+/// What cannot be made beside a vault that is only read.
+const NOTHING_SHARED: &str = "there is no room on its disk for what processes share";
+
+/// Whether that came of a disk without room for what SQLite has beside a vault that it only reads. What would have been written is not among it.
 pub(super) fn has_no_room(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io(_, error) if error.kind() == io::ErrorKind::StorageFull)
+    matches!(error, StoreError::Io(what, _) if what == NOTHING_SHARED)
 }
 
 /// What an error of SQLite means for the vault.
@@ -129,9 +132,11 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
             StoreError::Corrupt("a column holds what was never written there".to_owned())
         }
         // The memory that processes share (`-shm`) is made as long as it has to be, before the first read: what keeps it from that is a disk or a quota without room.
-        error if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => no_room(),
+        error if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+            no_room(NOTHING_SHARED)
+        }
         error => match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => no_room(),
+            Some(ErrorCode::DiskFull) => no_room("there is no room left on its disk"),
             // Plain SQLITE_ERROR: our statements are right for our tables, so the file is what is wrong ("unsupported file format").
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
                 StoreError::Corrupt("the file is not a sound database".to_owned())
@@ -146,8 +151,8 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn no_room() -> StoreError {
-    StoreError::Io("there is no room left on its disk".to_owned(), io::ErrorKind::StorageFull.into())
+fn no_room(what: &str) -> StoreError {
+    StoreError::Io(what.to_owned(), io::ErrorKind::StorageFull.into())
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -99,7 +99,7 @@ impl Reason {
     const fn of_its_disk(self) -> &'static str {
         match self {
             Self::ReadOnly => "its file system is read-only",
-            Self::Full => "its disk is full",
+            Self::Full => "its disk was full, or a limit was reached, when it was opened",
         }
     }
 
@@ -107,7 +107,7 @@ impl Reason {
     const fn way_out(self) -> &'static str {
         match self {
             Self::ReadOnly => "open it once where it can be written, and close it",
-            Self::Full => "make room on the disk, and nothing is lost",
+            Self::Full => "what it holds is not lost",
         }
     }
 

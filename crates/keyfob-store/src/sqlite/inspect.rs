@@ -70,15 +70,22 @@ fn header(path: &Path) -> Result<Header, StoreError> {
         return Err(StoreError::Missing(path.display().to_string()));
     }
     match Frozen::of(path)? {
-        Some(frozen) => header_by(&frozen.connect()?),
+        Some(frozen) => frozen_header(&frozen),
         None => match database::connect(path).and_then(|connection| header_by(&connection)) {
             Err(error) if database::has_no_room(&error) => match Frozen::without_room(path)? {
-                Some(frozen) => header_by(&frozen.connect()?),
+                Some(frozen) => frozen_header(&frozen),
                 None => Err(error),
             },
             other => other,
         },
     }
+}
+
+fn frozen_header(frozen: &Frozen) -> Result<Header, StoreError> {
+    let header = header_by(&frozen.connect()?);
+    // What looks damaged may be a file that somebody writes to.
+    frozen.is_still_so()?;
+    header
 }
 
 fn header_by(connection: &Connection) -> Result<Header, StoreError> {

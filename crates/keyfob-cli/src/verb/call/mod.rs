@@ -80,8 +80,9 @@ pub(crate) struct Call {
     /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After); not for POST and PATCH
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u32,
-    /// Give up if it is not over within this time, body and repetitions and all: 5, 90s, 10m. What was sent may have been done all the same
-    #[arg(short, long, value_name = "TIME", value_parser = seconds)]
+    /// Give up if the answer is not there within this time, its body, all pages and repetitions: 5, 90s, 10m; 0 is no limit. What was sent may have been
+    /// done all the same
+    #[arg(short, long, value_name = "TIME", value_parser = seconds, conflicts_with_all = ["print", "dry_run", "explain"])]
     max_time: Option<i64>,
     /// Show the request as another program takes it, instead of sending it
     #[arg(long, value_enum, conflicts_with_all = ["dry_run", "explain"])]

@@ -43,8 +43,8 @@ impl Paging<'_> {
             } else {
                 answer.into_body().bytes(LARGEST as usize).await.doing(what)?
             };
-            // 204, and whoever forgets it: of nothing jq makes nothing.
-            if bytes.is_empty() {
+            // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
+            if bytes.is_empty() && pages.is_empty() {
                 return Ok(pages);
             }
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {

@@ -7,7 +7,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::{Chart, Series};
 
 use crate::card::Card;
-use crate::chart::{Field, corner, labels, position, title};
+use crate::chart::{Field, position, title};
 use crate::output::Output;
 
 const WIDTH: f64 = 800.0;
@@ -58,7 +58,7 @@ fn panel(svg: &mut String, chart: &Chart, series: &Series, field: &Field) {
         format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\">{}</text>\n", escaped(words))
     };
     svg.push_str(&text(LEFT, 24.0, "start", "t", &title(series)));
-    let [highest, lowest] = labels(series, field);
+    let [highest, lowest] = field.labels();
     svg.push_str(&text(LEFT - 8.0, ABOVE + 10.0, "end", "", &highest));
     svg.push_str(&text(LEFT - 8.0, BELOW, "end", "", &lowest));
     svg.push_str(&text(LEFT, BELOW + 20.0, "start", "", &position(chart, field, first)));
@@ -75,7 +75,7 @@ fn panel(svg: &mut String, chart: &Chart, series: &Series, field: &Field) {
         // A gap stays a gap, and what is too large to be told apart is one.
         let here = here.filter(|here| matches!(place(*here), (x, y) if x.is_finite() && y.is_finite()));
         if let Some(here) = here {
-            let over = before.and_then(|before| corner(series, before, here));
+            let over = before.and_then(|before| field.corner(before, here));
             for (x, y) in over.into_iter().chain([here]).map(place) {
                 let _ = write!(path, "{}{x:.1} {y:.1}", if before.is_some() { 'L' } else { 'M' });
             }
@@ -115,7 +115,7 @@ mod tests {
         lamp.series[0].unit = None;
         let svg = drawn(&lamp).expect("a drawing");
         assert!(svg.contains("d=\"M70.0 170.0L247.5 170.0L247.5 40.0L425.0 40.0L425.0 40.0L780.0 40.0L780.0 170.0\""), "{svg}");
-        assert!(svg.contains(">yes<") && svg.contains(">no<"), "{svg}");
+        assert!(svg.contains(">1<") && svg.contains(">0<"), "{svg}");
     }
 
     #[test]

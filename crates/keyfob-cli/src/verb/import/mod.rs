@@ -34,6 +34,7 @@ use crate::prompt;
 use crate::refusals;
 use crate::request::read_file;
 use crate::verb::RefusedSecrets;
+use crate::verb::app::{of_another, tell_of_another};
 
 /// How often a write is tried that refreshes get in the way of.
 const TRIES: usize = 8;
@@ -238,6 +239,7 @@ pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, r
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the app of {} is in the vault", paint.good("✓"), paint.strong(&provider.title)));
     before.iter().for_each(|before| replaced::tell(before, context));
+    of_another(provider, &app, context).await?.iter().for_each(|name| tell_of_another(name, context));
     if is_first && let Some(told) = replaced::first(&app, provider, context).await? {
         context.out.note(&told);
     }

@@ -92,7 +92,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     let (settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, context))?;
     let debug_log = settings.debug_log.as_deref().filter(|_| !args.health_check && !args.check);
     let debug_log = debug_log.map(|path| open_debug_log(path, &settings, context)).transpose()?;
-    log::begin(debug_log, LevelFilter::INFO, settings.json_log)?;
+    log::begin(debug_log, LevelFilter::INFO, settings.json_log || context.out.speaks_json())?;
     if args.health_check {
         return health_check(&settings).await;
     }

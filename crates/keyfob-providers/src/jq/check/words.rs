@@ -68,7 +68,8 @@ pub(super) const FUNCTIONS: &[(&str, usize)] = &[
 pub(super) fn instead_of_format(format: &str) -> &'static str {
     match format {
         "@tsv" => "map(tostring) | join(\"\\t\")",
-        "@csv" => "map(tostring) | join(\",\")",
+        // Cells are quoted there where they have to be.
+        "@csv" => "a call writes it: --format csv",
         "@text" | "@json" => "tostring",
         _ => "use plain strings: \"\\(.a)\"",
     }

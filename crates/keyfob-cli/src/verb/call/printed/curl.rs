@@ -17,7 +17,9 @@ pub(super) fn command(shown: &Shown, file: Option<&str>) -> String {
     let mut command = String::new();
     match (shown.body.as_deref(), file) {
         (None, _) => {}
-        (Some(body), _) if is_plain(body) => lines.push(format!("  --data-raw {}", quoted(&String::from_utf8_lossy(body)))),
+        (Some(body), _) if body.len() <= LONGEST_WORD && is_plain(body) => {
+            lines.push(format!("  --data-raw {}", quoted(&String::from_utf8_lossy(body))))
+        }
         (Some(_), Some(file)) if is_plain(file.as_bytes()) => lines.push(format!("  --data-binary {}", quoted(&format!("@{file}")))),
         // An argument has no NUL in it, and what a shell makes of other bytes depends on where it runs.
         (Some(body), _) => {
@@ -31,7 +33,7 @@ pub(super) fn command(shown: &Shown, file: Option<&str>) -> String {
 /// Whether it can stand between quotes: text that a terminal shows and takes as it is. A tab that is pasted completes a word.
 fn is_plain(bytes: &[u8]) -> bool {
     let is_text = |text: &str| text.chars().all(|c| c == '\n' || !is_control(c));
-    bytes.len() <= LONGEST_WORD && std::str::from_utf8(bytes).is_ok_and(is_text)
+    std::str::from_utf8(bytes).is_ok_and(is_text)
 }
 
 /// One word of a command line.

@@ -82,7 +82,7 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
     }
 }
 
-/// A new file with secrets in it is its owner's alone.
+/// A file with secrets in it is its owner's alone, also one that was there.
 fn created(path: &Path, secret: bool) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
@@ -91,7 +91,12 @@ fn created(path: &Path, secret: bool) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    if secret && file.metadata()?.is_file() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 fn line(text: String) -> Vec<u8> {
