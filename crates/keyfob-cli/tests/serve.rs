@@ -174,7 +174,66 @@ async fn check_says_everything_that_is_wrong() {
     house.run(&one_of_them).await.fails(2, ["cannot be served", "0.0.0.0:5000", "--external-url"]);
     let short = house.file("token", "short\n");
     let config = house.file("keyfob.toml", &format!("env_file = \"august.env\"\n[metrics]\ntoken_file = \"{short}\"\n"));
-    house.run(&["serve", "--check", "--config", &config]).await.fails(2, ["cannot read", "can be guessed", "openssl rand"]);
+    house.run(&["serve", "--check", "--config", &config]).await.fails(2, ["cannot be served", "can be guessed", "openssl rand"]);
+}
+
+/// Whoever has to mend it finds the setting by its name, all of them at once; and serving says the same as looking.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_settings_name_are_looked_at_and_told_by_the_setting() {
+    let house = House::new().await;
+    let all = "env_file = \"no.env\"\ndebug_log = \"no-folder/debug.txt\"\nwebhook_origins = [\"http://hub.home:8123/hook\"]\n\n\
+               [tls]\ncertificate = \"no-cert.pem\"\nkey = \"no-key.pem\"\n\n[metrics]\ntoken_file = \"no-token\"\n\n\
+               [sign_in]\nissuer = \"https://issuer.example\"\nclient_id = \"x\"\nclient_secret_file = \"no-secret\"\nallow = [\"robin\"]\n";
+    let config = house.file("keyfob.toml", all);
+    for check in [&["--check"][..], &[], &["--check", "--sandbox"]] {
+        let ended = house.run(&[&["serve", "--config", &config][..], check].concat()).await;
+        let ended = ended.fails(2, ["cannot be served", "8 things are wrong", &format!("serve --check --config {config} looks again")]);
+        for line in [
+            "keyfob.toml:1:12: cannot read ",
+            "no.env, which env_file names: No such file",
+            "keyfob.toml:2:13: cannot write ",
+            "debug.txt, which debug_log names: there is no folder ",
+            "expected an origin alone, as http://hub.home:8123, found one with a path",
+            "no-cert.pem, which tls.certificate names",
+            "no-key.pem, which tls.key names",
+            "no-token, which metrics.token_file names",
+            "no-secret, which sign_in.client_secret_file names",
+            "keyfob.toml:16:9: expected who may sign in",
+        ] {
+            assert!(ended.stderr.contains(line), "{check:?}: {line}\nin {}", ended.stderr);
+        }
+    }
+    let ended = house.run(&["serve", "--check", "--sandbox", "--env-file", "no.env"]).await;
+    ended.fails(2, ["cannot be served", "--env-file: cannot read no.env, which env_file names", "check the name"]);
+    // Looking makes no log, and an issuer's secret may be as short as it likes.
+    house.file("secret", "short\n");
+    let config = house.file("keyfob.toml", "debug_log = \"debug.txt\"\n");
+    house.run(&["serve", "--check", "--config", &config]).await.exits(0);
+    assert!(!house.path("debug.txt").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_asks_the_issuer_how_people_sign_in_there() {
+    let house = House::new().await;
+    house.file("secret", "short\n");
+    let config = |issuer: &str| {
+        let sign_in = format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"x\"\nclient_secret_file = \"secret\"\nallow = [\"any\"]\n");
+        house.file("keyfob.toml", &sign_in)
+    };
+    let acme = house.sandbox.origin("acme");
+    let said = house.good(&["serve", "--check", "--config", &config(&acme)]).await;
+    assert!(said.contains(&format!("{acme}, which sends people back to http://127.0.0.1:5000/sign-in/callback")), "{said}");
+    // Somebody who is there, and is no issuer; and nobody at all.
+    let august = config(&house.sandbox.origin("august"));
+    let ended = house.run(&["serve", "--check", "--config", &august]).await;
+    ended.fails(1, ["cannot be served", "sign_in.issuer does not say how people sign in there: ", ""]);
+    let nobody = config(&format!("http://127.0.0.1:{}", keyfob_testbed::port::reserve()));
+    let ended = house.run(&["serve", "--check", "--config", &nobody]).await;
+    ended.fails(6, ["cannot be served", "sign_in.issuer does not say how people sign in there: ", ""]);
+    // With what else is wrong.
+    let ended = house.run(&["serve", "--check", "--config", &nobody, "--listen", "0.0.0.0:5000"]).await;
+    let ended = ended.fails(2, ["cannot be served", "2 things are wrong", "looks again"]);
+    assert!(ended.stderr.contains("sign_in.issuer does not") && ended.stderr.contains("an external URL"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

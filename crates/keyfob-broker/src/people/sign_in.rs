@@ -152,6 +152,15 @@ struct Known {
 }
 
 impl SignIn {
+    /// Asks the issuer how people sign in there, and judges its answer, as a sign-in does.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for an issuer that is none, `Misbehaved` for one that says something else, `Transport` where none answers.
+    pub async fn ask(&self, keyfob: &Keyfob) -> Result<(), Error> {
+        self.settings(keyfob).await.map(drop)
+    }
+
     fn app(&self) -> App {
         App { client_id: self.client_id.clone(), client_secret: self.client_secret.clone(), ..App::default() }
     }
@@ -202,7 +211,7 @@ impl Site {
     }
 
     /// Where the issuer sends people back to.
-    pub(crate) fn sign_in_redirect_uri(&self) -> String {
+    pub fn sign_in_redirect_uri(&self) -> String {
         format!("{}{CALLBACK}", self.origin)
     }
 

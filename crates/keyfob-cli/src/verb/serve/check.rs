@@ -14,10 +14,18 @@ use crate::card::{Card, Doing};
 use crate::cli::SANDBOX_HERE;
 use crate::context::{self, Context};
 use crate::output::hang;
-use crate::signal::unless_stopped_reading_file;
+use crate::perform::quoted;
+
+const WHAT: &str = "the web app cannot be served as it is set up";
+
+/// The command that looks again at the same file.
+pub(super) fn again(config: Option<&Path>) -> String {
+    let file = config.map(|file| format!(" --config {}", quoted(&file.display().to_string()))).unwrap_or_default();
+    format!("keyfob serve --check{file}")
+}
 
 /// What is wrong with the settings: each on a line, and the card.
-pub(super) fn refused(problems: &[Problem], context: &Context) -> Card {
+pub(super) fn refused(problems: &[Problem], again: &str, context: &Context) -> Card {
     let paint = context.out.note_paint();
     let told = problems.len() > 1;
     for problem in problems.iter().filter(|_| told) {
@@ -26,20 +34,14 @@ pub(super) fn refused(problems: &[Problem], context: &Context) -> Card {
             context.out.note(&format!("  {}", paint.dim(hint)));
         }
     }
-    let what = "the web app cannot be served as it is set up";
     match problems {
-        [only] => Card::usage(
-            what,
-            only.to_string(),
-            only.hint.clone().unwrap_or_else(|| "correct it; keyfob serve --check looks again".to_owned()),
-        ),
-        all => Card::usage(what, format!("{} things are wrong", all.len()), "correct them; keyfob serve --check looks again"),
+        [only] => Card::usage(WHAT, only.to_string(), only.hint.clone().unwrap_or_else(|| format!("correct it; {again} looks again"))),
+        all => Card::usage(WHAT, format!("{} things are wrong", all.len()), format!("correct them; {again} looks again")),
     }
 }
 
 /// Looks at everything without serving, and without a vault.
-pub(super) async fn check(settings: &Settings, values: &Values, context: &Context) -> Result<(), Card> {
-    let what = "the web app cannot be served as it is set up";
+pub(super) async fn check(settings: &Settings, values: &Values, again: &str, context: &Context) -> Result<(), Card> {
     // The pretend providers stay until the end: one of them describes itself, and is asked.
     let (mut config, _sandbox) = match context.sandbox() {
         Some(SANDBOX_HERE) => {
@@ -57,12 +59,25 @@ pub(super) async fn check(settings: &Settings, values: &Values, context: &Contex
     };
     config.external_url.clone_from(&settings.external_url);
     let accounts: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
-    let site = Site::discover(config).await.doing(what)?;
-    let tls = super::tls(settings, &site)?;
     super::metrics_token(settings)?;
-    if let Some(file) = settings.sign_in.as_ref().and_then(|sign_in| sign_in.client_secret_file.as_deref()) {
-        secret(file)?;
-    }
+    let keyfob = config.keyfob.clone();
+    let site = Site::discover(config).await.doing(WHAT);
+    let asked = ask_issuer(settings, &keyfob).await;
+    let (site, tls) = match (site, asked) {
+        (Ok(site), Ok(())) => {
+            let tls = super::tls(settings, &site)?;
+            (site, tls)
+        }
+        (Err(card), Ok(())) | (Ok(_), Err(card)) => return Err(card),
+        (Err(of_site), Err(of_issuer)) => {
+            let problems = [of_site, of_issuer].map(|card| Problem {
+                place: None,
+                message: card.why().to_owned(),
+                hint: Some(card.next().to_owned()),
+            });
+            return Err(refused(&problems, again, context));
+        }
+    };
     let notes: Vec<String> = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
     if context.out.json {
@@ -85,7 +100,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, context: &Contex
         ("metrics", metrics(settings)),
     ];
     if let Some(sign_in) = &settings.sign_in {
-        lines.push(("sign-in", sign_in.issuer.clone()));
+        lines.push(("sign-in", format!("{}, which sends people back to {}", sign_in.issuer, site.sign_in_redirect_uri())));
     }
     lines.extend(values.iter().map(|(name, value)| (*name, format!("{} ({})", value.texts.join(", "), value.place))));
     let widest = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;
@@ -99,23 +114,21 @@ pub(super) async fn check(settings: &Settings, values: &Values, context: &Contex
     Ok(())
 }
 
+/// Asks the issuer how people sign in there, as each sign-in does: by the same transport, and held to the same rules.
+async fn ask_issuer(settings: &Settings, keyfob: &Keyfob) -> Result<(), Card> {
+    let Some(named) = &settings.sign_in else { return Ok(()) };
+    let asked = super::sign_in(named)?.ask(keyfob).await;
+    asked.map_err(|error| {
+        let card = Card::of("sign_in.issuer does not say how people sign in there", &error);
+        card.saying(WHAT)
+    })
+}
+
 fn metrics(settings: &Settings) -> String {
     match (&settings.metrics_listen, &settings.metrics_token_file) {
         (Some(address), None) => format!("at {address}, for whoever reaches it"),
         (Some(address), Some(_)) => format!("at {address}, for whoever reaches it; at the pages' address, with the token"),
         (None, Some(_)) => "at the pages' address, with the token".to_owned(),
         (None, None) => "none are shown".to_owned(),
-    }
-}
-
-/// A secret in a file of its own.
-pub(super) fn secret(file: &Path) -> Result<keyfob::proto::Secret, Card> {
-    let what = format!("cannot read {}", file.display());
-    let read = unless_stopped_reading_file(file, |file| std::fs::read_to_string(file).map(zeroize::Zeroizing::new))?;
-    let text = read.map_err(|error| Card::io(&*what, &error, "check the name and who may read the file"))?;
-    match text.trim() {
-        "" => Err(Card::usage(what, "expected a secret in it, found nothing", "write the secret into it, and nothing else")),
-        short if short.len() < 16 => Err(Card::usage(what, "a secret this short can be guessed", "make one: openssl rand -hex 32")),
-        secret => Ok(keyfob::proto::Secret::new(secret)),
     }
 }

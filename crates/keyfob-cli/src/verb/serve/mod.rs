@@ -16,7 +16,7 @@ use clap::Args;
 use keyfob::Keyfob;
 use keyfob::proto::{Scrubber, Secret};
 use keyfob::upkeep::{self, Plan};
-use keyfob_broker::{Address, Allow, Config, DebugLog, Pretended, Server, SignIn, Site, Tls};
+use keyfob_broker::{Address, Config, DebugLog, Pretended, Server, SignIn, Site, Tls};
 use keyfob_sandbox::Sandbox;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
@@ -30,7 +30,6 @@ use crate::context::{self, Context};
 use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
-use crate::signal::unless_stopped_reading_file;
 use crate::upkeep::{Providers, told};
 
 /// A renewed certificate is noticed after so long, if nobody says that there is one.
@@ -89,7 +88,8 @@ Each setting of the file can also be given as a variable: listen as KEYFOB_SERVE
 limits.connections as KEYFOB_SERVE_LIMITS_CONNECTIONS. docs/serve.md lists them.";
 
 pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
-    let (settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, context))?;
+    let again = check::again(args.config.as_deref());
+    let (settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, &again, context))?;
     let debug_log = settings.debug_log.as_deref().filter(|_| !args.health_check && !args.check);
     let debug_log = debug_log.map(|path| open_debug_log(path, &settings, context)).transpose()?;
     log::begin(debug_log, LevelFilter::INFO, settings.json_log || context.out.speaks_json())?;
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     }
     let what = "cannot start the web app";
     if args.check {
-        return check::check(&settings, &values, context).await;
+        return check::check(&settings, &values, &again, context).await;
     }
     let pretended = context.sandbox() == Some(SANDBOX_HERE);
     if context.sandbox().is_none() {
@@ -185,17 +185,11 @@ async fn health_check(settings: &Settings) -> Result<(), Card> {
         .map_err(|error| Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve"))
 }
 
-/// Where people sign in. The secret is in a file of its own: neither arguments nor the environment are a place for it.
+/// Where people sign in.
 fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
-    let what = "cannot start the web app";
-    let secret = settings.client_secret_file.as_deref().map(|path| {
-        let read = unless_stopped_reading_file(path, |path| std::fs::read_to_string(path))?;
-        read.map(|text| Secret::new(text.trim()))
-            .map_err(|error| Card::io(format!("cannot read {}", path.display()), &error, "check sign_in.client_secret_file"))
-    });
-    let allow = settings.allow.iter().map(|who| Allow::parse(who)).collect::<Result<_, _>>().doing(what)?;
-    let (issuer, client_id) = (settings.issuer.clone(), settings.client_id.clone());
-    Ok(SignIn { issuer, client_id, client_secret: secret.transpose()?, allow })
+    let config::SignIn { issuer, client_id, client_secret_file, allow } = settings.clone();
+    let client_secret = client_secret_file.as_deref().map(config::client_secret).transpose()?;
+    Ok(SignIn { issuer, client_id, client_secret, allow })
 }
 
 /// Whoever may open the vault may sign in as its owner.
@@ -263,7 +257,7 @@ fn tls(settings: &Settings, site: &Site) -> Result<Option<Arc<Tls>>, Card> {
 }
 
 fn metrics_token(settings: &Settings) -> Result<Option<Secret>, Card> {
-    settings.metrics_token_file.as_deref().map(check::secret).transpose()
+    settings.metrics_token_file.as_deref().map(config::token).transpose()
 }
 
 fn server(settings: &Settings, site: Arc<Site>, tls: Option<Arc<Tls>>) -> Result<Server, Card> {

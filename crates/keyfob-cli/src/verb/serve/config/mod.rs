@@ -4,6 +4,7 @@
 //! (`KEYFOB_SERVE_LIMITS_CONNECTIONS`). Secrets are in none of them: a setting names the file that holds one.
 
 mod file;
+mod files;
 mod keys;
 mod settings;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use keyfob::proto::scrub::printable;
 use keyfob_providers::nearest;
 
+pub(super) use self::files::{client_secret, token};
 use self::keys::{KEYS, Key, Kind};
 pub(super) use self::settings::{Settings, SignIn};
 use super::Serve;
@@ -56,6 +58,16 @@ pub(super) type Gathered = Result<(Settings, Values), Vec<Problem>>;
 
 /// Reads everything. All that is wrong is told, not only the first; unless somebody asks to stop before it is there.
 pub(super) fn gather(args: &Serve, variables: impl IntoIterator<Item = (String, String)>) -> Result<Gathered, Card> {
+    let (settings, values, mut problems) = judged(args, variables)?;
+    // Who asks how one is that runs, or for a link, needs none of them.
+    if !args.health_check && !args.link {
+        files::look(&settings, &values, &mut problems);
+    }
+    Ok(if problems.is_empty() { Ok((settings, values)) } else { Err(problems) })
+}
+
+/// What is said, and what is wrong with that.
+fn judged(args: &Serve, variables: impl IntoIterator<Item = (String, String)>) -> Result<(Settings, Values, Vec<Problem>), Card> {
     let mut problems = Vec::new();
     let (environment, named) = environment(variables, &mut problems);
     let mut values = match args.config.clone().or(named) {
@@ -65,10 +77,7 @@ pub(super) fn gather(args: &Serve, variables: impl IntoIterator<Item = (String, 
     values.extend(environment);
     values.extend(flags(args));
     let settings = Settings::of(&values, &mut problems);
-    Ok(match problems.is_empty() {
-        true => Ok((settings, values)),
-        false => Err(problems),
-    })
+    Ok((settings, values, problems))
 }
 
 /// The settings of the environment, and the file that it names.
@@ -173,10 +182,8 @@ mod tests {
             let hint = problem.hint.as_deref().unwrap_or_default();
             format!("{problem} ({hint})").replace(&format!("{}/", folder.path().display()), "")
         };
-        gather(&line.serve, variables)
-            .expect("files")
-            .map(|(settings, _)| settings)
-            .map_err(|problems| problems.iter().map(shown).collect())
+        let (settings, _, problems) = judged(&line.serve, variables).expect("files");
+        if problems.is_empty() { Ok(settings) } else { Err(problems.iter().map(shown).collect()) }
     }
 
     fn listens(settings: &Settings) -> Vec<String> {
@@ -202,6 +209,7 @@ mod tests {
             "metrics.listen" => "127.0.0.1:9464".to_owned(),
             "external_url" | "sign_in.issuer" | "webhook_origins" => "https://home.example".to_owned(),
             "trusted_proxies" => "10.0.0.0/8".to_owned(),
+            "sign_in.allow" => "any".to_owned(),
             _ => match key.kind {
                 Kind::Seconds | Kind::Count => "7".to_owned(),
                 Kind::Rate => "7/min".to_owned(),

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
-use keyfob_broker::{Address, Limits, Proxies};
+use keyfob::proto::{Endpoint, Origin};
+use keyfob_broker::{Address, Allow, Limits, Proxies};
 
 use super::keys::{KEYS, Kind};
 use super::{Place, Problem, Value, Values, path};
@@ -43,7 +43,7 @@ pub(crate) struct SignIn {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) client_secret_file: Option<PathBuf>,
-    pub(crate) allow: Vec<String>,
+    pub(crate) allow: Vec<Allow>,
 }
 
 impl Settings {
@@ -72,9 +72,7 @@ impl Settings {
             metrics_token_file: judge.path("metrics.token_file"),
             limits: Limits::default(),
             sign_in: judge.sign_in(),
-            webhook_origins: judge.each("webhook_origins", |text| {
-                Origin::parse(text).ok_or_else(|| "expected an origin such as http://hub.home:8123, found other text".to_owned())
-            }),
+            webhook_origins: judge.each("webhook_origins", origin),
         };
         let limits = &mut settings.limits;
         judge.put("limits.connections", &mut limits.connections, Judge::count);
@@ -95,6 +93,17 @@ impl Settings {
             judge.wrong("metrics.listen", message.to_owned(), None);
         }
         settings
+    }
+}
+
+/// Scheme, host and port, and no more: whoever writes a path means that others are not meant, and they would be.
+fn origin(text: &str) -> Result<Origin, String> {
+    let expected = "expected an origin such as http://hub.home:8123";
+    let origin = Origin::parse(text).ok_or_else(|| format!("{expected}, found other text"))?;
+    let uri: http::Uri = text.parse().map_err(|_| format!("{expected}, found other text"))?;
+    match uri.path_and_query().map_or("/", |rest| rest.as_str()) {
+        "/" if !text.contains('#') => Ok(origin),
+        _ => Err(format!("expected an origin alone, as {origin}, found one with a path, a query or a fragment: every path there is meant")),
     }
 }
 
@@ -214,7 +223,14 @@ impl Judge<'_> {
     fn sign_in(&mut self) -> Option<SignIn> {
         let given = ["sign_in.issuer", "sign_in.client_id", "sign_in.client_secret_file", "sign_in.allow"];
         let first = given.into_iter().find(|name| self.value(name).is_some())?;
-        let allow = self.value("sign_in.allow").map(|value| value.texts.clone()).unwrap_or_default();
+        let allow = self.each("sign_in.allow", |text| Allow::parse(text).map_err(|misuse| misuse.to_string()));
+        if let Some(Err(misuse)) = self.text("sign_in.issuer").map(|issuer| Endpoint::parse(&issuer)) {
+            self.wrong(
+                "sign_in.issuer",
+                format!("{misuse} for sign_in.issuer"),
+                Some("write it as it calls itself: https://login.example".to_owned()),
+            );
+        }
         match (self.text("sign_in.issuer"), self.text("sign_in.client_id")) {
             (Some(issuer), Some(client_id)) => {
                 Some(SignIn { issuer, client_id, client_secret_file: self.path("sign_in.client_secret_file"), allow })
