@@ -144,10 +144,13 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
 /// Where the document is.
 const DOCUMENT: &str = "/v1/openapi.json";
 
+/// What else begins so: a page would be no answer to a program that has mistyped its path. A rest is never empty.
+const NOWHERE: [&str; 3] = ["/v1", "/v1/", "/v1/{*path}"];
+
 /// The patterns of all paths.
 pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
     let mut paths: Vec<&'static str> = OPERATIONS.iter().map(|operation| operation.path).collect();
-    paths.extend([DOCUMENT, "/v1", "/v1/{*path}"]);
+    paths.extend([DOCUMENT].into_iter().chain(NOWHERE));
     paths.dedup();
     paths.into_iter()
 }
@@ -158,9 +161,9 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
     for operation in OPERATIONS.iter() {
         by_path.entry(operation.path).or_default().push(operation);
     }
-    let nowhere = || async { problem(Problem::not_here()) };
+    let nowhere = || async { problem(Problem::no_operation()) };
     let router = Router::new().route(DOCUMENT, get(show_document).fallback(|| async { not_allowed("GET") }));
-    let router = router.route("/v1", any(nowhere)).route("/v1/{*path}", any(nowhere));
+    let router = NOWHERE.into_iter().fold(router, |router, path| router.route(path, any(nowhere)));
     let router = by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)));
     router.layer(from_fn(name))
 }
@@ -242,6 +245,11 @@ impl Problem {
     /// There is nothing of this name, or it is somebody else's: whoever asks learns nothing of the difference (L8).
     pub(crate) fn not_here() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here of this name.")
+    }
+
+    /// A path that is none of the document's.
+    fn no_operation() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this path.").hint(format!("{DOCUMENT} has all that there are"))
     }
 
     /// It is written as it should be, and cannot be done (RFC 9110 §15.5.21); what is not written as it should be is a 400.

@@ -151,6 +151,8 @@ async fn programs_that_go_wrong_get_no_page() {
         ("/token", &host, 404, "not-found"),
         ("/token/august/x", &host, 404, "not-found"),
         ("/v1/nothing", &host, 404, "not-found"),
+        ("/v1", &host, 404, "not-found"),
+        ("/v1/", &host, 404, "not-found"),
         ("/api/august/users", "evil.example", 421, "misdirected"),
         ("/token/august", "evil.example", 421, "misdirected"),
         ("/v1/me", "evil.example", 421, "misdirected"),
