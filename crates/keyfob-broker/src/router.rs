@@ -45,7 +45,7 @@ pub(crate) enum Entry {
 const TOKEN: &str = "/token/{account}";
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 40] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 41] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -64,6 +64,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 40] {
         ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
         ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),
         ("/link", Stranger, get(link::ask).post(link::begin)),
+        ("/link/{link}/over", Stranger, get(link::over)),
         ("/link/waiting/{login}", Stranger, get(waiting::show_by_link).post(waiting::answer_by_link)),
         ("/sign-out", Person, post(sign_out::end)),
         ("/people", Owner, get(people::show)),

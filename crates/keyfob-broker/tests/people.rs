@@ -136,6 +136,7 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
         "/invite",
         "/link",
         "/link/waiting/{login}",
+        "/link/{link}/over",
         "/v1/openapi.json",
         "/assets/{file}",
         "/healthz",

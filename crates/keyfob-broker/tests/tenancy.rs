@@ -143,7 +143,7 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
                 // A page's script says in a header which page it is of, and a form cannot.
                 403 if what.starts_with("POST /v1/") => {}
                 // A form at the door carries the token of a browser that came by a link.
-                403 if what.starts_with("POST /link/waiting/") => {}
+                403 if what.starts_with("POST /link/") => {}
                 // A name with a NUL, or one that climbs, is none.
                 400 if what.contains("%00") || what.contains("..") => {}
                 other => panic!("{what}: {other}"),

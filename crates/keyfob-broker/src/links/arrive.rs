@@ -59,7 +59,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
         Ok(verified) => verified,
         Err(error) if error.ends_login() => {
             tracing::info!(link = link.id, %error, "a link's login ended");
-            return Ok(Some(onward(site, &link, "denied").await.unwrap_or_else(|| link::not_connected(&seat))));
+            return Ok(Some(onward(site, &link, "denied").await.unwrap_or_else(|| see_other(&link::over_path(&link)))));
         }
         Err(error) => {
             tracing::warn!(%error, "a callback was refused; the login goes on");
@@ -70,7 +70,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     // Whoever came by it is nobody here, and has no book.
     let _ = spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
-    Ok(Some(onward(site, &link, "connected").await.unwrap_or_else(|| link::connected(&seat))))
+    Ok(Some(onward(site, &link, "connected").await.unwrap_or_else(|| see_other(&link::over_path(&link)))))
 }
 
 /// Why nothing can come of a login by the link of this number any more.

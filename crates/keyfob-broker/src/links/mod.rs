@@ -187,6 +187,11 @@ impl Link {
         self.record.browser.as_ref().is_none_or(|browser| Secret::new(browser.as_str()).same_as(&hash(door.binding.expose())))
     }
 
+    /// Whether it is some browser's already.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.record.browser.is_some()
+    }
+
     /// The link is this browser's from now on. `false`: another one was faster.
     pub(crate) async fn bind(&mut self, shelf: &dyn Shelf, door: &Door) -> Result<bool, StoreError> {
         if !self.is_for(door) {

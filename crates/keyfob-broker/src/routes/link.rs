@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use keyfob::proto::scrub;
 
 use crate::failure::{Failure, Handed};
 use crate::guard::Knocked;
-use crate::links::{self, Link};
+use crate::links::{self, Link, State as Stage};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::routes::connect;
 use crate::seat::Seat;
@@ -127,17 +127,32 @@ async fn asked_for(site: &Site, seat: &Seat, link: &Link) -> Result<Vec<String>,
     }
 }
 
+/// `/link/{link}/over`: what came of it, for the browser that came by the link, at an address without the provider's answer.
+pub(crate) async fn over(State(site): State<Arc<Site>>, Path(number): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
+    let nowhere = || Failure::nowhere().hint("what came of a connect link is told in the browser that it was opened in, until it ends");
+    let link = links::by_number(&*site.people()?.shelf, &number, site.keyfob.now()).await?.ok_or_else(nowhere)?;
+    // Before the button was pressed there is no browser that is the link's.
+    site.known_door(&headers).filter(|door| link.is_bound() && link.is_for(door)).ok_or_else(nowhere)?;
+    let seat = seat(&site, &link).await?;
+    Ok(if link.record.state == Stage::Connected { connected(&seat) } else { not_connected(&seat) })
+}
+
+/// Where a browser goes that came by this link, and that nobody awaits: the provider's answer, with its code, is gone from the address bar.
+pub(crate) fn over_path(link: &Link) -> String {
+    format!("/link/{}/over", link.id)
+}
+
 /// It is done.
 pub(crate) fn connected(seat: &Seat) -> Response {
-    over(StatusCode::OK, format!("{} is connected", seat.desk.provider.title), "You can close this page.")
+    told(format!("{} is connected", seat.desk.provider.title), "You can close this page.")
 }
 
 /// The person, or the provider, said no.
 pub(crate) fn not_connected(seat: &Seat) -> Response {
     let text = "Nothing was stored. If you change your mind, open the link again in this browser.";
-    over(StatusCode::OK, format!("{} was not connected", seat.desk.provider.title), text)
+    told(format!("{} was not connected", seat.desk.provider.title), text)
 }
 
-fn over(status: StatusCode, title: String, text: &str) -> Response {
-    page::respond(status, &Over { frame: Frame::new(None), title, text }, &Forms::Here)
+fn told(title: String, text: &str) -> Response {
+    page::respond(StatusCode::OK, &Over { frame: Frame::new(None), title, text }, &Forms::Here)
 }

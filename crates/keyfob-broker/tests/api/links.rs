@@ -153,7 +153,9 @@ async fn l4_where_links_may_lead_ends_with_the_tokens_that_said_so() {
                 .any(|act| act["act"] == "return-url-removed" && act["to"] == json!(url("one"))),
             "{acts}"
         );
-        let over = back(&mut somebody, &answer).await;
+        let here = back(&mut somebody, &answer).await.location().to_owned();
+        assert_eq!(here, format!("/link/{}/over", link["id"].as_str().expect("a number")));
+        let over = somebody.get(&here).await;
         assert!(over.status == 200 && over.has("Netatmo is connected"), "{}", over.text);
         assert!(!over.has("app.example") && over.header("location").is_none());
         let refused = looking.post("/v1/connect-links", &json!({"provider": "netatmo", "return_to": url("one")})).await;
@@ -239,6 +241,22 @@ async fn l4_two_who_put_a_return_url_on_the_list_in_one_moment_both_have_it_ther
     .await;
 }
 
+#[tokio::test]
+async fn who_says_no_is_told_at_an_address_without_the_answer() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({"return_to": null})).await;
+    world.sandbox.consent("netatmo", Consent::Deny);
+    let mut browser = world.browser();
+    let path = format!("/link/{}/over", link["id"].as_str().expect("a number"));
+    assert_eq!(browser.get(&path).await.status, 404, "no browser is the link's yet");
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    assert_eq!(back(&mut browser, &answer).await.location(), path);
+    let over = browser.get(&path).await;
+    assert!(over.has("Netatmo was not connected") && over.has("open the link again"), "{}", over.text);
+    assert_eq!(state(&program, &link).await, "open");
+}
+
 /// The command makes a token for an owner who has never opened a page: what it lets a program ask for comes to something.
 #[tokio::test]
 async fn a_link_of_an_owner_who_was_never_here_is_good() {
@@ -250,9 +268,20 @@ async fn a_link_of_an_owner_who_was_never_here_is_good() {
     let mut browser = world.browser();
     let provider = press(&mut browser, &link).await.location().to_owned();
     let answer = browser.approve(&provider).await;
+    // Nobody awaits the browser: it stays, at an address without the code.
     let over = back(&mut browser, &answer).await;
-    assert!(over.status == 200 && over.has("is connected"), "{}", over.text);
+    let path = format!("/link/{}/over", link["id"].as_str().expect("a number"));
+    assert_eq!((over.status, over.location()), (303, path.as_str()), "{}", over.text);
+    for _ in ["then", "and whenever it is loaded again"] {
+        let over = browser.get(&path).await;
+        assert!(over.status == 200 && over.has("Netatmo is connected") && over.has("You can close this page"), "{}", over.text);
+    }
     assert_eq!(state(&program, &link).await, "connected");
+    // It is told to the link's browser alone.
+    for other in [&mut world.browser(), &mut world.owner().await] {
+        let told = other.get(&path).await;
+        assert!(told.status == 404 && !told.has("Netatmo"), "{}", told.text);
+    }
     assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 200);
 }
 
