@@ -303,8 +303,10 @@ async fn a_page_that_shows_a_secret_makes_no_second_one_when_it_is_loaded_again(
             for _ in 0..2 {
                 let again = send(&mut owner, all(&number)).await;
                 assert!(again.status == 409 && again.has(&format!("{called} was made already")), "{}", again.text);
-                let place = again.text.split_once(&format!("href=\"{page}#")).expect("where it is").1.split('"').next().expect("a place");
-                assert!(owner.get(page).await.has(&format!("id=\"{place}\"")), "{place}");
+                let links = again.text.split("href=\"").filter_map(|rest| rest.split('"').next());
+                let link = links.into_iter().find(|link| link.starts_with(page) && link.contains('#')).expect("where it is");
+                let (at, place) = link.split_once('#').expect("a place");
+                assert!(owner.get(at).await.has(&format!("id=\"{place}\"")), "{place}");
             }
             assert_eq!(kept(kind).await, before + 1, "{kind}");
             assert_eq!(send(&mut owner, all(&other)).await.status, 200, "the other tab makes one of its own");
@@ -387,4 +389,49 @@ fn hidden(page: &Page) -> Vec<(String, String)> {
         (name.to_owned(), support::unescape(rest.split_once('"').expect("its end").0))
     });
     fields.collect()
+}
+
+/// Whoever has hundreds finds one, and no page is endless; with a browser that runs no script.
+#[tokio::test]
+async fn many_keys_and_accounts_are_searched_and_shown_in_parts() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    assert!(!owner.get("/keys").await.has("role=\"search\"") && !owner.get("/").await.has("role=\"search\""), "of one nothing is searched");
+    let known = world.account("august").await.expect("an account");
+    for number in 2..=61 {
+        let name = format!("august/home{number}");
+        let account = keyfob::Account { id: keyfob::AccountId::random(), name: name.clone(), ..known.clone() };
+        world.store.put_account(&account, Expected::Nothing, None).await.expect("put");
+        owner.get(&format!("/accounts/{}", keyfob::proto::encode::percent(&name))).await;
+        let made = make(&mut owner, &[("account", "august"), ("name", &format!("cron {number}")), ("allow", "GET /**")]).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+    }
+    let place = |page: &Page, text: &str| page.text.find(text).unwrap_or_else(|| panic!("{text} in {}", page.text));
+
+    let first = owner.get("/").await;
+    assert!(first.has("1 to 50 of 61 accounts") && first.has("61 accounts, and all are well"), "{}", first.text);
+    assert!(place(&first, ">august/home2<") < place(&first, ">august/home10<"), "as people count");
+    assert!(first.has(">august/home50<") && !first.has(">august/home51<"));
+    let second = owner.get(&first.link("Next page")).await;
+    assert!(
+        second.has(">august/home51<") && second.has(">august/home61<") && !second.has(">august/home50<") && second.has("51 to 61 of 61"),
+        "{}",
+        second.text
+    );
+    assert_eq!(second.link("First page"), "/");
+    let found = owner.get("/?q=HOME1+august").await;
+    assert!(found.has("10 accounts") && found.has(">august/home19<") && !found.has(">august/home2<"), "{}", found.text);
+    let nothing = owner.get("/?q=nothing").await;
+    assert!(nothing.has("No account here is called that") && nothing.has("value=\"nothing\""), "{}", nothing.text);
+
+    let first = owner.get("/keys").await;
+    assert!(first.has("1 to 50 of 60 keys") && first.has(">cron 51<") && !first.has(">cron 52<"), "{}", first.text);
+    assert!(place(&first, "value=\"august/home2\"") < place(&first, "value=\"august/home10\""));
+    let second = owner.get(&first.link("Next page")).await;
+    assert!(second.has(">cron 52<") && second.has(">cron 61<") && !second.has(">cron 51<"), "{}", second.text);
+    let id = second.text.split("<code>kfk_").nth(1).and_then(|rest| rest.split('…').next()).expect("a number").to_owned();
+    let found = owner.get(&format!("/keys?q=kfk_{id}")).await;
+    assert!(found.has(">cron 52<") && found.has("1 key") && found.text.matches("<code>kfk_").count() == 1, "{}", found.text);
+    assert_eq!(owner.get("/keys?after=!").await.status, 404);
 }

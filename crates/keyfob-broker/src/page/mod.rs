@@ -7,6 +7,7 @@ mod icon;
 mod life;
 mod look;
 mod moment;
+mod part;
 mod qr;
 mod range;
 mod story;
@@ -30,6 +31,7 @@ pub(crate) use self::icon::icon;
 pub(crate) use self::life::Life;
 pub(crate) use self::look::{Look, Theme};
 pub(crate) use self::moment::{element as moment_element, iso, utc};
+pub(crate) use self::part::{Part, Wanted, natural};
 pub(crate) use self::qr::picture;
 pub(crate) use self::range::Range;
 pub(crate) use self::story::{Told, told};
@@ -146,7 +148,9 @@ pub(crate) enum Forms<'a> {
 pub(crate) struct Card {
     pub(crate) title: String,
     pub(crate) about: String,
-    /// The account's name, where it is not the provider's.
+    /// The account's name, as its person has it.
+    pub(crate) name: String,
+    /// The same, where it is not the provider's.
     pub(crate) label: Option<String>,
     pub(crate) monogram: String,
     pub(crate) hue: usize,
@@ -197,6 +201,7 @@ impl Card {
             monogram: monogram(&desk.provider),
             hue: hue(&desk.provider),
             about: sentence(&desk.provider.about),
+            name: seat.shown.clone(),
             label: seat.label().map(str::to_owned),
             state,
             retired,
@@ -230,6 +235,11 @@ impl Card {
 
     pub(crate) fn is_here(&self) -> bool {
         self.state.is_here()
+    }
+
+    /// What a search looks at.
+    pub(crate) fn words(&self) -> String {
+        [&self.title, &self.name].into_iter().chain(&self.label).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
     pub(crate) fn is_stale(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::proto::Timestamp;
@@ -15,7 +15,7 @@ use keyfob_store::Shelf;
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::keys;
-use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Standing};
+use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Part, Standing, Wanted};
 use crate::people::Mine;
 use crate::routes::standing;
 use crate::site::Site;
@@ -24,7 +24,12 @@ use crate::site::Site;
 #[template(path = "index.html")]
 struct Page<'a> {
     frame: Frame,
-    cards: Vec<Card>,
+    /// What is connected, as far as this page has it.
+    part: Part<Card>,
+    /// What can be connected.
+    ready: Vec<Card>,
+    /// Whether anything is connected.
+    has_some: bool,
     summary: String,
     form_token: &'a str,
 }
@@ -33,7 +38,12 @@ impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
 }
 
-pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<Visit>>) -> Result<Response, Failure> {
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    RawQuery(query): RawQuery,
+    visit: Option<Extension<Visit>>,
+) -> Result<Response, Failure> {
+    let wanted = Wanted::of(query.as_deref())?;
     let is_new = visit.is_none();
     // A guest's session begins here: the forms of this page need one.
     let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
@@ -57,10 +67,18 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
         let record = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(error.into(), &seat))?;
         cards.push(Card::new(&seat, state).with(record.as_ref().map(|record| &record.value), site.keyfob.now()));
     }
+    let summary = summary(&cards);
+    let (here, mut ready): (Vec<Card>, Vec<Card>) = cards.into_iter().partition(Card::is_here);
+    // Whoever looks for an account, or further on in them, wants none of these.
+    if !wanted.is_all() {
+        ready.clear();
+    }
+    let has_some = !here.is_empty();
     // What needs a person comes first.
-    cards.sort_by_key(|card| !card.is_stale());
-    let page =
-        Page { frame: Frame::of(&visit, site.take_notice(&visit).await), summary: summary(&cards), cards, form_token: visit.csrf.expose() };
+    let key = |card: &Card| format!("{}\n{}", u8::from(!card.is_stale()), card.name);
+    let part = wanted.part("/", ["account", "accounts"], here, key, Card::words);
+    let frame = Frame::of(&visit, site.take_notice(&visit).await);
+    let page = Page { frame, part, ready, has_some, summary, form_token: visit.csrf.expose() };
     let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
 }

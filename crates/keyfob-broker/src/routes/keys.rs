@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{Method, StatusCode};
 use keyfob::proto::{Misuse, Timestamp};
@@ -17,7 +17,7 @@ use crate::browser::Visit;
 use crate::failure::{Failure, told};
 use crate::guard::Posted;
 use crate::keys::{self, Made, NewKey, ValetKey};
-use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::page::{self, FORM_TOKEN, Forms, Frame, Part, Wanted};
 use crate::people::Mine;
 use crate::site::Site;
 
@@ -32,7 +32,7 @@ const USUAL_END: &str = "2592000";
 #[template(path = "keys.html")]
 struct Page<'a> {
     frame: Frame,
-    keys: Vec<Row>,
+    part: Part<Row>,
     /// Name, and whether it is chosen.
     accounts: Vec<(String, bool)>,
     ends: Vec<(&'static str, &'static str, bool)>,
@@ -134,12 +134,12 @@ impl Said {
     }
 }
 
-pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<Response, Failure> {
+pub(crate) async fn show(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, visit: Visit) -> Result<Response, Failure> {
     let said = Said { ends: USUAL_END.to_owned(), ..Said::default() };
-    draw(&site, &visit, &said, None).await
+    draw(&site, &visit, Wanted::of(query.as_deref())?, &said, None).await
 }
 
-const MAKES: Makes = Makes { what: "The key", list: "/keys", to_list: "To the keys" };
+const MAKES: Makes = Makes { what: "The key", list: "/keys", is_searched: true, to_list: "To the keys" };
 
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let take_back = async |id: String| revoke::take_back(&site, posted.visit.person(), &id).await.map(drop);
@@ -162,7 +162,9 @@ async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
             let page = page::respond(StatusCode::OK, &page, &Forms::Here);
             Ok(Came::Made(once::Made { id: key.id, name: key.name, page }))
         }
-        Err(Error::Protocol(proto::Error::Misuse(misuse))) => Ok(Came::Not(draw(site, visit, &said, Some(told(&misuse))).await?)),
+        Err(Error::Protocol(proto::Error::Misuse(misuse))) => {
+            Ok(Came::Not(draw(site, visit, Wanted::default(), &said, Some(told(&misuse))).await?))
+        }
         Err(Error::Store(error)) => Err(error.into()),
         Err(_) => Err(Failure::ours()),
     }
@@ -189,14 +191,20 @@ fn example(site: &Site, key: &ValetKey) -> String {
     format!("curl{method} -H @key.header '{url}'")
 }
 
-async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
+async fn draw(site: &Site, visit: &Visit, wanted: Wanted, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
     let people = site.people()?;
     let keys = keys::list(&*people.shelf, Some(visit.person()), site.keyfob.now()).await?;
-    let mine = site.accounts_of(people, visit.person()).await?.items;
+    let mut mine = site.accounts_of(people, visit.person()).await?.items;
+    mine.sort_by(|one, other| page::natural(&one.seat.shown, &other.seat.shown));
+    // Of one account, in the order in which they were made: their numbers mean nothing to a person.
+    let key = |key: &ValetKey| format!("{}\n{}\n{}\n{}", key.account, key.created_at.as_unix(), key.name, key.id);
+    // As it begins, a key that has leaked is found.
+    let words = |key: &ValetKey| format!("{} {} kfk_{}", key.name, key.account, key.id);
+    let part = wanted.part("/keys", ["key", "keys"], keys, key, words);
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
         frame: Frame::of(visit, site.take_notice(visit).await),
-        keys: keys.iter().map(Row::of).collect(),
+        part: part.map(|key| Row::of(&key)),
         accounts: mine.into_iter().map(|mine| (mine.seat.shown == said.account, mine.seat.shown)).map(|(is, name)| (name, is)).collect(),
         ends: ENDS.map(|(value, label)| (value, label, value == said.ends)).into(),
         said,

@@ -41,6 +41,8 @@ pub(super) struct Makes {
     pub(super) what: &'static str,
     /// The page that lists it.
     pub(super) list: &'static str,
+    /// Whether it is found there by its number: a long list is not whole.
+    pub(super) is_searched: bool,
     pub(super) to_list: &'static str,
 }
 

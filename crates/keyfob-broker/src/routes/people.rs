@@ -126,7 +126,7 @@ async fn open_invitations(people: &People, visit: &Visit, now: Timestamp) -> Res
     Ok(open.collect())
 }
 
-const MAKES: Makes = Makes { what: "The link for", list: "/people", to_list: "To the people" };
+const MAKES: Makes = Makes { what: "The link for", list: "/people", is_searched: false, to_list: "To the people" };
 
 /// Somebody new.
 pub(crate) async fn invite(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {

@@ -101,7 +101,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
 }
 
-const MAKES: Makes = Makes { what: "The token", list: "/settings/programs", to_list: "To the programs" };
+const MAKES: Makes = Makes { what: "The token", list: "/settings/programs", is_searched: false, to_list: "To the programs" };
 
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let take_back = async |id: String| take_back(&site, posted.visit.person(), &id).await.map(drop);
