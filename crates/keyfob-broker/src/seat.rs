@@ -161,7 +161,9 @@ impl Holder {
     pub(crate) fn subject(&self, action: &str, arguments: &BTreeMap<String, String>) -> Option<String> {
         let subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |(known, said): &Link| known == action && said.iter().all(|(name, value)| arguments.get(name) == Some(value));
-        subjects.iter().find(|(link, _)| fits(link)).map(|(_, subject)| subject.clone())
+        // What says more is nearer.
+        let nearest = subjects.iter().filter(|(link, _)| fits(link)).max_by_key(|((_, said), _)| said.len());
+        nearest.map(|(_, subject)| subject.clone())
     }
 }
 

@@ -208,6 +208,31 @@ async fn what_cannot_be_meant_is_not_asked_about() {
     assert_eq!(browser.get("/accounts/telldus/do/dim?id=1").await.status, 200);
 }
 
+/// Whoever has two of them has to know which one the page is about.
+#[tokio::test]
+async fn a_page_names_the_thing_that_it_is_about() {
+    let world = World::new(&["august", "netatmo"]).await;
+    let mut browser = world.connected("august").await;
+    let status = format!("/accounts/august/do/status?{FRONT}");
+    let page = browser.get(&status).await;
+    assert!(page.has("<h1>Front Door</h1>") && page.has("Whether a lock is locked") && !page.has("5A9D"), "{}", page.text);
+
+    let netatmo = browser.connect("netatmo").await;
+    let series = browser.get(&netatmo.link("Temperature")).await;
+    assert!(series.has("<h1>Living room</h1>"), "{}", series.text);
+    for span in ["Day", "Week", "Month"] {
+        let page = browser.get(&series.link(span)).await;
+        assert!(page.has("<h1>Living room</h1>") && page.has("A series of measurements"), "{span}: {}", page.text);
+    }
+    // By the form.
+    let said = netatmo.link("Temperature");
+    let said: Vec<&str> = said.split(['?', '&']).filter(|said| said.starts_with("device=") || said.starts_with("module=")).collect();
+    let shown = browser.get(&format!("/accounts/netatmo/do/measure?{}&types=Humidity&scale=1day&from=2026-01-01", said.join("&"))).await;
+    assert!(shown.has("<h1>Living room</h1>"), "{}", shown.text);
+    let other = browser.get("/accounts/netatmo/do/measure?device=00:00:00:00:00:01").await;
+    assert!(!other.has("Living room") && other.has("Device: 00:00:00:00:00:01"), "what it is not known to be called: {}", other.text);
+}
+
 #[tokio::test]
 async fn unknown_accounts_and_actions_are_nowhere() {
     let world = World::new(&["august"]).await;

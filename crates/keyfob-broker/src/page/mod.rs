@@ -35,7 +35,7 @@ pub(crate) use self::part::{Part, Wanted, natural};
 pub(crate) use self::qr::picture;
 pub(crate) use self::range::Range;
 pub(crate) use self::story::{Told, told};
-pub(crate) use self::table::{CellView, Rest, Section, TableView};
+pub(crate) use self::table::{CellView, Rest, Section, TableView, which};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::people::{Role, Who};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyfob::proto::Scrubber;
-use keyfob_providers::{Action, Cell, CellKind, Link, Table, View};
+use keyfob_providers::{Action, Cell, CellKind, Link, ParameterKind, Table, View};
 
 use super::{Plot, action_path, moment, words};
 use crate::failure::Failure;
@@ -140,9 +140,6 @@ impl TableView {
                     .collect();
                 let subject = name.and_then(|at| cells.get(at)).filter(|cell| cell.kind != "empty").map(|cell| cell.text.clone());
                 let mut links = links(&row.links, seat, scrubber);
-                if let Some(subject) = &subject {
-                    row.links.iter().for_each(|link| holder.remember(&link.action, &link.arguments, subject));
-                }
                 // In a list, the thing's name leads to the thing.
                 if !is_details
                     && let Some(at) = links.iter().position(|link| link.is_the_thing)
@@ -153,6 +150,7 @@ impl TableView {
                 RowView { subject, cells, links }
             })
             .collect();
+        remember(table, &rows, seat, holder);
         let plots = table.chart().map(|chart| Plot::all(&chart, scrubber)).unwrap_or_default();
         let more = table.rows.len().saturating_sub(MOST_ROWS);
         let leads_to = table.rows.iter().flat_map(|row| &row.links).map(|link| link.action.clone()).collect();
@@ -232,9 +230,49 @@ impl CellView {
     }
 }
 
-/// The column that tells the rows apart: the first of text in which no two are the same; else the first of text.
+/// Remembers what a person calls the things that links lead to: as each link has it, and by what says which thing it is alone. Of another day, or measured
+/// otherwise, it is the same thing. Where two rows differ in nothing but that, a row is no thing.
+fn remember(table: &Table, rows: &[RowView], seat: &Seat, holder: &Holder) {
+    let mut things: BTreeMap<(&str, BTreeMap<String, String>), Option<&str>> = BTreeMap::new();
+    for (row, view) in table.rows.iter().zip(rows) {
+        let Some(subject) = view.subject.as_deref() else { continue };
+        for link in &row.links {
+            holder.remember(&link.action, &link.arguments, subject);
+            let Some(action) = seat.desk.provider.actions.iter().find(|action| action.name == link.action) else { continue };
+            let which = which(action, &link.arguments);
+            if which.is_empty() || which.len() == link.arguments.len() {
+                continue;
+            }
+            let known = things.entry((&link.action, which)).or_insert(Some(subject));
+            *known = known.filter(|known| *known == subject);
+        }
+    }
+    for ((action, which), subject) in things {
+        if let Some(subject) = subject {
+            holder.remember(action, &which, subject);
+        }
+    }
+}
+
+/// The arguments that say which thing is meant: not when, how much of it, or where a long answer goes on.
+pub(crate) fn which(action: &Action, said: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let names_a_thing = |name: &str| {
+        let parameter = action.parameters.iter().find(|parameter| parameter.name == name);
+        let is_name =
+            parameter.is_some_and(|parameter| matches!(parameter.kind, ParameterKind::Text { .. } | ParameterKind::Integer { .. }));
+        is_name && action.goes_on_by() != Some(name)
+    };
+    said.iter().filter(|(name, _)| names_a_thing(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The column that tells the rows apart: the first of text in which no two are the same; else the first of text. How a thing is, is not what it is called;
+/// and a table that begins with that is of a thing that was named elsewhere.
 fn naming_column(table: &Table) -> Option<usize> {
-    let is_text = |at: &usize| table.columns[*at].kind == CellKind::Text;
+    let is_state = |at: usize| table.columns.get(at).is_some_and(|column| STATES.contains(&column.title.as_str()));
+    if table.view == View::Details && is_state(0) {
+        return None;
+    }
+    let is_text = |at: &usize| table.columns[*at].kind == CellKind::Text && !is_state(*at);
     let tells_apart = |at: &usize| {
         let texts: Vec<String> = table.rows.iter().filter_map(|row| row.cells.get(*at)).map(Cell::to_string).collect();
         texts.iter().collect::<BTreeSet<_>>().len() == texts.len() && texts.iter().all(|text| !text.is_empty())

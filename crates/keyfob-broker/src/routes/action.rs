@@ -34,6 +34,8 @@ struct Show<'a> {
     frame: Frame,
     title: String,
     about: String,
+    /// Which thing it is, where it is not known what it is called: label and value.
+    which: Vec<(String, String)>,
     account_title: &'a str,
     account_path: String,
     path: String,
@@ -124,12 +126,15 @@ pub(crate) async fn show(
     // One thing is called by its name: the one in the answer, or the one that the link here belonged to.
     let subject = section.as_ref().and_then(|section| section.content.as_ref().ok()).and_then(TableView::subject).map(str::to_owned);
     let subject = subject.or_else(|| holder.subject(&action.name, &said));
+    // An address that was kept, say, is of a thing that this program has not heard of since it was started.
+    let which = if subject.is_some() || section.is_none() { BTreeMap::new() } else { page::which(action, &said) };
     // What has been asked, and could be asked in no other way, is not asked again.
     let has_choice = section.is_none() || action.parameters.iter().any(|parameter| !parameter.required);
     let page = Show {
         frame: Frame::of(&visit, site.take_notice(&visit).await),
         title: subject.clone().unwrap_or_else(|| about.clone()),
         about: if subject.is_some() { about } else { String::new() },
+        which: which.into_iter().map(|(name, value)| (words(&name), printable(&value))).collect(),
         account_title: &desk.provider.title,
         account_path: page::account_path(&seat),
         path: page::action_path(&seat, &action.name, []),
