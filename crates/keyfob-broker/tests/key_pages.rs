@@ -435,3 +435,27 @@ async fn many_keys_and_accounts_are_searched_and_shown_in_parts() {
     assert!(found.has(">cron 52<") && found.has("1 key") && found.text.matches("<code>kfk_").count() == 1, "{}", found.text);
     assert_eq!(owner.get("/keys?after=!").await.status, 404);
 }
+
+/// Who logs out knows what becomes of the keys that were handed out.
+#[tokio::test]
+async fn what_becomes_of_its_keys_is_said_before_an_account_is_logged_out() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    assert!(!owner.get("/accounts/august/logout").await.has("valet key"));
+    let page = make(&mut owner, &[("account", "august"), ("name", "cron"), ("allow", "GET /users/locks/**")]).await;
+    let key = page.copied("f-key");
+    let question = owner.get("/accounts/august/logout").await;
+    assert!(question.has("One valet key is for this account") && question.has("href=\"/keys?q=august\""), "{}", question.text);
+    make(&mut owner, &[("account", "august"), ("name", "another"), ("allow", "GET /**")]).await;
+    let question = owner.get("/accounts/august/logout").await;
+    assert!(question.has("2 valet keys are for this account"), "{}", question.text);
+    assert_eq!(use_key(&mut owner, &key, LOCKS).await.status, 200);
+    assert_eq!(owner.post("/accounts/august/logout", &[("form_token", &question.form_token())]).await.status, 303);
+    // As it says: they open nothing, also when somebody logs in again, and are there to be revoked.
+    let gone = use_key(&mut owner, &key, LOCKS).await.status;
+    owner.connect("august").await;
+    let again = use_key(&mut owner, &key, LOCKS).await.status;
+    assert_eq!((gone, again), (404, 404));
+    assert!(owner.get("/keys").await.has(">cron<"));
+}

@@ -283,6 +283,11 @@ pub(crate) async fn revoke_made_with(shelf: &dyn Shelf, owner: &str, token: &str
     Ok(())
 }
 
+/// How many of a person's keys are for an account.
+pub(crate) async fn of_account(shelf: &dyn Shelf, owner: &str, account: &Account, now: Timestamp) -> Result<usize, StoreError> {
+    Ok(list(shelf, Some(owner), now).await?.iter().filter(|key| key.account_id == account.id).count())
+}
+
 /// The keys of an account say what it is called: after it got another name, the new one.
 pub(crate) async fn follow(shelf: &dyn Shelf, account: &Account, now: Timestamp) -> Result<(), StoreError> {
     let (owner, shown) = whose(&account.name);

@@ -8,11 +8,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::Revoked;
+use keyfob::proto::encode;
 
 use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
+use crate::keys;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::site::Site;
 
@@ -22,6 +24,9 @@ struct Page<'a> {
     frame: Frame,
     account_title: &'a str,
     account_path: String,
+    /// How many valet keys it has, and where they are.
+    keys: usize,
+    keys_path: String,
     form_token: &'a str,
 }
 
@@ -36,10 +41,16 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, Path(account): Path<Strin
     if !state.is_here() {
         return Err(Failure::not_yours(&site, &seat));
     }
+    let keys = match (&site.people, site.keyfob.store().account(&seat.name).await?) {
+        (Some(people), Some(account)) => keys::of_account(&*people.shelf, visit.person(), &account.value, site.keyfob.now()).await?,
+        _ => 0,
+    };
     let page = Page {
         frame: Frame::of(&visit, None),
         account_title: &seat.desk.provider.title,
         account_path: page::account_path(&seat),
+        keys,
+        keys_path: format!("/keys?{}", encode::form_pairs([("q", seat.shown.as_str())])),
         form_token: visit.csrf.expose(),
     };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
