@@ -233,6 +233,21 @@ async fn a_page_names_the_thing_that_it_is_about() {
     assert!(!other.has("Living room") && other.has("Device: 00:00:00:00:00:01"), "what it is not known to be called: {}", other.text);
 }
 
+/// A field that is filled in shows no example of what it takes.
+#[tokio::test]
+async fn a_field_for_a_moment_says_how_one_is_written() {
+    let world = World::new(&["netatmo"]).await;
+    let mut browser = world.connected("netatmo").await;
+    let page = browser.get("/accounts/netatmo").await;
+    let series = page.link("Temperature");
+    let takes = "the first moment: a moment (2020-01-31, 2020-01-31T12:00:00Z, or seconds since 1970), or how long ago";
+    assert!(browser.get(&series).await.has(takes), "{}", browser.get(&series).await.text);
+    let device = series.split(['?', '&']).find(|said| said.starts_with("device=")).expect("a station").to_owned();
+    let wrong = browser.get(&format!("/accounts/netatmo/do/measure?{device}&from=yesterday")).await;
+    assert!(wrong.status == 400 && wrong.has("2020-01-31") && wrong.has("yesterday") && wrong.has("role=\"alert\""), "{}", wrong.text);
+    assert_eq!(browser.get(&format!("/accounts/netatmo/do/measure?{device}&from=2+days+ago")).await.status, 200, "as it says");
+}
+
 #[tokio::test]
 async fn unknown_accounts_and_actions_are_nowhere() {
     let world = World::new(&["august"]).await;

@@ -12,6 +12,8 @@ pub(crate) struct FormField {
     pub(crate) name: String,
     pub(crate) label: String,
     pub(crate) about: String,
+    /// What it takes, where that is more than what the field lets somebody type.
+    pub(crate) takes: Option<String>,
     pub(crate) required: bool,
     pub(crate) value: String,
     pub(crate) ask: Ask,
@@ -52,6 +54,7 @@ impl FormField {
             name: parameter.name.clone(),
             label: words(&parameter.name),
             about: parameter.about.clone(),
+            takes: takes(parameter),
             required: parameter.required,
             ask: ask(parameter, &value),
             value,
@@ -74,6 +77,15 @@ pub(crate) fn arguments(action: &Action, fields: &[(String, String)]) -> BTreeMa
         }
     }
     arguments
+}
+
+fn takes(parameter: &Parameter) -> Option<String> {
+    match &parameter.kind {
+        // One that may be told from now is often filled in with that.
+        ParameterKind::Time { .. } => Some(format!("{}, or how long ago, as 3 days ago", parameter.kind.expects())),
+        ParameterKind::Date { words } if !words.is_empty() => Some(parameter.kind.expects()),
+        _ => None,
+    }
 }
 
 fn ask(parameter: &Parameter, value: &str) -> Ask {
