@@ -45,7 +45,7 @@ pub(crate) enum Entry {
 const TOKEN: &str = "/token/{account}";
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 41] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 42] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -78,6 +78,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 41] {
         ("/settings/programs", Person, get(programs::show)),
         ("/settings/programs/tokens", Person, post(programs::create)),
         ("/settings/programs/tokens/{token}", Person, post(programs::revoke)),
+        ("/settings/programs/webhooks/{webhook}", Person, post(programs::remove_webhook)),
         ("/assets/{file}", Anybody, get(asset::show)),
         ("/keys", Person, get(keys::show).post(keys::create)),
         ("/keys/{key}/revoke", Person, get(revoke::ask).post(revoke::revoke)),

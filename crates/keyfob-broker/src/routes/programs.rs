@@ -1,5 +1,5 @@
 //! `/settings/programs`: which programs act for the person, and where events are told. `POST …/tokens` makes an API token, `POST …/tokens/{token}`
-//! takes one back.
+//! takes one back, `POST …/webhooks/{webhook}` has events told there no more.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use keyfob::proto::{Error as ProtoError, Secret};
 
 use super::once::{self, Came, Makes};
 use crate::api::token::{self, ApiToken};
-use crate::audit::Who;
+use crate::audit::{What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence, told};
 use crate::guard::Posted;
@@ -57,6 +57,7 @@ struct Row {
 }
 
 struct Told {
+    id: String,
     to: String,
     /// Since when messages do not arrive, why, and how many were given up.
     trouble: Option<(String, String, u64)>,
@@ -77,10 +78,11 @@ impl Row {
 
 impl Told {
     fn of(webhook: Webhook) -> Self {
-        let trouble = webhook.record.trouble;
+        let trouble = webhook.record.trouble.clone();
         Self {
             // The path may hold a secret of the receiver's.
-            to: keyfob::proto::Origin::parse(&webhook.record.url).map(|origin| origin.to_string()).unwrap_or_default(),
+            to: webhook.origin(),
+            id: webhook.id,
             trouble: trouble.map(|trouble| (page::moment_element(trouble.since.as_unix()), sentence(&trouble.reason), trouble.given_up)),
         }
     }
@@ -138,6 +140,22 @@ pub(crate) async fn revoke(
     let visit = &posted.visit;
     let revoked = take_back(&site, visit.person(), &id).await?.ok_or_else(Failure::nowhere)?;
     site.leave(visit, Notice::good(format!("The token {} opens nothing any more.", revoked.name))).await;
+    Ok(super::see_other("/settings/programs"))
+}
+
+pub(crate) async fn remove_webhook(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let (visit, shelf, now) = (&posted.visit, &*site.people()?.shelf, site.keyfob.now());
+    let found = webhook::find(shelf, visit.person(), &id, now).await?.ok_or_else(Failure::nowhere)?;
+    let to = found.origin();
+    // The book first, as for programs: what it does not take is not done.
+    let line = What::WebhookRemoved { webhook: found.id, to: to.clone() };
+    site.note(visit.person(), line).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
+    webhook::remove(shelf, visit.person(), &id, now).await?.ok_or_else(Failure::nowhere)?;
+    site.leave(visit, Notice::good(format!("Nothing is told to {to} any more by this webhook."))).await;
     Ok(super::see_other("/settings/programs"))
 }
 

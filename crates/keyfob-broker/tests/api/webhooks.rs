@@ -566,3 +566,29 @@ async fn whoever_was_removed_is_told_nothing_more() {
     until("nothing waits", async || shelf.items(Kind("message"), None, None, 10, start).await.expect("items").is_empty()).await;
     assert_eq!(receiver.arrived().len(), 1);
 }
+
+/// Whoever sees where events are told can have that end there, and the book says so.
+#[tokio::test]
+async fn a_webhook_is_removed_on_the_page_that_lists_it() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    let mut ada = world.member(&mut owner, "Ada").await;
+    let program = Program::of(&world, "owner").await;
+    let made = program.post("/v1/webhooks", &json!({"url": "https://hooks.example/canary-path"})).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let path = format!("/settings/programs/webhooks/{}", made.json()["id"].as_str().expect("a number"));
+    let page = owner.get("/settings/programs").await;
+    assert!(page.has(&format!("action=\"{path}\"")) && page.has("Remove the webhook to https://hooks.example"), "{}", page.text);
+    assert!(!page.has("canary-path"));
+    let adas = ada.get("/settings").await.form_token();
+    assert_eq!(ada.post(&path, &[("form_token", &adas)]).await.status, 404, "it is somebody else's");
+    assert_eq!(program.get("/v1/webhooks").await.json()["items"].as_array().map(Vec::len), Some(1));
+    let form_token = page.form_token();
+    assert_eq!(owner.post(&path, &[("form_token", &form_token)]).await.location(), "/settings/programs");
+    let page = owner.get("/settings/programs").await;
+    assert!(page.has("Nothing is told to https://hooks.example any more") && page.has("Nobody is told"), "{}", page.text);
+    assert_eq!(program.get("/v1/webhooks").await.json()["items"], json!([]));
+    let acts = program.get("/v1/activity").await.text();
+    assert!(acts.contains("webhook-removed"), "{acts}");
+    assert_eq!(owner.post(&path, &[("form_token", &form_token)]).await.status, 404);
+}
