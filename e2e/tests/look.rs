@@ -216,6 +216,48 @@ fn every_page_is_for_everybody_in_light_and_dark_and_on_a_phone() {
     assert!(all.as_u64().is_some_and(|all| all > 100), "{all}");
 }
 
+/// In the window of a laptop no table is cut, whatever stands in it; on a phone each date says what it is.
+#[test]
+fn tables_are_whole() {
+    let Some(tried) = Tried::start() else { return };
+    let browser = &tried.browser;
+    tried.sign_in();
+    for account in ["august", "fitbit", "telldus"] {
+        tried.connect(account);
+    }
+    // A line of the book that is as long as a path may be.
+    tried.open("/keys");
+    browser.fill("#f-name", "cron");
+    browser.fill("#f-allow", &format!("GET /{}", "segment-without-a-blank-".repeat(8)));
+    browser.click("form[action='/keys'] button.primary");
+    browser.shows("main", "not shown again");
+    tried.open("/settings/programs");
+    browser.fill("form[action='/settings/programs/tokens'] input[name=name]", "deploy");
+    browser.click("form[action='/settings/programs/tokens'] button.primary");
+    browser.shows("main", "shown once");
+    let pages = ["/activity", "/settings/programs", "/accounts/fitbit", "/accounts/telldus", "/accounts/august"];
+    browser.screen(1200, 800);
+    for page in pages {
+        tried.open(page);
+        let cut = browser.run(
+            "return [...document.querySelectorAll('.scroll')].filter((table) => table.scrollWidth > table.clientWidth + 1)
+                 .map((table) => table.scrollWidth + ' > ' + table.clientWidth + ': ' + table.innerText.slice(0, 200));",
+        );
+        assert_eq!(cut, json!([]), "{page} has a table that is cut");
+    }
+    browser.screen(360, 740);
+    for page in pages {
+        tried.open(page);
+        let unnamed = browser.run(
+            "return [...document.querySelectorAll('tbody td')]
+                 .filter((cell) => cell.previousElementSibling && !cell.dataset.head && !cell.matches('.buttons'))
+                 .map((cell) => cell.outerHTML.slice(0, 200));",
+        );
+        assert_eq!(unnamed, json!([]), "{page} has values that nothing names");
+        assert_eq!(browser.run("return document.querySelectorAll('thead td').length;"), 0, "{page}");
+    }
+}
+
 /// Pages that are shown once: what is made, what is opened by a link, what comes at its end. What axe finds on them.
 fn shown_once(tried: &Tried, axe: &str) -> Vec<Vec<String>> {
     let browser = &tried.browser;

@@ -19,6 +19,9 @@ const MOST_COLUMNS: usize = 8;
 /// So few things with buttons are cards too: devices, not records.
 const MOST_THINGS: usize = 24;
 
+/// And those of more columns, which would be cut beside what else there is of an account.
+const NARROW_COLUMNS: usize = 5;
+
 /// Columns that say how a thing is.
 const STATES: [&str; 2] = ["State", "Status"];
 
@@ -155,7 +158,7 @@ impl TableView {
         let more = table.rows.len().saturating_sub(MOST_ROWS);
         let leads_to = table.rows.iter().flat_map(|row| &row.links).map(|link| link.action.clone()).collect();
         let has_links = rows.iter().any(|row| !row.links.is_empty());
-        let are_things = heads.len() > MOST_COLUMNS || (has_links && rows.len() <= MOST_THINGS);
+        let are_things = heads.len() > MOST_COLUMNS || ((has_links || heads.len() > NARROW_COLUMNS) && rows.len() <= MOST_THINGS);
         let is_wide = !is_details && plots.is_empty() && are_things;
         Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots, rest: None }
     }
