@@ -31,6 +31,9 @@ pub(crate) struct Failure {
     pub(crate) onward: Box<(String, String)>,
 }
 
+/// What a proxy of ours said of a request.
+pub(crate) const IN_CLEAR: &str = "The proxy in front says that this request came by plain http. It has to be https.";
+
 /// What a link that was handed to somebody is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handed {
@@ -122,6 +125,17 @@ impl Failure {
     pub(crate) fn misdirected(site: &Site) -> Self {
         Self::plain(StatusCode::MISDIRECTED_REQUEST, "Not at this address", "This app answers to one address only.")
             .onward(format!("Open {}", site.url()), site.url())
+    }
+
+    /// A proxy that we believe says that the browser came by plain http, where we have https: the browser would lose its cookie.
+    pub(crate) fn in_clear(site: &Site) -> Self {
+        Self::plain(StatusCode::MISDIRECTED_REQUEST, "Not by plain http", IN_CLEAR)
+            .hint(Self::in_clear_hint(site))
+            .onward(format!("Open {}", site.url()), site.url())
+    }
+
+    pub(crate) fn in_clear_hint(site: &Site) -> String {
+        format!("ask {}; a proxy that had the request by https says so: X-Forwarded-Proto: https (or proto=https in Forwarded)", site.url())
     }
 
     pub(crate) fn foreign_form() -> Self {

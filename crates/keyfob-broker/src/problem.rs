@@ -7,7 +7,7 @@ use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
 use serde_json::json;
 
-use crate::failure::{Failure, not_just_now, sentence, without_command};
+use crate::failure::{Failure, IN_CLEAR, not_just_now, sentence, without_command};
 
 /// What to do where only a person can.
 const LOG_IN: &str = "its owner logs in again, on its page";
@@ -56,6 +56,11 @@ impl Problem {
     /// For another name than ours.
     pub(crate) fn misdirected(ours: &str) -> Self {
         Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "This program answers to one address only.").hint(format!("ask {ours}"))
+    }
+
+    /// By plain http, as a proxy says, where there is https.
+    pub(crate) fn in_clear(hint: String) -> Self {
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", IN_CLEAR).hint(hint)
     }
 
     pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {

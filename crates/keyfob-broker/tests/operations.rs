@@ -221,6 +221,14 @@ async fn l13_nothing_that_is_forwarded_makes_a_request_ours() {
         assert_eq!(page.status, 421, "{headers:?}");
         assert!(page.has("https://home.example/"), "it says where: {}", page.text);
     }
+    // What was right about it and what was not is said, to people and to programs.
+    let in_clear = [("host", "home.example"), ("x-forwarded-proto", "http")];
+    for path in ["/", "/v1/me"] {
+        let told = get(&world, path, &in_clear).await;
+        assert!(told.status == 421 && told.has("by plain http") && told.has("X-Forwarded-Proto: https"), "{path}: {}", told.text);
+        let told = get(&world, path, &[("host", "evil.example"), ("x-forwarded-proto", "http")]).await;
+        assert!(told.status == 421 && !told.has("plain http"), "{path}: {}", told.text);
+    }
     for headers in [&[("host", "home.example"), ("x-forwarded-proto", "https")][..], &[("host", "home.example")]] {
         assert_eq!(get(&world, "/", headers).await.status, 200, "{headers:?}");
     }

@@ -25,10 +25,14 @@ pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Opti
         return None;
     }
     // Programs read no pages.
-    Some(if crate::router::is_read_by_programs(request.uri().path()) {
-        Problem::misdirected(&site.url()).of_request(arrival.id.as_str()).into_response()
-    } else {
-        Failure::misdirected(site).into_response()
+    let is_program = crate::router::is_read_by_programs(request.uri().path());
+    // Of the right name, and by the wrong way: whoever set the proxy up has to know which it was.
+    let is_in_clear = in_clear && named == Some(&site.origin);
+    Some(match (is_program, is_in_clear) {
+        (true, true) => Problem::in_clear(Failure::in_clear_hint(site)).of_request(arrival.id.as_str()).into_response(),
+        (true, false) => Problem::misdirected(&site.url()).of_request(arrival.id.as_str()).into_response(),
+        (false, true) => Failure::in_clear(site).into_response(),
+        (false, false) => Failure::misdirected(site).into_response(),
     })
 }
 
