@@ -217,6 +217,9 @@ async fn a_denial_signs_nobody_in() {
     let mut browser = world.browser();
     let page = sign_in(&mut browser).await;
     assert!(page.status == 403 && page.has("You are not signed in"), "{}", page.text);
+    // For somebody who pressed a button, and knows nothing of codes.
+    let place = world.sandbox.origin("acme").replace("http://", "");
+    assert!(page.has(&format!("You said no at {place}, or it does not let you in here")) && !page.has("access_denied"), "{}", page.text);
     assert_eq!(kept(&world, "person").await, 0);
     world.sandbox.consent("acme", Consent::Approve);
     assert_eq!(sign_in(&mut browser).await.location(), "/");

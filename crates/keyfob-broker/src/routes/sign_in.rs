@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use keyfob::proto::Answer;
+use keyfob::proto::{Answer, Code, Error as ProtoError};
 use keyfob::{Error, Login};
 
 use super::callback;
@@ -114,7 +114,7 @@ async fn answered(site: &Site, visit: Option<Visit>, query: Option<&str>, header
     };
     let verified = match login.judge(Answer::Query(query)).await {
         Ok(verified) => verified,
-        Err(error) if error.ends_login() => return Err(ended(&error)),
+        Err(error) if error.ends_login() => return Err(ended(sign_in, &error)),
         Err(error) => {
             tracing::warn!(%error, "an answer was refused; the sign-in goes on");
             callback::put_back(site, &pending, &binding).await;
@@ -159,7 +159,17 @@ fn place(site: &Site) -> Result<&SignIn, Failure> {
 }
 
 /// The person, or the issuer, said no.
-fn ended(error: &keyfob::proto::Error) -> Failure {
+fn ended(place: &SignIn, error: &ProtoError) -> Failure {
     tracing::info!(%error, "a sign-in ended");
-    Failure::plain(StatusCode::FORBIDDEN, "You are not signed in", sentence(&error.to_string())).onward("Back to the sign-in", "/sign-in")
+    let failure =
+        |text: String| Failure::plain(StatusCode::FORBIDDEN, "You are not signed in", text).onward("Back to the sign-in", "/sign-in");
+    match error {
+        // Somebody who pressed "cancel" reads no protocol.
+        ProtoError::Refused(refused) if refused.code == Code::AccessDenied => {
+            let said = refused.description.as_ref().map(|said| format!(" It says: {}", sentence(said))).unwrap_or_default();
+            let text = format!("You said no at {place}, or it does not let you in here. Nothing was stored.{said}");
+            failure(text).hint(format!("sign in once more; if it stays so, ask whoever runs {place}"))
+        }
+        _ => failure(sentence(&error.to_string())),
+    }
 }
