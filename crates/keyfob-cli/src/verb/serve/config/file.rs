@@ -7,7 +7,7 @@ use keyfob_providers::nearest;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, Kind};
-use super::{Place, Problem, Value, Values};
+use super::{ALL_SETTINGS, Place, Problem, Value, Values};
 use crate::card::Card;
 use crate::signal::unless_stopped_reading_file;
 
@@ -69,7 +69,8 @@ impl Reader<'_> {
                 (None, _) => {
                     let beside = KEYS.iter().filter_map(|known| known.name.strip_prefix(prefix)?.split('.').next());
                     let near = nearest(key.get_ref(), beside).map(|near| format!("did you mean \"{near}\"?"));
-                    self.complain(key.span().start, format!("no setting is called \"{}\"", printable(&name)), near);
+                    let near = near.unwrap_or_else(|| ALL_SETTINGS.to_owned());
+                    self.complain(key.span().start, format!("no setting is called \"{}\"", printable(&name)), Some(near));
                 }
             }
         }

@@ -24,6 +24,9 @@ use crate::card::Card;
 /// What the variables' names begin with.
 const PREFIX: &str = "KEYFOB_SERVE_";
 
+/// What to do about a name that is near none.
+const ALL_SETTINGS: &str = "take it away, or see docs/serve.md, which has every setting";
+
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "KEYFOB_SERVE_CONFIG";
 
@@ -94,8 +97,9 @@ fn environment(variables: impl IntoIterator<Item = (String, String)>, problems: 
         let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
             let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
             let near = nearest(&variable, known.iter().map(String::as_str)).map(|near| format!("did you mean {near}?"));
+            let near = near.unwrap_or_else(|| ALL_SETTINGS.to_owned());
             let message = format!("no setting has the variable {}", printable(&variable));
-            problems.push(Problem { place: Some(Place::Variable(variable)), message, hint: near });
+            problems.push(Problem { place: Some(Place::Variable(variable)), message, hint: Some(near) });
             continue;
         };
         let texts = match key.kind {
@@ -258,6 +262,8 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}\nin {problems:#?}");
         }
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+        let problems = gathered(&[], &[("KEYFOB_SERVE_BOGUS", "x")], Some("bogus = 1\n")).expect_err("problems");
+        assert!(problems.len() == 2 && problems.iter().all(|problem| problem.contains("docs/serve.md")), "{problems:?}");
         let syntax = gathered(&[], &[], Some("listen = \n")).expect_err("problems");
         assert!(syntax[0].starts_with("keyfob.toml:1:") && syntax[0].contains("TOML"), "{syntax:?}");
     }
