@@ -1,8 +1,10 @@
 //! `/v1/accounts`: what is connected, and how it is. Never a token.
 
+use http::StatusCode;
 use keyfob::history::{Entry, Event};
-use keyfob::proto::TokenSet;
+use keyfob::proto::{TokenSet, scrub};
 use keyfob::{Account, Revoked};
+use keyfob_providers::nearest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -249,4 +251,12 @@ pub(super) async fn named(call: &Call, name: &str) -> Result<Option<(Seat, Accou
     let Some(seat) = call.site.seat(call.person(), name) else { return Ok(None) };
     let found = call.site.keyfob.store().account(&seat.name).await?;
     Ok(found.map(|found| (seat, found.value)))
+}
+
+/// That this person has no such account, with the nearest that they have: somebody else's is as if it were not there (L8).
+pub(super) async fn none_called(call: &Call, name: &str) -> Result<Problem, Problem> {
+    let mine = call.site.accounts_of(call.people()?, call.person()).await?.items;
+    let near = nearest(name, mine.iter().map(|mine| mine.seat.shown.as_str())).map(|near| format!("did you mean \"{near}\"? "));
+    let detail = format!("You have no account called \"{}\".", scrub::printable(name));
+    Ok(Problem::new(StatusCode::NOT_FOUND, "not-found", detail).hint(format!("{}GET /v1/accounts lists yours", near.unwrap_or_default())))
 }

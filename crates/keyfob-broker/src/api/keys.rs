@@ -10,7 +10,7 @@ use super::call::Call;
 use super::cursor::Page;
 use super::moment::Moment;
 use crate::failure::sentence;
-use crate::keys::{self, Rate, Rule, ValetKey};
+use crate::keys::{self, Rate, ValetKey};
 use crate::problem::Problem;
 
 /// A valet key, without the text that opens with it.
@@ -97,8 +97,10 @@ pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
 }
 
 pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Problem> {
-    let (seat, account) = accounts::named(&call, &new.account).await?.ok_or_else(Problem::not_here)?;
-    let rules = new.allow.iter().map(|rule| rule.parse()).collect::<Result<Vec<Rule>, Misuse>>().map_err(unfit)?;
+    let Some((seat, account)) = accounts::named(&call, &new.account).await? else {
+        return Err(accounts::none_called(&call, &new.account).await?);
+    };
+    let rules = keys::rules(new.allow.iter().map(String::as_str)).map_err(unfit)?;
     let rate = new.rate.map(|rate| rate.parse::<Rate>()).transpose().map_err(unfit)?;
     let made = keys::NewKey {
         owner: call.person().to_owned(),

@@ -1,6 +1,7 @@
 //! `/v1/connect-links`: pages on which somebody else connects an account for this person; and `/v1/return-urls`, where those may lead.
 
 use keyfob::proto::scrub;
+use keyfob_providers::nearest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::moment::Moment;
 use crate::audit::{What, Who};
 use crate::links::{self, Asked, Link, ReturnUrl, State};
 use crate::problem::Problem;
+use crate::site::Site;
 use crate::way::Way;
 
 /// A link is good for so long, where nobody says.
@@ -98,13 +100,7 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
     let account = new.account.unwrap_or_else(|| format!("{}/{}", new.provider, &keyfob::random_hex()[..12]));
     site.look_for(&account).await?;
     let seat = site.seat(call.person(), &account).filter(|seat| seat.desk.provider.name == new.provider);
-    let seat = seat.ok_or_else(|| {
-        Problem::cannot(
-            "no-such-account",
-            "There can be no account of this name: the provider is not served, or the name is not one of its.",
-        )
-        .hint("an account is called as its provider, or so with a label of small letters and digits after a slash")
-    })?;
+    let seat = seat.ok_or_else(|| no_such_account(site, &new.provider))?;
     // Told whoever asks for it, and not whoever is sent there: with the app's keys the account would be the owner's, whoever opens the link.
     let title = &seat.desk.provider.title;
     let instead = match seat.desk.way() {
@@ -155,6 +151,22 @@ pub(super) async fn cancel(call: Call) -> Result<Shown, Problem> {
     call.tell(What::LinkCancelled { link: link.id.clone(), account: link.record.account.clone() }).await?;
     let cancelled = links::cancel(shelf, owner, id, call.now()).await?;
     cancelled.map(Shown::from).ok_or_else(Problem::not_here)
+}
+
+/// Why there can be no such account: its provider is not served, or its name is none of that provider's.
+fn no_such_account(site: &Site, provider: &str) -> Problem {
+    let desks = site.desks();
+    let served = || desks.iter().map(|desk| desk.provider.name.as_str());
+    if served().any(|name| name == provider) {
+        return Problem::cannot("no-such-account", format!("No account of {provider} can be called so."))
+            .hint(format!("it is called {provider}, or so with a label of small letters and digits after a slash: {provider}/cabin"));
+    }
+    let shown = scrub::printable(provider);
+    let detail = format!("There can be no account of \"{shown}\": no provider of this name is served here.");
+    Problem::cannot("no-such-account", detail).hint(match nearest(provider, served()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "GET /v1/providers lists those that there are; the owner enters the app of one on its page".to_owned(),
+    })
 }
 
 /// Who asks, for somebody who knows neither.

@@ -52,6 +52,9 @@ const LONGEST_NAME: usize = 100;
 /// Rules of one key. Each is looked at for each request.
 const MOST_RULES: usize = 50;
 
+/// So many letters of a rule are in a message about it.
+const LONGEST_SHOWN: usize = 80;
+
 /// More keys of one person are a mistake, or somebody's who will not stop.
 const MOST: usize = 1000;
 
@@ -281,6 +284,19 @@ pub(crate) async fn revoke_made_with(shelf: &dyn Shelf, owner: &str, token: &str
         revoke(shelf, Some(owner), &key.id, by.clone(), now).await?;
     }
     Ok(())
+}
+
+/// Reads several rules. What is wrong with one says which of them it is.
+pub(crate) fn rules<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Rule>, Misuse> {
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let named = |number: usize, text: &str, mut misuse: Misuse| {
+        if texts.len() > 1 {
+            let shown: String = scrub::printable(text.trim()).chars().take(LONGEST_SHOWN).collect();
+            misuse.found = format!("{}, in rule {number} of {}, \"{shown}\"", misuse.found, texts.len());
+        }
+        misuse
+    };
+    (1..).zip(&texts).map(|(number, text)| text.parse().map_err(|misuse| named(number, text, misuse))).collect()
 }
 
 /// How many of a person's keys are for an account.

@@ -126,7 +126,7 @@ impl Said {
             name: self.name.clone(),
             account: account.seat.shown.clone(),
             account_id: account.account.id.clone(),
-            rules: rules.map(str::parse).collect::<Result<_, _>>()?,
+            rules: keys::rules(rules)?,
             rate: if self.rate.is_empty() { None } else { Some(self.rate.parse()?) },
             may_see_token: self.token,
             expires_at: seconds.map(|seconds| now.plus(seconds)),

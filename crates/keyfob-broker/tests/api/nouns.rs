@@ -1,6 +1,6 @@
 //! What comes back.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Program, World, id_of, send};
 
@@ -304,4 +304,40 @@ async fn what_is_written_otherwise_than_the_document_says_is_told_with_the_neare
     // Also where it is somebody else's name that is asked for.
     let wrong = send(world.address, "GET", "/v1/me", &[("Host", "evil.example")], "").await;
     assert!(wrong.status == 421 && wrong.json()["request_id"].is_string(), "{}", wrong.text());
+}
+
+/// Whoever mistypes is told what was not found, and what may have been meant; of what is somebody else's nothing.
+#[tokio::test]
+async fn what_is_mistyped_is_told_with_what_is_nearest() {
+    let world = World::known(&["netatmo", "telldus"]).await;
+    let mut browser = world.owner().await;
+    browser.connect("netatmo").await;
+    let mut ada = world.member(&mut browser, "Ada").await;
+    let (owner, ada) = (Program::of(&world, "owner").await, Program::of(&world, &id_of(&mut ada).await).await);
+    let told = async |program: &Program, path: &str, body: Value, status: u16| {
+        let reply = program.post(path, &body).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+        let problem = reply.json();
+        format!("{} {}", problem["detail"].as_str().expect("a sentence"), problem["hint"].as_str().unwrap_or_default())
+    };
+    let key = |account: &str| json!({"account": account, "allow": ["GET /**"]});
+    let said = told(&owner, "/v1/keys", key("netatmi"), 404).await;
+    assert!(said.contains("no account called \"netatmi\"") && said.contains("did you mean \"netatmo\"?"), "{said}");
+    assert!(said.contains("GET /v1/accounts"), "{said}");
+    let said = told(&ada, "/v1/keys", key("netatmi"), 404).await;
+    assert!(!said.contains("did you mean"), "it is the owner's: {said}");
+    assert_eq!(told(&ada, "/v1/keys", key("netatmo"), 404).await, said.replace("netatmi", "netatmo"));
+    // Which of the rules.
+    let rules = json!({"account": "netatmo", "allow": ["GET /api/**", "GTE /x", "GET /y"]});
+    let said = told(&owner, "/v1/keys", rules, 422).await;
+    assert!(said.contains("did you mean GET?") && said.contains("in rule 2 of 3, \"GTE /x\""), "{said}");
+    let said = told(&owner, "/v1/keys", json!({"account": "netatmo", "allow": ["GTE /x"]}), 422).await;
+    assert!(said.contains("did you mean GET?") && !said.contains("rule 1"), "{said}");
+    // A provider of a connect link, and a name that none of its accounts can have.
+    let said = told(&owner, "/v1/connect-links", json!({"provider": "teldus"}), 422).await;
+    assert!(said.contains("no provider of this name is served") && said.contains("did you mean \"telldus\"?"), "{said}");
+    let said = told(&owner, "/v1/connect-links", json!({"provider": "something-else"}), 422).await;
+    assert!(said.contains("GET /v1/providers"), "{said}");
+    let said = told(&owner, "/v1/connect-links", json!({"provider": "telldus", "account": "telldus/UP"}), 422).await;
+    assert!(said.contains("No account of telldus can be called so") && said.contains("telldus/cabin"), "{said}");
 }
