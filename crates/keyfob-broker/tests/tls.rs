@@ -70,6 +70,30 @@ async fn pages_come_by_http2_and_know_their_name() {
     assert_eq!((other.0, other.1), (421, Version::HTTP_2), "another port is another name");
 }
 
+/// Whoever has mistyped `http://` reads a sentence, no bytes of another protocol, and no page in the clear.
+#[tokio::test]
+async fn what_is_no_handshake_gets_no_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    for request in [&*format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "G"] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("text alone");
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\r\n\r\nThis port speaks TLS: ask with https://"), "{answer:?}");
+        assert!(!answer.contains("August"), "{answer:?}");
+    }
+    // What is neither gets no word.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    stream.write_all(&[0; 64]).await.expect("sent");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert_eq!(get(&trusted, &format!("https://localhost:{port}/")).await.expect("a page").0, 200);
+}
+
 #[tokio::test]
 async fn a_program_that_asks_for_the_head_gets_no_more() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -269,19 +293,6 @@ async fn http1_is_spoken_to_whoever_asks_for_nothing_else() {
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Connect August"), "{answer}");
-}
-
-#[tokio::test]
-async fn what_is_no_handshake_is_not_answered() {
-    let folder = tempfile::tempdir().expect("a folder");
-    certificate(folder.path());
-    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
-    let (_world, port) = world(&tls).await;
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
-    stream.write_all(format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n").as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1"), "no page in the clear");
 }
 
 #[tokio::test]

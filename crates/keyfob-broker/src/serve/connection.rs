@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tower_service::Service as _;
 
@@ -39,6 +40,9 @@ const MOST_STREAMS: u32 = 64;
 /// At the end, a connection that was accepted and has not asked yet is waited for, so long: its request is on its way, and nobody else
 /// would answer it.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
+
+/// Whoever was told that it is the wrong port is given so long to hear it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What answers.
 #[derive(Clone)]
@@ -67,12 +71,18 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
             .await
         }
         Some(tls) => {
+            let shake = async {
+                if stream.begins_in_clear().await {
+                    return Err(tell_in_clear(stream).await);
+                }
+                Ok(tls.acceptor().accept(stream).await)
+            };
             let shaken = tokio::select! {
-                shaken = tokio::time::timeout(head_time, tls.acceptor().accept(stream)) => shaken,
+                shaken = tokio::time::timeout(head_time, shake) => shaken,
                 () = slot.work.evicted() => return operations.metrics.disconnected(),
             };
             match shaken {
-                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Ok(Ok(Ok(stream))) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                     drive(
                         http2(head_time).serve_connection(TokioIo::new(stream), answering),
                         operations.clone(),
@@ -81,7 +91,7 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                     )
                     .await;
                 }
-                Ok(Ok(stream)) => {
+                Ok(Ok(Ok(stream))) => {
                     drive(
                         http1().serve_connection(TokioIo::new(Strict::new(stream)), answering),
                         operations.clone(),
@@ -90,12 +100,25 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
                     )
                     .await;
                 }
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Ok(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+                Ok(Err(told)) => tracing::debug!(is_told = told.is_ok(), "plain http came to a port that speaks TLS"),
                 Err(_) => tracing::debug!("a TLS handshake took too long"),
             }
         }
     }
     operations.metrics.disconnected();
+}
+
+/// An alert would be noise to whoever has mistyped `http://`.
+async fn tell_in_clear(mut stream: Stall<Stream>) -> std::io::Result<()> {
+    let text = "This port speaks TLS: ask with https:// in place of http://.\n";
+    let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store";
+    stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len()).as_bytes()).await?;
+    stream.shutdown().await?;
+    // What came is taken before the end: of a connection that is closed over it, the answer may be lost (RFC 9112 §9.6).
+    let mut rest = stream.take(LARGEST_HEAD as u64);
+    let _ = tokio::time::timeout(LAST_WORD, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+    Ok(())
 }
 
 /// Without the timer for heads, which is made, set and taken back with each request: [`idle_for`] is one for the whole connection. The first head has to come

@@ -57,6 +57,19 @@ impl<T> Stall<T> {
     }
 }
 
+impl Stall<Stream> {
+    /// Whether its client begins with a letter, as a request by plain http does, and no TLS (RFC 8446 §5.1: a record of a handshake begins with 22). Nothing
+    /// is taken from it. Sockets in the file system speak no TLS.
+    pub(crate) async fn begins_in_clear(&self) -> bool {
+        let mut first = [0];
+        match &self.inner {
+            Stream::Tcp(stream) => matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_alphabetic(),
+            #[cfg(unix)]
+            Stream::Unix(_) => false,
+        }
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Stall<T> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(context, buffer)
