@@ -195,7 +195,8 @@ async fn l22_a_link_that_was_used_is_not_opened_again_because_that_could_not_be_
         answers.push(browser.approve(&provider).await);
     }
     disk.is_full(true);
-    let done = back(&mut browser, &answers[0]).await;
+    let onward = back(&mut browser, &answers[0]).await.location().to_owned();
+    let done = browser.get(&onward).await;
     assert!(done.status == 200 && done.has("is connected"), "{}", done.text);
     assert!(world.account("netatmo/ada").await.is_some());
     disk.is_full(false);
