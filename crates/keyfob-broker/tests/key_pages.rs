@@ -119,7 +119,11 @@ async fn l17_what_is_done_on_pages_is_in_the_book() {
     assert_eq!((line["act"].as_str(), line["removed"].as_str(), line["name"].as_str()), (Some("person-removed"), Some(id), Some("Robin")));
     let activity = owner.get("/activity").await;
     assert!(activity.has("invited Robin") && activity.has("removed Robin"), "{}", activity.text);
-    assert!(activity.has("Unlock now: Front Door") && activity.has("<td data-head=\"Account\" class=\"text\">august</td>"), "{}", activity.text);
+    assert!(
+        activity.has("Unlock now: Front Door") && activity.has("<td data-head=\"Account\" class=\"text\">august</td>"),
+        "{}",
+        activity.text
+    );
     // A small screen has a line for each cell, and none for what is not there.
     let invited = activity.text.lines().find(|line| line.contains("invited Robin")).expect("a row");
     assert!(

@@ -16,7 +16,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::nearest;
 
 pub(super) use self::files::{client_secret, token};
-use self::keys::{KEYS, Key, Kind};
+use self::keys::{KEYS, Kind};
 pub(super) use self::settings::{Settings, SignIn};
 use super::Serve;
 use crate::card::Card;
@@ -95,8 +95,10 @@ fn environment(variables: impl IntoIterator<Item = (String, String)>, problems: 
             continue;
         }
         let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
-            let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-            let near = nearest(&variable, known.iter().map(String::as_str)).map(|near| format!("did you mean {near}?"));
+            // Behind what all of them begin with, by which everything would be near everything.
+            let known: Vec<String> = KEYS.iter().map(|key| key.variable().replacen(PREFIX, "", 1)).collect();
+            let near = nearest(variable.strip_prefix(PREFIX).unwrap_or_default(), known.iter().map(String::as_str));
+            let near = near.map(|near| format!("did you mean {PREFIX}{near}?"));
             let near = near.unwrap_or_else(|| ALL_SETTINGS.to_owned());
             let message = format!("no setting has the variable {}", printable(&variable));
             problems.push(Problem { place: Some(Place::Variable(variable)), message, hint: Some(near) });
@@ -165,6 +167,7 @@ fn path(value: &Value) -> Option<PathBuf> {
 mod tests {
     use clap::Parser;
 
+    use super::keys::Key;
     use super::*;
 
     #[derive(Parser)]
