@@ -16,6 +16,9 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::signal::unless_stopped_reading_file;
 
+/// What a write may need: the index of SQLite's log (32 KiB), and pages of the log.
+pub(crate) const LEAST_ROOM: u64 = 128 * 1024;
+
 /// The variable that names the vault: a path, or a `postgres://` address.
 pub(crate) const VARIABLE: &str = "KEYFOB_VAULT";
 /// The one that names a file with that, for addresses with a password.
@@ -104,6 +107,23 @@ impl Location {
                 Err(_) => DATABASE.to_owned(),
             },
         }
+    }
+
+    /// How many bytes fit on its disk yet, where that can be told. A quota may be less.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let Self::File(path) = self else { return None };
+        // A vault that is still to be made may have folders that are, too.
+        let disk = path
+            .ancestors()
+            .skip(1)
+            .find_map(|folder| rustix::fs::statvfs(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).ok())?;
+        // What has no blocks (a network's, or one made of a program) does not say.
+        if disk.f_blocks == 0 {
+            return None;
+        }
+        // Some blocks are kept for root.
+        let blocks = if rustix::process::geteuid().is_root() { disk.f_bfree } else { disk.f_bavail };
+        Some(blocks.saturating_mul(disk.f_frsize))
     }
 
     /// The key file that belongs to it: beside a file; in the data folder for a database, and another for each database.

@@ -292,3 +292,61 @@ async fn j13_where_the_vault_and_its_key_are_can_be_said_in_several_ways() {
         assert!(house.good(&["app", "list"]).await.contains("example-id"), "{name}");
     }
 }
+
+/// A file system in memory that is as large as it says; away with its end.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    /// `None` where the machine forbids mounts.
+    fn mounted(at: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir(&at).expect("a folder");
+        let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1M,mode=0700", "tmpfs"]).arg(&at).output();
+        mount.is_ok_and(|mount| mount.status.success()).then_some(Self(at))
+    }
+
+    fn fill(&self) {
+        use std::io::Write;
+
+        let mut ballast = std::fs::File::create(self.0.join("ballast")).expect("a file");
+        while ballast.write_all(&[0; 512]).is_ok() {}
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Whoever went through consent for nothing has given a token away that nobody has.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_a_vault_is_read_and_nobody_is_sent_to_log_in() {
+    let mut house = House::new().await;
+    let Some(disk) = Small::mounted(house.path("small")) else {
+        println!("skipped: this machine mounts nothing for us (root may)");
+        return;
+    };
+    let vault = disk.0.join("vault.db").display().to_string();
+    house.set("KEYFOB_DATA_DIR", &disk.0.display().to_string());
+    let with = |arguments: &[&str]| [&["--vault", vault.as_str()], arguments].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let run = async |arguments: &[&str]| {
+        let arguments = with(arguments);
+        house.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+    };
+    run(&["login", "acme", "--client-credentials"]).await.exits(0);
+    disk.fill();
+    let token = run(&["token", "acme"]).await.exits(0);
+    assert!(token.stdout.len() > 10 && token.stderr.contains("can only be read"), "{token:#?}");
+    let status = run(&["vault", "status"]).await.exits(0);
+    assert!(status.stdout.contains("1 account"), "{status:#?}");
+    let asked = house.sandbox.seen("acme").len();
+    run(&["login", "acme/two", "--no-browser", "--paste"])
+        .await
+        .fails(7, ["cannot log in to acme/two", "KiB are left on the disk", "make room"]);
+    assert_eq!(house.sandbox.seen("acme").len(), asked, "nobody was asked for anything");
+    run(&["refresh", "acme"]).await.fails(7, ["cannot refresh acme", "can be read, and not written", "make room"]);
+    let doctor = run(&["doctor", "--offline"]).await;
+    assert!(doctor.stdout.contains("KiB are left on its disk") && doctor.code == 7, "{doctor:#?}");
+    std::fs::remove_file(disk.0.join("ballast")).expect("room again");
+    run(&["refresh", "acme"]).await.exits(0);
+}

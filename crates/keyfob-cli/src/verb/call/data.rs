@@ -52,7 +52,8 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
                 Card::new(
                     Exit::Error,
                     "the expression does not fit the answer",
-                    why,
+                    // jq quotes what it could not use: all of an answer, perhaps, and what lets anybody in with it.
+                    shortened(&session.scrubber().mask(&why)),
                     "see the answer without --jq, and correct the expression",
                 )
             })?);
@@ -66,6 +67,15 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
         Format::Table => return Rows::of(values, shape.jq.is_none()).print(session, out),
     };
     if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, session, out)) }
+}
+
+/// As much of a sentence as is read.
+fn shortened(why: &str) -> String {
+    const MOST: usize = 200;
+    match why.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &why[..end]),
+        None => why.to_owned(),
+    }
 }
 
 /// What a server says commands no terminal, and shows a person no secret. Programs get it as it is.

@@ -44,7 +44,7 @@ impl Paging<'_> {
                 answer.into_body().bytes(LARGEST as usize).await.doing(what)?
             };
             // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
-            if bytes.is_empty() && pages.is_empty() {
+            if bytes.trim_ascii().is_empty() && pages.is_empty() {
                 return Ok(pages);
             }
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {

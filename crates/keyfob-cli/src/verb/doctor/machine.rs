@@ -9,7 +9,7 @@ use keyfob_store::{KeySource, SealedWith};
 
 use super::{Code, Finding};
 use crate::context::{Context, transport};
-use crate::vault::Location;
+use crate::vault::{LEAST_ROOM, Location};
 
 pub(super) async fn look(context: &Context) -> Vec<Finding> {
     let mut findings = vec![vault(context).await];
@@ -17,6 +17,7 @@ pub(super) async fn look(context: &Context) -> Vec<Finding> {
         Location::File(path) if path.symlink_metadata().is_err() => {}
         Location::File(path) => {
             findings.extend(permissions(path, &context.vault().key_file(context.data_folder()), &context.providers_folder()));
+            findings.extend(room(context.vault()));
             findings.push(Finding::good("key", context.key_in_words()));
             findings.push(keyring(context.vault().sealed_with()).await);
         }
@@ -44,6 +45,16 @@ async fn vault(context: &Context) -> Finding {
             Err(error) => Finding::bad("vault", Code::Vault, error.to_string(), "keyfob vault check says what can still be read"),
         },
     }
+}
+
+/// A disk that is nearly full is told; of one with room there is nothing to say.
+fn room(vault: &Location) -> Option<Finding> {
+    let left = vault.room().filter(|left| *left < 8 * LEAST_ROOM)?;
+    let found = format!("{} KiB are left on its disk: tokens that are refreshed need some, or are lost", left / 1024);
+    Some(match left < LEAST_ROOM {
+        true => Finding::bad("disk", Code::Vault, found, "make room on the disk"),
+        false => Finding::doubtful("disk", found, "make room on the disk"),
+    })
 }
 
 /// Others than the owner may read neither vault nor key (J1), and write no provider file: it says where the next login's secrets go.

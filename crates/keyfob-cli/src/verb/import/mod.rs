@@ -175,7 +175,8 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let is_replaced = before.is_some();
     let login_before = before.as_ref().map(|before| before.value.id.clone());
     let new_app = (!matches!(given.from, From::Vault | From::Sandbox)).then(|| app.clone());
-    let is_first = new_app.is_some() && app_there.is_none();
+    let brings_app = new_app.is_some();
+    let is_first = brings_app && app_there.is_none();
     let import = Imported {
         keyfob: keyfob.clone(),
         account,
@@ -190,10 +191,12 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         Some(login) => Some(ended::keys_of(&login, context).await?),
         None => None,
     };
+    let need_login = if brings_app { of_another(&provider, app, context).await? } else { Vec::new() };
     let first_app = if is_first { replaced::first(app, &provider, context).await? } else { None };
     let tell = || {
         let places = there.iter().map(replaced::account).chain(app_before.iter().map(|before| replaced::app(before, &provider)));
         places.for_each(|there| replaced::tell(&there, context));
+        need_login.iter().for_each(|name| tell_of_another(name, context));
         first_app.iter().for_each(|told| context.out.note(told));
     };
     if context.out.json {

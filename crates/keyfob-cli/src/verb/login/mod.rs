@@ -91,6 +91,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     if let Some(import) = provider.import.as_ref().filter(|_| !args.device && !args.client_credentials && args.exchange.is_none()) {
         return Err(made_elsewhere(&provider, import, &name.to_string()));
     }
+    has_room(&name, context)?;
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
     // Before anybody is asked for anything, or anything is sent.
     if let Some(ended) = credentials::has_ended(&provider, context) {
@@ -274,6 +275,19 @@ impl How {
             (Some(_), _) => "or paste the address here:",
             (None, _) => "paste the address here:",
         }
+    }
+}
+
+/// Nobody is sent to a consent page whose tokens the disk cannot take: they would be lost, and good all the same.
+fn has_room(name: &Name, context: &Context) -> Result<(), Card> {
+    match context.vault().room() {
+        Some(left) if left < crate::vault::LEAST_ROOM => Err(Card::new(
+            Exit::Vault,
+            cannot(&name.to_string()),
+            format!("{} KiB are left on the disk of the vault {}: its tokens could not be kept", left / 1024, context.vault().shown()),
+            "make room on the disk; what the vault has is as it was",
+        )),
+        _ => Ok(()),
     }
 }
 

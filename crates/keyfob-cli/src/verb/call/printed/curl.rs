@@ -10,7 +10,9 @@ const LONGEST_WORD: usize = 32 * 1024;
 
 /// The command. `file` has the body in it, to the byte.
 pub(super) fn command(shown: &Shown, file: Option<&str>) -> String {
-    let mut lines = vec![format!("curl --globoff --path-as-is -X {} {}", shown.method, word(&shown.url))];
+    // Behind `-X HEAD` curl waits for the body that the head speaks of.
+    let method = if shown.method == "HEAD" { "--head".to_owned() } else { format!("-X {}", shown.method) };
+    let mut lines = vec![format!("curl --globoff --path-as-is {method} {}", word(&shown.url))];
     // A name with nothing behind its colon would take the header away.
     let header = |(name, value): &(String, String)| if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
     lines.extend(shown.headers.iter().map(|said| format!("  -H {}", word(&header(said)))));
@@ -85,6 +87,12 @@ mod tests {
         assert!(command(&example(bytes), Some("a\u{1b}b")).starts_with("printf "));
         // Too long for a word, though it is plain.
         assert!(command(&example(&[b'a'; LONGEST_WORD + 1]), None).starts_with("printf 'aaa"));
+    }
+
+    #[test]
+    fn who_asks_for_a_head_waits_for_no_body() {
+        let shown = Shown { method: "HEAD".into(), body: None, ..example(b"") };
+        assert!(command(&shown, None).starts_with("curl --globoff --path-as-is --head 'https://"));
     }
 
     #[test]
