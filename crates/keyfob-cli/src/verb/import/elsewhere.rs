@@ -4,7 +4,7 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::{python, yaml};
+use super::{postman, python, yaml};
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(crate) fn known_in(name: &str) -> Option<&'static str> {
 /// Reads a file of another program.
 pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     let found = |kind, object: Map<String, Value>| {
-        let object: Map<String, Value> = object.into_iter().filter(|(_, value)| !is_variable(value)).collect();
+        let object: Map<String, Value> = object.into_iter().filter(|(_, value)| variable(value).is_none()).collect();
         if object.is_empty() { Err(NotFound::Unknown) } else { Ok(Found { kind, object }) }
     };
     if let Ok(json) = serde_json::from_str::<Value>(text) {
@@ -73,7 +73,7 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
         if let Some(object) = xurl(&json, wanted)? {
             return found("xurl's file", object);
         }
-        return match postman(&json, wanted) {
+        return match postman::read(&json, wanted)? {
             Some(object) => found("a request of Postman", object),
             None => found("a JSON object", named(&scalars_of(&json), wanted.kind)),
         };
@@ -95,13 +95,13 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     found("lines of names and values", named(&scalars(text), wanted.kind))
 }
 
-/// The name of a value that stands elsewhere (Postman, Bruno), and is none itself.
-fn is_variable(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.starts_with("{{") && text.ends_with("}}"))
+/// The name of a value that stands elsewhere (Postman, Bruno), where this is one, and no value itself.
+pub(super) fn variable(value: &Value) -> Option<String> {
+    value.as_str()?.strip_prefix("{{")?.strip_suffix("}}").map(|name| name.trim().to_owned())
 }
 
 /// The one that was named; else the one that the file says is usual; else the only one.
-fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&str>) -> Result<Option<T>, NotFound> {
+pub(super) fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&str>) -> Result<Option<T>, NotFound> {
     let names = || NotFound::Several(all.iter().map(|(name, _)| name.clone()).collect());
     let at = match named.or(usual) {
         Some(wanted) => all.iter().position(|(name, _)| name == wanted),
@@ -271,25 +271,6 @@ fn home_assistant(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String,
     Ok(Some(object))
 }
 
-/// `"auth": {"type": "oauth1", "oauth1": [{"key": "consumerKey", "value": "…"}]}`, wherever in the collection it is; of the protocol that the provider
-/// speaks.
-fn postman(json: &Value, wanted: Wanted<'_>) -> Option<Map<String, Value>> {
-    match json {
-        Value::Object(members) => {
-            if let Some(auth) = members.get("auth")
-                && let Some(kind) = auth.get("type").and_then(Value::as_str).filter(|kind| *kind == protocol(wanted.kind))
-                && let Some(pairs) = auth.get(kind).and_then(Value::as_array)
-            {
-                let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_ascii_lowercase(), pair.get("value")?.clone()));
-                return Some(named(&pairs.iter().filter_map(pair).collect::<Vec<_>>(), wanted.kind));
-            }
-            members.values().find_map(|value| postman(value, wanted))
-        }
-        Value::Array(items) => items.iter().find_map(|item| postman(item, wanted)),
-        _ => None,
-    }
-}
-
 /// What `auth:oauth2 { … }` says, and blocks of variables, which may hold what the page of a login gave; of a variable that it names, what that is.
 fn bruno(text: &str, kind: Kind) -> Option<Vec<(String, Value)>> {
     let text = text.replace("\r\n", "\n");
@@ -298,22 +279,29 @@ fn bruno(text: &str, kind: Kind) -> Option<Vec<(String, Value)>> {
         let begins = before.is_empty() || before.ends_with('\n');
         begins.then(|| scalars(behind.split("\n}").next().unwrap_or_default()))
     };
-    let mut pairs = block(&format!("auth:{} {{\n", protocol(kind)))?;
+    let bearer = || (kind != Kind::OAuth1).then(|| block("auth:bearer {\n")).flatten().map(as_access_token);
+    let mut pairs = block(&format!("auth:{} {{\n", protocol(kind))).or_else(bearer)?;
     let variables: Vec<(String, Value)> =
         ["vars:pre-request {\n", "vars {\n"].iter().filter_map(|heading| block(heading)).flatten().collect();
     for (_, value) in &mut pairs {
-        let name = value.as_str().and_then(|text| text.strip_prefix("{{")?.strip_suffix("}}")).map(|name| name.trim().to_ascii_lowercase());
+        let name = variable(value).map(|name| name.to_ascii_lowercase());
         if let Some((_, known)) = name.and_then(|name| variables.iter().find(|(known, _)| *known == name)) {
             *value = known.clone();
         }
     }
     // What stands elsewhere hides nothing that stands here under another name.
-    pairs.retain(|(_, value)| !is_variable(value));
+    pairs.retain(|(_, value)| variable(value).is_none());
     pairs.extend(variables);
     Some(pairs)
 }
 
-const fn protocol(kind: Kind) -> &'static str {
+/// What `bearer` calls its token.
+fn as_access_token(pairs: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let token = pairs.into_iter().filter(|(name, _)| name == "token");
+    token.map(|(_, value)| ("access_token".to_owned(), value)).collect()
+}
+
+pub(super) const fn protocol(kind: Kind) -> &'static str {
     match kind {
         Kind::OAuth1 => "oauth1",
         _ => "oauth2",
@@ -426,6 +414,8 @@ mod tests {
         assert_eq!(of(&both, Kind::OAuth2, None), Ok(json!({"access_token": "a", "client_id": "i", "refresh_token": "r"})));
         assert_eq!(of(&both, Kind::OAuth1, None), Ok(json!({"token": "t", "token_secret": "ts"})));
         let bruno = "meta {\n  name: x\n  token: no\n}\n\nauth:oauth2 {\n  grant_type: authorization_code\n  client_id: i\n  client_secret: s\n  scope: x y\n}\n\nvars:pre-request {\n  access_token: a\n}\n";
+        let bearer = "auth {\n  mode: bearer\n}\n\nauth:bearer {\n  token: example-token\n}\n";
+        assert_eq!(of(bearer, Kind::OAuth2, None), Ok(json!({"access_token": "example-token"})));
         assert_eq!(of(bruno, Kind::OAuth2, None), Ok(json!({"client_id": "i", "client_secret": "s", "scope": "x y", "access_token": "a"})));
     }
 

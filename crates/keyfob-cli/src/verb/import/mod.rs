@@ -1,6 +1,7 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
 mod elsewhere;
+mod postman;
 mod python;
 mod replaced;
 mod said;
