@@ -437,6 +437,9 @@ async fn many_keys_and_accounts_are_searched_and_shown_in_parts() {
     let id = second.text.split("<code>kfk_").nth(1).and_then(|rest| rest.split('…').next()).expect("a number").to_owned();
     let found = owner.get(&format!("/keys?q=kfk_{id}")).await;
     assert!(found.has(">cron 52<") && found.has("1 key") && found.text.matches("<code>kfk_").count() == 1, "{}", found.text);
+    // Of a name; the letters of a number are random, and a short word is in many.
+    let found = owner.get("/keys?q=cron+5").await;
+    assert!(found.has("15 keys") && found.has(">cron 25<"), "{}", found.text);
     assert_eq!(owner.get("/keys?after=!").await.status, 404);
 }
 

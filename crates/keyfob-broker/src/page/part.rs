@@ -56,6 +56,11 @@ impl Wanted {
         Ok(Self { q: said("q").unwrap_or_default().to_owned(), after })
     }
 
+    /// What is searched for.
+    pub(crate) fn q(&self) -> &str {
+        &self.q
+    }
+
     /// Whether it is the beginning of the whole list.
     pub(crate) fn is_all(&self) -> bool {
         *self == Self::default()

@@ -198,8 +198,10 @@ async fn draw(site: &Site, visit: &Visit, wanted: Wanted, said: &Said, problem: 
     mine.sort_by(|one, other| page::natural(&one.seat.shown, &other.seat.shown));
     // Of one account, in the order in which they were made: their numbers mean nothing to a person.
     let key = |key: &ValetKey| format!("{}\n{}\n{}\n{}", key.account, key.created_at.as_unix(), key.name, key.id);
-    // As it begins, a key that has leaked is found.
-    let words = |key: &ValetKey| format!("{} {} kfk_{}", key.name, key.account, key.id);
+    // A key that has leaked is found by how it begins. Its letters are random: any short word is in one of them.
+    let q = wanted.q().to_owned();
+    let by_number = |key: &ValetKey| q.starts_with("kfk_") || q == key.id;
+    let words = |key: &ValetKey| if by_number(key) { format!("kfk_{}", key.id) } else { format!("{} {}", key.name, key.account) };
     let part = wanted.part("/keys", ["key", "keys"], keys, key, words);
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
