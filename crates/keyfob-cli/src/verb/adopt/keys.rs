@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyfob_providers::Kind;
+use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
 
 use super::calls::Script;
@@ -20,16 +20,16 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn of(text: &str, script: &Script, kind: Kind) -> Self {
+    pub(super) fn of(text: &str, script: &Script, provider: &Provider) -> Self {
         // By its lines any language is read, comments, too; what is put together, or has a place instead of a name, comes from what the script says.
         let mut all = assigned(text);
         all.extend(script.assigned.iter().map(|one| Assigned { name: one.name.clone(), value: one.value.clone(), line: one.line }));
         all.retain(|one| may_be_a_key(&one.value));
         let exact = all.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str())));
         // `NETATMO_CLIENT_ID`: whose it is stands before what it is.
-        let behind = all.iter().filter_map(|one| Some((known_in(&one.name)?.to_owned(), Value::from(one.value.as_str()))));
-        let mut found = named(&exact.chain(behind).collect::<Vec<_>>(), kind);
-        if kind != Kind::OAuth1 {
+        let behind = all.iter().filter_map(|one| Some((known_in(&one.name, provider)?.to_owned(), Value::from(one.value.as_str()))));
+        let mut found = named(&exact.chain(behind).collect::<Vec<_>>(), provider.kind);
+        if provider.kind != Kind::OAuth1 {
             // What many call the token is the access token; a secret of a token is OAuth 1's.
             if let Some(token) = found.remove("token").filter(|_| !found.contains_key("access_token")) {
                 found.insert("access_token".to_owned(), token);
@@ -90,8 +90,9 @@ mod tests {
     use super::super::calls;
     use super::*;
 
-    fn found(script: &str, kind: Kind) -> (Value, String) {
-        let keys = Keys::of(script, &calls::read(script), kind);
+    fn found(script: &str, provider: &str) -> (Value, String) {
+        let catalogue = keyfob_providers::Catalogue::embedded();
+        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).unwrap());
         let lines: Vec<String> = keys.lines.iter().map(|(name, lines)| format!("{name} {lines:?}")).collect();
         (Value::Object(keys.found), lines.join(", "))
     }
@@ -100,7 +101,7 @@ mod tests {
     fn keys_are_found_wherever_they_stand() {
         let script = "k = {'public': 'pk1',\n'private': 'pk2'}\nTELLDUS_TOKEN = os.environ.get('T', 'tk1')\ns = OAuth1Session(k['public'], k['private'], TELLDUS_TOKEN,\n'tk2')";
         assert_eq!(
-            found(script, Kind::OAuth1),
+            found(script, "telldus"),
             (
                 json!({"client_id": "pk1", "client_secret": "pk2", "token": "tk1", "token_secret": "tk2"}),
                 "client_id [1], client_secret [2], token [3], token_secret [5]".to_owned()
@@ -108,21 +109,28 @@ mod tests {
         );
         let script = "# client_secret = 'old'\nNETATMO_CLIENT_ID = 'id1'\nTOKEN = 'tk' + '1'\nh = {'Authorization': f'Bearer {TOKEN}'}";
         assert_eq!(
-            found(script, Kind::OAuth2),
+            found(script, "netatmo"),
             (
                 json!({"client_id": "id1", "client_secret": "old", "access_token": "tk1"}),
                 "access_token [3, 4], client_id [2], client_secret [1]".to_owned()
             )
         );
-        assert_eq!(found("requests.get(u, headers={'Authorization': 'Bearer abc'})", Kind::OAuth2).0, json!({"access_token": "abc"}));
+        assert_eq!(found("requests.get(u, headers={'Authorization': 'Bearer abc'})", "netatmo").0, json!({"access_token": "abc"}));
     }
 
     #[test]
     fn what_an_example_has_is_no_key() {
         let script = "CLIENT_ID = 'xxxxxxxx'\nCONSUMER_KEY = 'Public key'\nclient_secret = 'YOUR_SECRET'\nrequest_token = 'abc'\n\
             access_token_url = 'https://a.example/token'\ntoken = '<token>'\ncsrf_token = 'abc'\naccess_token = os.environ['X']";
-        for kind in [Kind::OAuth1, Kind::OAuth2] {
-            assert_eq!(found(script, kind), (json!({}), String::new()));
+        for provider in ["telldus", "netatmo"] {
+            assert_eq!(found(script, provider), (json!({}), String::new()));
         }
+    }
+
+    #[test]
+    fn the_key_of_another_service_is_not_handed_on() {
+        let script = "SLACK_TOKEN = 'xoxb-1'\nSLACK_ACCESS_TOKEN = 'xoxb-2'\nOPENWEATHER_API_KEY = 'ow'\nSSH_PRIVATE_KEY = 'ssh'\nVERIFY_TOKEN = 'v'\n\
+            NETATMO_ACCESS_TOKEN = 'mine'";
+        assert_eq!(found(script, "netatmo").0, json!({"access_token": "mine"}));
     }
 }

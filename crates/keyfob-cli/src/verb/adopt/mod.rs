@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
         Some(name) => context.provider(name).await?,
         None => context.provider(&whose(&urls, &script, hint, context).ok_or_else(|| nobody(&shown, &urls))?).await?,
     };
-    let keys = Keys::of(&text, &script, provider.kind);
+    let keys = Keys::of(&text, &script, &provider);
     // The script calls the real one, also where the sandbox is meant.
     let real = context.catalogue().get(&provider.name).unwrap_or(&provider);
     let calls = command::calls(&script, &text, &urls, real, &keys);

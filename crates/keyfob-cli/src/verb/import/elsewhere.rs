@@ -1,7 +1,7 @@
 //! Where other programs keep tokens, recognised by what it looks like: objects of oauthlib and its like, also as Python prints them, Netatmo scripts' credentials, `.twurlrc`, xurl's file, Home
 //! Assistant's storage, exported requests of Postman and Bruno, env-files. All become one object, of the names that `--stdin` takes.
 
-use keyfob_providers::Kind;
+use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
 
 use super::{postman, python, yaml};
@@ -47,17 +47,31 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("scope", &["scope", "scopes"]),
 ];
 
-/// What a name says at its end that begins with whose it is (`netatmo_client_id`). A token that is good for one step of a login, or for a form, is no token.
-pub(crate) fn known_in(name: &str) -> Option<&'static str> {
-    const OTHERS: [&str; 9] = ["request", "temporary", "temp", "csrf", "xsrf", "page", "next", "device", "id"];
+/// What a name says at its end that begins with whose it is (`netatmo_client_id`), where that is this provider: the key of another service that a script
+/// calls, too, is not to be sent to this one. What each service has, and calls alike (`…_token`, `…_api_key`), says too little even then, and a token that is
+/// good for one step of a login is no token.
+pub(crate) fn known_in(name: &str, provider: &Provider) -> Option<&'static str> {
+    const SAY_TOO_LITTLE: [&str; 4] = ["api_key", "public_key", "private_key", "token"];
     if NAMES.iter().any(|(_, theirs)| theirs.contains(&name)) {
         return None;
     }
-    let ends =
-        |known: &&&str| name.strip_suffix(**known).is_some_and(|whose| whose.strip_suffix('_').is_some_and(|whose| !whose.is_empty()));
+    let ends = |known: &&&str| name.strip_suffix(**known).is_some_and(|whose| whose.ends_with('_'));
     let known = NAMES.iter().flat_map(|(_, theirs)| *theirs).filter(ends).max_by_key(|known| known.len())?;
-    let whose = name.strip_suffix(known)?.strip_suffix('_')?;
-    (!OTHERS.iter().any(|other| whose == *other || whose.ends_with(&format!("_{other}")))).then_some(*known)
+    let whose = name.strip_suffix(known)?.trim_end_matches('_');
+    (!SAY_TOO_LITTLE.contains(known) && is_of(whose, provider)).then_some(*known)
+}
+
+/// Whether words name this provider, or nobody.
+fn is_of(whose: &str, provider: &Provider) -> bool {
+    const NOBODY: [&str; 4] = ["my", "app", "api", "oauth"];
+    // A step of a login, although a title has it.
+    const STEP: &str = "device";
+    let is_word = |word: &str| {
+        // `as a person` in a title names nobody.
+        let mut title = provider.title.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with(|c: char| !c.is_lowercase()));
+        NOBODY.contains(&word) || provider.name.split('-').any(|part| part == word) || title.any(|part| part.to_lowercase() == word)
+    };
+    whose.replace('_', "") == provider.name.replace('-', "") || whose.split('_').all(|word| word != STEP && is_word(word))
 }
 
 /// Reads a file of another program.
@@ -439,6 +453,33 @@ mod tests {
         let text = "auth:oauth1 {\n  consumer_key: k\n  consumer_secret: {{secret}}\n  access_token: t\n  token_secret: ts\n  signature_method: HMAC-SHA1\n  \
             placement: header\n}\n\nvars {\n  secret: s\n}\n";
         assert_eq!(object(text, Kind::OAuth1), json!({"client_id": "k", "client_secret": "s", "token": "t", "token_secret": "ts"}));
+    }
+
+    #[test]
+    fn whose_a_key_is_stands_before_it_and_only_this_providers_is_taken() {
+        let catalogue = keyfob_providers::Catalogue::embedded();
+        for (provider, name, expected) in [
+            ("netatmo", "netatmo_client_id", Some("client_id")),
+            ("netatmo", "my_netatmo_api_refresh_token", Some("refresh_token")),
+            ("netatmo", "my_app_client_secret", Some("client_secret")),
+            ("google-health", "google_client_id", Some("client_id")),
+            ("home-connect", "homeconnect_access_token", Some("access_token")),
+            ("twitter", "twitter_access_token_secret", Some("access_token_secret")),
+            ("netatmo", "slack_token", None),
+            ("netatmo", "slack_access_token", None),
+            ("netatmo", "netatmo_token", None),
+            ("netatmo", "netatmo_verify_token", None),
+            ("netatmo", "netatmo_webhook_access_token", None),
+            ("netatmo", "openweather_api_key", None),
+            ("netatmo", "netatmo_public_key", None),
+            ("netatmo", "ssh_private_key", None),
+            ("nest-sdm", "device_access_token", None),
+            ("slack-user", "a_access_token", None),
+            ("netatmo", "client_id", None),
+            ("netatmo", "_client_id", None),
+        ] {
+            assert_eq!(known_in(name, catalogue.get(provider).unwrap()), expected, "{provider} {name}");
+        }
     }
 
     #[test]
