@@ -186,3 +186,69 @@ fn item(name: &str, sign: &str, value: &str) -> String {
     let names_file = sign != "@" && sign != "==" && value.trim_start_matches('\\').starts_with('@');
     format!("{text}{sign}{}{value}", if names_file { "\\" } else { "" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{calls as scripts, literals};
+    use super::*;
+
+    /// What comes of a whole script: its commands, a line each.
+    fn shown(script: &str) -> Vec<String> {
+        let catalogue = keyfob_providers::Catalogue::embedded();
+        let provider = catalogue.get("github").unwrap();
+        let read = scripts::read(script);
+        let keys = Keys::of(script, &read, provider);
+        calls(&read, script, &literals::urls(script), provider, &keys).iter().map(|command| command.words().join(" ")).collect()
+    }
+
+    /// With these lines before it, and `request` sent to `/x`.
+    fn sent(before: &str, request: &str) -> Vec<String> {
+        shown(&format!("{before}\nU = 'https://api.github.com/x'\n{request}"))
+    }
+
+    #[test]
+    fn json_in_json_is_no_longer_than_what_is_in_it() {
+        let deep = format!("requests.post(U, json={}'\\\\\"'{})", "json.dumps(".repeat(35), ")".repeat(35));
+        let wrapped = format!("requests.post(U, json={}'\\\\\"'{})", "[json.dumps(".repeat(22), ")]".repeat(22));
+        for (before, request) in [
+            ("", deep.as_str()),
+            ("", wrapped.as_str()),
+            (&format!("a = json.dumps('\"')\n{}", "a = json.dumps(a)\n".repeat(40)), "requests.post(U, json=a)"),
+            (&format!("a = json.dumps('\"')\n{}", "a = json.dumps([a])\n".repeat(40)), "requests.post(U, json=[a])"),
+        ] {
+            let found = sent(before, request);
+            assert!(found.len() == 1 && found[0].len() < 1_000, "{request}");
+        }
+        assert_eq!(sent("", "requests.post(U, json={'a': json.dumps({'b': 1})})"), [r#"post github /x 'a:="{\"b\":1}"'"#]);
+    }
+
+    #[test]
+    fn what_grows_deeper_line_by_line_ends() {
+        for (line, times) in
+            [("a = json.dumps(a)\n", 2_000), ("a = [a]\n", 16_000), ("a = {'a': a}\n", 16_000), ("a = [json.dumps([a])]\n", 4_000)]
+        {
+            let found = sent(&format!("a = 'b'\n{}", line.repeat(times)), "requests.post(U, json=a)");
+            assert!(found.len() == 1 && found[0].len() < 4_000, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_together_stops_where_it_is_too_long_to_be_shown() {
+        let long = format!("a = '{}'", "x".repeat(16_000));
+        for request in [
+            format!("requests.get(f'https://api.github.com/{}')", "{a}".repeat(100_000)),
+            format!("requests.get('https://api.github.com/{}'.format(a=a))", "{a}".repeat(100_000)),
+            format!("requests.get('https://api.github.com/{}' % ({}))", "%s".repeat(2_000), "a,".repeat(2_000)),
+            format!("requests.get('https://api.github.com/' {})", "+ a".repeat(2_000)),
+            format!("requests.get(U, params=[{}])", "a, ".repeat(4_000)),
+            format!("requests.get(U, params={{{}}})", "'a': a, ".repeat(1_000)),
+        ] {
+            let script = format!("{long}\nU = 'https://api.github.com/x'\n{request}");
+            for call in scripts::read(&script).calls {
+                let query: usize = call.query.iter().map(|(name, value)| name.len() + value.json().to_string().len()).sum();
+                assert!(call.url.len() + query < 256 * 1024, "{}", &request[..60]);
+            }
+            assert!(shown(&script).concat().len() < 64 * 1024, "{}", &request[..60]);
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! Expressions of a script, read and not run.
 
 use serde_json::{Value as Json, json};
-use zeroize::Zeroizing;
 
+use super::joined::{Joined, behind, braces, formatted, percent};
 use super::tokens::{Is, Token};
-use super::values::{Names, Piece, Value};
+use super::values::{HEAVIEST, Names, Value};
 
 /// Deeper than this nobody writes, and a hostile script would have us call ourselves without end.
 const DEEPEST: usize = 48;
@@ -18,6 +18,9 @@ pub(super) struct Reader<'a> {
     at: usize,
     names: &'a Names,
     depth: usize,
+    /// What names stand for and texts say, by how heavy that was.
+    spent: usize,
+    most: usize,
 }
 
 /// What stands in a call's brackets.
@@ -39,8 +42,15 @@ impl Arguments {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(tokens: &'a [Token<'a>], at: usize, names: &'a Names) -> Self {
-        Self { tokens: &tokens[..tokens.len().min(at + FURTHEST)], at, names, depth: 0 }
+    /// With so much work as is left for it: where that is used up, nothing more is there.
+    pub(super) fn new(tokens: &'a [Token<'a>], at: usize, names: &'a Names, most: usize) -> Self {
+        let end = tokens.len().min(at.saturating_add(FURTHEST.min(most)));
+        Self { tokens: &tokens[..end], at, names, depth: 0, spent: 0, most }
+    }
+
+    /// How much work that was, for one that began there.
+    pub(super) fn spent(&self, from: usize) -> usize {
+        self.spent + self.at - from
     }
 
     fn is(&self) -> &'a Is<'a> {
@@ -63,12 +73,7 @@ impl<'a> Reader<'a> {
         let mut value = self.term();
         loop {
             match self.is() {
-                Is::Sign('+') => {
-                    self.at += 1;
-                    let more = self.term();
-                    let text = matches!(value, Value::Text(_)) || matches!(more, Value::Text(_));
-                    value = if text { Value::Text([value.pieces(), more.pieces()].concat()) } else { Value::Gap(value.name()) };
-                }
+                Is::Sign('+') => value = self.sum(value),
                 Is::Sign('%') if matches!(value, Value::Text(_)) => {
                     self.at += 1;
                     let with = self.term();
@@ -92,6 +97,26 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// Texts one behind the other; what else is added up is a run's business.
+    fn sum(&mut self, first: Value) -> Value {
+        let (name, mut is_text) = (first.name(), matches!(first, Value::Text(_)));
+        let mut joined = Joined::default();
+        joined.add(first);
+        while self.takes('+') {
+            let more = self.term();
+            is_text |= matches!(more, Value::Text(_));
+            joined.add(more);
+        }
+        if is_text { joined.value() } else { Value::Gap(name) }
+    }
+
+    /// What a name stands for, as long as there is work to be spent on it.
+    fn looked_up(&mut self, name: &str) -> Value {
+        let value = if self.spent < self.most { self.names.get(name) } else { Value::Gap(name.to_owned()) };
+        self.spent += value.weight();
+        value
+    }
+
     /// To the end of what belongs together.
     fn skip(&mut self) {
         let mut open = 0_usize;
@@ -111,12 +136,13 @@ impl<'a> Reader<'a> {
     fn term(&mut self) -> Value {
         match self.is() {
             Is::Text(..) => {
-                let mut pieces = Vec::new();
+                let mut joined = Joined::default();
                 while let Is::Text(text, filled) = self.is() {
-                    pieces.extend(if *filled { self.braces(text) } else { vec![Piece::Said(text.clone())] });
+                    self.spent += text.len();
+                    joined.add(if *filled { self.braces(text) } else { Value::text(text) });
                     self.at += 1;
                 }
-                self.behind(Value::Text(pieces))
+                self.behind(joined.value())
             }
             Is::Number(number) => {
                 self.at += 1;
@@ -168,14 +194,16 @@ impl<'a> Reader<'a> {
             if is_method && self.names.has(last(&path)) {
                 break;
             }
-            path = format!("{path}.{more}");
+            path.push('.');
+            path.push_str(more);
             self.at += 2;
         }
         if matches!(self.is(), Is::Sign('(')) {
             let arguments = self.arguments();
             return self.made(&path, arguments);
         }
-        self.behind(self.names.get(last(&path)))
+        let value = self.looked_up(last(&path));
+        self.behind(value)
     }
 
     /// What a function gives that is known here.
@@ -184,11 +212,11 @@ impl<'a> Reader<'a> {
         let value = match (last(path), first) {
             ("getenv", first) => from_environment(first, &mut arguments.plain),
             ("get", first) if path.ends_with("environ.get") => from_environment(first, &mut arguments.plain),
-            ("dumps" | "stringify", Some(value)) => Value::Dumped(Box::new(value)),
+            ("dumps" | "stringify", Some(value)) => value.dumped(),
             ("dict", None) => Value::Map(arguments.named),
             ("urlencode" | "str" | "int" | "quote" | "quote_plus" | "bytes", Some(value)) => value,
             ("urljoin", Some(base)) => match arguments.plain.first() {
-                Some(more) => joined(base, more.clone()),
+                Some(more) => behind(base, more.clone()),
                 None => base,
             },
             // What is made of something is called as that is (`day.isoformat()`: DAY).
@@ -230,7 +258,7 @@ impl<'a> Reader<'a> {
 
     /// From an open bracket to behind the one that closes it.
     pub(super) fn arguments(&mut self) -> Arguments {
-        let mut arguments = Arguments::default();
+        let (mut arguments, mut weight) = (Arguments::default(), 0);
         if !self.takes('(') {
             return arguments;
         }
@@ -241,11 +269,11 @@ impl<'a> Reader<'a> {
                     if !matches!(self.tokens.get(self.at + 2).map(|token| &token.is), Some(Is::Sign('='))) =>
                 {
                     self.at += 2;
-                    let value = self.value();
+                    let value = self.value_within(&mut weight);
                     arguments.named.push(((*name).to_owned(), value));
                 }
                 _ => {
-                    let value = self.value();
+                    let value = self.value_within(&mut weight);
                     arguments.plain.push(value);
                 }
             }
@@ -256,17 +284,17 @@ impl<'a> Reader<'a> {
     }
 
     fn items(&mut self) -> Vec<Value> {
-        let mut items = Vec::new();
+        let (mut items, mut weight) = (Vec::new(), 0);
         while !matches!(self.is(), Is::Sign(')' | ']' | '}')) && self.at < self.tokens.len() {
             let before = self.at;
-            items.push(self.value());
+            items.push(self.value_within(&mut weight));
             self.onward(before);
         }
         items
     }
 
     fn members(&mut self) -> Value {
-        let mut members = Vec::new();
+        let (mut members, mut weight) = (Vec::new(), 0);
         while !matches!(self.is(), Is::Sign(')' | ']' | '}')) && self.at < self.tokens.len() {
             let before = self.at;
             // Of JavaScript: a name without quotes.
@@ -278,13 +306,21 @@ impl<'a> Reader<'a> {
                 _ => self.value().known().map(|key| key.to_string()),
             };
             if self.takes(':') {
-                let value = self.value();
+                let value = self.value_within(&mut weight);
                 members.extend(key.map(|key| (key, value)));
             }
             self.onward(before);
         }
         self.takes('}');
         Value::Map(members)
+    }
+
+    /// One of several, a gap where those before it are more than a call says: `[a, a, …]` would be more than there is memory.
+    fn value_within(&mut self, weight: &mut usize) -> Value {
+        let value = self.value();
+        let value = if *weight > HEAVIEST { Value::Gap(value.name()) } else { value };
+        *weight += value.weight();
+        value
     }
 
     /// To the next of several; always at least one step.
@@ -295,36 +331,23 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands in braces is a name, or a gap.
-    fn braces(&self, text: &str) -> Vec<Piece> {
-        let (mut pieces, mut rest) = (Vec::new(), text);
-        while let Some((before, inside, behind)) = brace(rest) {
-            pieces.push(Piece::Said(Zeroizing::new(before.to_owned())));
-            let name = inside.split(['!', ':']).next().unwrap_or_default().trim();
-            let known = Some(last(name)).filter(|name| self.names.has(name)).map(|name| self.names.get(name));
-            pieces.extend(known.or_else(|| self.subscript(name)).unwrap_or_else(|| Value::Gap(name.to_owned())).pieces());
-            rest = behind;
-        }
-        pieces.push(Piece::Said(Zeroizing::new(rest.to_owned())));
-        pieces
+    fn braces(&mut self, text: &str) -> Value {
+        braces(text, |name| {
+            let known = Some(last(name)).filter(|name| self.names.has(name)).map(|name| self.looked_up(name));
+            known.or_else(|| self.subscript(name)).unwrap_or_else(|| Value::Gap(name.to_owned()))
+        })
     }
 
     /// `keys['public']` in braces.
-    fn subscript(&self, text: &str) -> Option<Value> {
+    fn subscript(&mut self, text: &str) -> Option<Value> {
         let (name, key) = text.strip_suffix(']')?.split_once('[')?;
-        member(&self.names.get(name), &Value::text(key.trim_matches(['"', '\''])))
+        member(&self.looked_up(name), &Value::text(key.trim_matches(['"', '\''])))
     }
 }
 
 /// `self.base` and `config.base` are what was called `base`.
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or_default()
-}
-
-/// The first brace of a text: what is before, in and behind it.
-fn brace(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once('{')?;
-    let (inside, behind) = rest.split_once('}')?;
-    Some((before, inside, behind))
 }
 
 /// What is there unless the environment says something else.
@@ -344,58 +367,4 @@ fn member(of: &Value, key: &Value) -> Option<Value> {
         (Value::List(items), Value::Plain(at)) => items.get(usize::try_from(at.as_u64()?).ok()?).cloned(),
         _ => None,
     }
-}
-
-/// `"…%s…" % (…)`.
-fn percent(text: Value, with: Vec<Value>) -> Value {
-    let Some(known) = text.known() else { return text };
-    let (mut pieces, mut rest, mut with) = (Vec::new(), known.as_str(), with.into_iter());
-    while let Some((before, behind)) = rest.split_once('%') {
-        pieces.push(Piece::Said(Zeroizing::new(before.to_owned())));
-        // `%s`, `%d`, `%(name)s`; `%%` is a sign.
-        let kind = behind.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(0);
-        if behind.starts_with('%') {
-            pieces.push(Piece::Said(Zeroizing::new("%".to_owned())));
-        } else {
-            pieces.extend(with.next().unwrap_or_else(|| Value::Gap("value".to_owned())).pieces());
-        }
-        rest = behind.get(kind + 1..).unwrap_or_default();
-    }
-    pieces.push(Piece::Said(Zeroizing::new(rest.to_owned())));
-    Value::Text(pieces)
-}
-
-/// `"…{}…{name}…".format(…)`.
-fn formatted(text: Value, arguments: &Arguments) -> Value {
-    let Some(known) = text.known() else { return text };
-    let (mut pieces, mut rest, mut next) = (Vec::new(), known.as_str(), 0);
-    while let Some((before, inside, behind)) = brace(rest) {
-        pieces.push(Piece::Said(Zeroizing::new(before.to_owned())));
-        let name = inside.split(['!', ':']).next().unwrap_or_default();
-        let value = match (name, name.parse::<usize>()) {
-            ("", _) => {
-                next += 1;
-                arguments.plain.get(next - 1)
-            }
-            (_, Ok(place)) => arguments.plain.get(place),
-            (name, _) => arguments.named(name),
-        };
-        pieces.extend(value.cloned().unwrap_or_else(|| Value::Gap(name.to_owned())).pieces());
-        rest = behind;
-    }
-    pieces.push(Piece::Said(Zeroizing::new(rest.to_owned())));
-    Value::Text(pieces)
-}
-
-/// RFC 3986 §5.2.2, as far as scripts need it.
-fn joined(base: Value, more: Value) -> Value {
-    let (Some(there), Some(path)) = (base.filled(), more.filled()) else { return more };
-    if path.contains("://") {
-        return more;
-    }
-    let end = match path.starts_with('/') {
-        true => there.find("://").and_then(|at| Some(at + 3 + there[at + 3..].find('/')?)).unwrap_or(there.len()),
-        false => there.rfind('/').map_or(there.len(), |at| at + 1),
-    };
-    Value::Text([vec![Piece::Said(Zeroizing::new(there[..end].to_owned()))], more.pieces()].concat())
 }

@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod expression;
+mod joined;
 mod keys;
 mod literals;
 mod tokens;

@@ -8,7 +8,10 @@ use serde_json::{Map, Value as Json, json};
 use zeroize::Zeroizing;
 
 /// Larger than this nothing is that a call says.
-const HEAVIEST: usize = 16 * 1024;
+pub(super) const HEAVIEST: usize = 16 * 1024;
+
+/// Deeper than this no value is that a call has, and what copies, writes and drops it calls itself.
+const DEEPEST: usize = 64;
 
 /// What is known of a value.
 #[derive(Clone)]
@@ -32,14 +35,23 @@ pub(super) enum Piece {
     Gap(String),
 }
 
+impl Piece {
+    pub(super) fn weight(&self) -> usize {
+        1 + match self {
+            Self::Said(text) => text.len(),
+            Self::Gap(name) => name.len(),
+        }
+    }
+}
+
 /// What names stand for, as far as the script was read.
 #[derive(Default)]
 pub(super) struct Names(HashMap<String, Value>);
 
 impl Names {
     pub(super) fn set(&mut self, name: &str, value: Value) {
-        // `a = [a, a]`, line after line, would be more than there is memory.
-        let value = if value.weight() > HEAVIEST { Value::Gap(name.to_owned()) } else { value };
+        // `a = [a, a]`, line after line, would be more than there is memory; and `a = [a]` deeper than our stack.
+        let value = if value.weight() > HEAVIEST || value.depth() > DEEPEST { Value::Gap(name.to_owned()) } else { value };
         // A variable that is filled anew with what only a run knows was something before: a URL to which a token is added is still that URL.
         if !matches!(value, Value::Gap(_)) || !self.0.contains_key(name) {
             self.0.insert(name.to_owned(), value);
@@ -110,14 +122,32 @@ impl Value {
         }
     }
 
-    fn weight(&self) -> usize {
-        let piece = |piece: &Piece| if let Piece::Said(text) = piece { text.len() + 1 } else { 1 };
+    /// The same as JSON. JSON in JSON in JSON is nothing that a call says, and twice as long each time.
+    pub(super) fn dumped(self) -> Self {
+        let dumped = Self::Dumped(Box::new(self));
+        let is_too_much = matches!(&dumped, Self::Dumped(value) if matches!(**value, Self::Dumped(_))) || dumped.weight() > HEAVIEST;
+        if is_too_much { Self::Gap("json".to_owned()) } else { dumped }
+    }
+
+    /// How long it is, about, when it is written.
+    pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Text(pieces) => pieces.iter().map(piece).sum(),
+            Self::Text(pieces) => pieces.iter().map(Piece::weight).sum(),
             Self::Map(members) => members.iter().map(|(name, value)| name.len() + 1 + value.weight()).sum(),
             Self::List(items) => items.iter().map(|item| 1 + item.weight()).sum(),
-            Self::Dumped(value) => value.weight(),
-            Self::Plain(_) | Self::Gap(_) => 1,
+            // Each quote of it has a backslash before it.
+            Self::Dumped(value) => 1 + 2 * value.weight(),
+            Self::Gap(name) => 1 + name.len(),
+            Self::Plain(_) => 1,
+        }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Self::Map(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Dumped(value) => 1 + value.depth(),
+            Self::Text(_) | Self::Plain(_) | Self::Gap(_) => 0,
         }
     }
 
@@ -151,8 +181,11 @@ impl Value {
 
 /// A word for what is missing: the last one that stands in an expression (`issue["number"]`: NUMBER).
 pub(super) fn capitals(name: &str) -> String {
-    let mut words =
-        name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    /// A longer one tells nobody what belongs there.
+    const LONGEST_WORD: usize = 64;
+    let mut words = name
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.len() <= LONGEST_WORD && word.starts_with(|c: char| c.is_ascii_alphabetic()));
     let word = words.rfind(|word| !matches!(*word, "json" | "str" | "encode" | "strip" | "get" | "format"));
     word.unwrap_or("value").to_ascii_uppercase()
 }
