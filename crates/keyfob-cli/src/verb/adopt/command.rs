@@ -1,11 +1,14 @@
 //! A call of a script as a command of ours. The script is somebody else's, and what is shown is there to be copied: nothing of it may be another command,
 //! another program, or speak to the terminal; and no secret of it is shown again.
 
+use std::collections::HashSet;
+
 use keyfob::proto::Origin;
 use keyfob_providers::Provider;
 use serde_json::Value as Json;
 
 use super::calls::{Body, Call, Script};
+use super::curl;
 use super::keys::Keys;
 use super::values::{Value, capitals};
 use crate::output::is_control;
@@ -15,8 +18,11 @@ use crate::wire::is_telling;
 /// What is longer is no example.
 const LONGEST: usize = 200;
 
+/// Nor is a path that is longer than this.
+const LONGEST_PATH: usize = 1000;
+
 /// A command, by its words: the verb, whose account, the path, and items.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Command {
     verb: Vec<String>,
     account: String,
@@ -52,37 +58,21 @@ fn quoted_word(word: &str) -> String {
 
 /// What it calls of the API, without the OAuth part; where it says nothing of how, the URLs that stand in it.
 pub(super) fn calls(script: &Script, text: &str, urls: &[String], provider: &Provider, keys: &Keys) -> Vec<Command> {
-    let mut commands = Vec::new();
-    for call in &script.calls {
-        commands.extend(command(call, provider, keys).filter(|command| !commands.contains(command)));
-    }
-    if commands.is_empty() && script.calls.is_empty() {
-        for url in urls {
-            let (method, body) = of_curl(text, url);
-            let call = Call { method, url: url.clone().into(), query: Vec::new(), body };
-            commands.extend(command(&call, provider, keys).filter(|command| !commands.contains(command)));
-        }
+    let mut seen = HashSet::new();
+    let mut new = |call: &Call| command(call, provider, keys).filter(|command| seen.insert(command.clone()));
+    let mut commands: Vec<Command> = script.calls.iter().filter_map(&mut new).collect();
+    if script.calls.is_empty() {
+        let ours: Vec<&String> = urls.iter().filter(|url| path(url, provider).is_some()).collect();
+        commands.extend(curl::calls(text, &ours).iter().filter_map(&mut new));
     }
     commands
-}
-
-/// How curl is told to call a URL, where that is who calls it.
-fn of_curl(text: &str, url: &str) -> (String, Body) {
-    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let text = text.replace("\\\n", " ");
-    let line = text.lines().find(|line| line.contains(url) && line.contains("curl")).unwrap_or_default();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let said = words.windows(2).find(|pair| matches!(pair[0], "-X" | "--request")).map(|pair| pair[1].trim_matches(['"', '\'']));
-    let has_body = words.iter().any(|word| *word == "-d" || word.starts_with("--data") || *word == "--json");
-    let usual = if has_body { "POST" } else { "GET" };
-    let method = said.filter(|said| METHODS.contains(said)).unwrap_or(usual).to_owned();
-    (method, if has_body { Body::Other("body".to_owned()) } else { Body::None })
 }
 
 fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
     let path = path(&call.url, provider).filter(|path| !keys.are_in(path))?;
     let pairs = |pairs: &[(String, Value)], sign: &str| -> Vec<String> {
-        pairs.iter().flat_map(|(name, value)| texts(name, value, keys).into_iter().map(|text| item(name, sign, &text))).collect::<Vec<_>>()
+        let pairs = pairs.iter().filter(|(name, _)| !keys.are_in(name));
+        pairs.flat_map(|(name, value)| texts(name, value, keys).into_iter().map(|text| item(name, sign, &text))).collect::<Vec<_>>()
     };
     let mut items = pairs(&call.query, "==");
     match &call.body {
@@ -91,7 +81,7 @@ fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
         Body::Json(value) => items.extend(json(value, keys)),
         Body::Files(names, fields) => {
             items.extend(pairs(fields, "="));
-            items.extend(names.iter().map(|name| item(name, "@", "FILE")));
+            items.extend(names.iter().filter(|name| !keys.are_in(name)).map(|name| item(name, "@", "FILE")));
         }
         Body::Other(name) => items.extend(["-d".to_owned(), capitals(name)]),
     }
@@ -111,7 +101,7 @@ fn path(url: &str, provider: &Provider) -> Option<String> {
     let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
     let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"))?;
-    (is_ours && !is_oauth && path.len() > 1 && is_plain(&path)).then_some(path)
+    (is_ours && !is_oauth && (2..=LONGEST_PATH).contains(&path.len()) && is_plain(&path)).then_some(path)
 }
 
 /// Whether it is the same to a person, a shell and Python: `/a;$(b)` would be another command, `");b("` another program, and U+009B speaks to the
@@ -133,14 +123,20 @@ fn texts(name: &str, value: &Value, keys: &Keys) -> Vec<String> {
 
 fn text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
     let text = match value {
-        Value::Map(_) | Value::Dumped(_) => value.json().to_string(),
+        Value::Map(_) | Value::Dumped(_) => return Some(json_text(name, value, keys).unwrap_or_else(|| capitals(name))),
         value => value.filled()?.to_string(),
     };
-    Some(if is_to_show(name, &text, keys) { text } else { capitals(name) })
+    Some(if is_to_show(name, &text) && !keys.are_in(&text) { text } else { capitals(name) })
 }
 
-fn is_to_show(name: &str, text: &str, keys: &Keys) -> bool {
-    !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control) && !keys.are_in(text)
+/// As JSON, where that is to be shown. A secret is looked for in what it says: JSON writes quotes and backslashes otherwise.
+fn json_text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
+    let text = value.json().to_string();
+    (is_to_show(name, &text) && !value.has(&|said| keys.are_in(said))).then_some(text)
+}
+
+fn is_to_show(name: &str, text: &str) -> bool {
+    !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control)
 }
 
 fn is_of_account(name: &str) -> bool {
@@ -152,20 +148,15 @@ fn json(value: &Value, keys: &Keys) -> Vec<String> {
     let Value::Map(members) = value else {
         let text = match value {
             Value::Gap(name) => capitals(name),
-            value => Some(value.json().to_string()).filter(|text| is_to_show("", text, keys)).unwrap_or_else(|| "JSON".to_owned()),
+            value => json_text("", value, keys).unwrap_or_else(|| "JSON".to_owned()),
         };
         return vec!["-d".to_owned(), text, "Content-Type:application/json".to_owned()];
     };
     let mut items = Vec::new();
-    for (name, value) in members.iter().filter(|(name, _)| !is_of_account(name)) {
-        let json = match value {
-            Value::Text(_) | Value::Gap(_) => None,
-            value => Some(value.json().to_string()),
-        };
-        items.push(match json {
-            Some(json) if is_to_show(name, &json, keys) => item(name, ":=", &json),
-            Some(_) => item(name, ":=", &capitals(name)),
-            None => item(name, "=", &text(name, value, keys).unwrap_or_default()),
+    for (name, value) in members.iter().filter(|(name, _)| !is_of_account(name) && !keys.are_in(name)) {
+        items.push(match value {
+            Value::Text(_) | Value::Gap(_) => item(name, "=", &text(name, value, keys).unwrap_or_default()),
+            value => item(name, ":=", &json_text(name, value, keys).unwrap_or_else(|| capitals(name))),
         });
     }
     if members.iter().all(|(_, value)| matches!(value, Value::Text(_) | Value::Gap(_))) {
@@ -249,6 +240,78 @@ mod tests {
                 assert!(call.url.len() + query < 256 * 1024, "{}", &request[..60]);
             }
             assert!(shown(&script).concat().len() < 64 * 1024, "{}", &request[..60]);
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown_wherever_a_call_has_it() {
+        for (before, request) in [
+            // One that is no key for an import is a secret all the same.
+            ("password = 'correct horse SECRET'", "requests.post(U, data={'note': 'correct horse SECRET'})"),
+            ("password = 'yourSECRET'", "requests.post(U, data={'note': 'yourSECRET'})"),
+            ("password = '{SECRET}x'", "requests.post(U, data={'note': '{SECRET}x'})"),
+            ("password = '<SECRET>x'", "requests.post(U, json=[password])"),
+            // As a name.
+            ("API_KEY = 'abcSECRET'", "requests.get(U + '?' + API_KEY)"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, json={TOKEN: 1})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, json={'a': {TOKEN: 1}})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, data={TOKEN: 1})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, files={TOKEN: f})"),
+            // As the name of what is not known.
+            ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': cache[TOKEN]})"),
+            ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': os.environ.get(TOKEN)})"),
+            ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': os.getenv(TOKEN)})"),
+            ("TOKEN = 'abcSECRET'\nd = {}", "requests.get(U, params={'a': d.get(TOKEN)})"),
+            // Where JSON writes it otherwise.
+            ("password = 'abc\"SECRET'", "requests.post(U, json={'a': [password]})"),
+            ("password = 'abc\\\\SECRET'", "requests.post(U, json=[password])"),
+            ("password = 'abc\"SECRET'", "requests.post(U, json={'a': json.dumps([password])})"),
+        ] {
+            let found = sent(before, request);
+            assert!(found.len() == 1 && !found[0].contains("SECRET"), "{before} {request}: {found:?}");
+        }
+        assert_eq!(
+            sent("", "requests.get(U, params={'a': cache['number'], 'b': os.environ['DAY'], 'c': os.getenv('HOUR')})"),
+            ["get github /x a==NUMBER b==DAY c==HOUR"]
+        );
+    }
+
+    /// Whoever wrote it, reading it ends, and soon.
+    #[test]
+    fn what_is_hostile_is_read_to_its_end() {
+        const LARGE: usize = 256 * 1024;
+        let full = |piece: &str| piece.repeat(LARGE / piece.len());
+        let numbered = |line: fn(usize) -> String| (0..20_000).map(line).collect::<String>();
+        let long = format!("a = '{}'\n", "x".repeat(16_000));
+        for script in [
+            format!("a = 'xxxxxxxx'\n{}s.get('https://api.github.com/' + a)", "a = [a, a]\na = f'{a}{a}'\na = a + a\n".repeat(100)),
+            format!("a = {}", "[(".repeat(5_000)),
+            format!("s.post('https://api.github.com/x', {})", "{'a': ".repeat(1_000)),
+            // A quote that never closes.
+            format!("'{}", full("\\'")),
+            format!("'''{}", full("\\'''")),
+            // Each name of them has all that follows.
+            full("f(a="),
+            full("{a:"),
+            full("{'a':"),
+            full("a["),
+            full("("),
+            format!("{long}{}", full("b=a,")),
+            format!("{long}{}", full("x(a)\n")),
+            format!("{long}{}", full("get(a)\n")),
+            format!("{long}{}", full("b = a + a\n")),
+            // Many URLs, calls, and secrets.
+            numbered(|n| format!("curl 'https://api.github.com/{n}'\n")),
+            numbered(|n| format!("'https://elsewhere.example/{n}'\n")),
+            numbered(|n| format!("s.get('https://api.github.com/{n}')\n")),
+            numbered(|n| format!("s.post('https://api.github.com/x',{{'a':'secret{n}','key':'secret{}'}})\n", n + 20_000)),
+        ] {
+            let found = shown(&script);
+            let length: usize = found.iter().map(String::len).sum();
+            assert!(length < 16 * LARGE, "{length} {}", &script[..60]);
+        }
+        for script in ["a = 'b' % % %", "f'{{{'", "a = (,,,)", "x(=,:)", "[,]:=", "'%' % 'é%'", "'%é' % 1"] {
+            assert_eq!(shown(script), [""; 0], "{script}");
         }
     }
 }

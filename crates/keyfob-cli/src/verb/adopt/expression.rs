@@ -199,19 +199,20 @@ impl<'a> Reader<'a> {
             self.at += 2;
         }
         if matches!(self.is(), Is::Sign('(')) {
+            let written = self.written(1);
             let arguments = self.arguments();
-            return self.made(&path, arguments);
+            return self.made(&path, arguments, written);
         }
         let value = self.looked_up(last(&path));
         self.behind(value)
     }
 
     /// What a function gives that is known here.
-    fn made(&mut self, path: &str, mut arguments: Arguments) -> Value {
+    fn made(&mut self, path: &str, mut arguments: Arguments, written: Option<&str>) -> Value {
         let first = if arguments.plain.is_empty() { None } else { Some(arguments.plain.remove(0)) };
         let value = match (last(path), first) {
-            ("getenv", first) => from_environment(first, &mut arguments.plain),
-            ("get", first) if path.ends_with("environ.get") => from_environment(first, &mut arguments.plain),
+            ("getenv", _) => from_environment(written, arguments.plain.first()),
+            ("get", _) if path.ends_with("environ.get") => from_environment(written, arguments.plain.first()),
             ("dumps" | "stringify", Some(value)) => value.dumped(),
             ("dict", None) => Value::Map(arguments.named),
             ("urlencode" | "str" | "int" | "quote" | "quote_plus" | "bytes", Some(value)) => value,
@@ -229,12 +230,13 @@ impl<'a> Reader<'a> {
     fn behind(&mut self, mut value: Value) -> Value {
         loop {
             if self.takes('[') {
+                let written = self.written(0);
                 let key = self.value();
                 if matches!(self.is(), Is::Sign(':')) {
                     self.skip();
                 }
                 self.takes(']');
-                value = member(&value, &key).unwrap_or_else(|| Value::Gap(key.known().map_or_else(|| value.name(), |key| key.to_string())));
+                value = member(&value, &key).unwrap_or_else(|| Value::Gap(written.map_or_else(|| value.name(), str::to_owned)));
                 continue;
             }
             let (Is::Sign('.'), Some(Is::Word(method)), Some(Is::Sign('('))) =
@@ -243,16 +245,25 @@ impl<'a> Reader<'a> {
                 return value;
             };
             self.at += 2;
+            let written = self.written(1);
             let arguments = self.arguments();
             value = match *method {
                 "encode" | "decode" | "strip" | "rstrip" | "lstrip" | "copy" => value,
                 "get" => match arguments.plain.first().and_then(|key| member(&value, key)) {
                     Some(found) => found,
-                    None => from_environment(arguments.plain.first().cloned(), &mut arguments.plain.get(1..).unwrap_or_default().to_vec()),
+                    None => from_environment(written, arguments.plain.get(1)),
                 },
                 "format" => formatted(value, &arguments),
                 other => Value::Gap(other.to_owned()),
             };
+        }
+    }
+
+    /// The key of something, so many tokens further, where it is written there. What a variable stands for names no gap: that may be a secret.
+    fn written(&self, further: usize) -> Option<&'a str> {
+        match (self.tokens.get(self.at + further).map(|token| &token.is), self.tokens.get(self.at + further + 1).map(|token| &token.is)) {
+            (Some(Is::Text(text, false)), Some(Is::Sign(']' | ')' | ','))) => Some(text.as_str()),
+            _ => None,
         }
     }
 
@@ -307,7 +318,8 @@ impl<'a> Reader<'a> {
             };
             if self.takes(':') {
                 let value = self.value_within(&mut weight);
-                members.extend(key.map(|key| (key, value)));
+                weight += key.as_ref().map_or(0, String::len);
+                members.extend(key.filter(|_| weight <= 2 * HEAVIEST).map(|key| (key, value)));
             }
             self.onward(before);
         }
@@ -350,12 +362,9 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or_default()
 }
 
-/// What is there unless the environment says something else.
-fn from_environment(name: Option<Value>, more: &mut Vec<Value>) -> Value {
-    if !more.is_empty() {
-        return more.remove(0);
-    }
-    Value::Gap(name.and_then(|name| name.known()).map_or_else(|| "value".to_owned(), |name| name.to_string()))
+/// What is there unless the environment says something else; else a gap of that name.
+fn from_environment(written: Option<&str>, usual: Option<&Value>) -> Value {
+    usual.cloned().unwrap_or_else(|| Value::Gap(written.unwrap_or("value").to_owned()))
 }
 
 fn member(of: &Value, key: &Value) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! The keys and tokens that are written in a script, by the names that an import takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Included, Unbounded};
 
 use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ pub(super) struct Keys {
     /// Which of them stands in which lines.
     pub(super) lines: BTreeMap<String, Vec<usize>>,
     /// What has a name that tells, whether it is one of ours or not.
-    secrets: Vec<String>,
+    secrets: BTreeSet<Vec<u8>>,
 }
 
 impl Keys {
@@ -24,6 +25,9 @@ impl Keys {
         // By its lines any language is read, comments, too; what is put together, or has a place instead of a name, comes from what the script says.
         let mut all = assigned(text);
         all.extend(script.assigned.iter().map(|one| Assigned { name: one.name.clone(), value: one.value.clone(), line: one.line }));
+        // Also what is no key for an import: a password with a blank in it, or one that begins as an example does.
+        let mut secrets: BTreeSet<Vec<u8>> =
+            all.iter().filter(|one| is_telling(&one.name)).map(|one| one.value.as_bytes().to_vec()).collect();
         all.retain(|one| may_be_a_key(&one.value));
         let exact = all.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str())));
         // `NETATMO_CLIENT_ID`: whose it is stands before what it is.
@@ -37,8 +41,7 @@ impl Keys {
             found.remove("token_secret");
         }
         let lines = found.iter().map(|(name, value)| (name.clone(), lines(value, &all, script))).collect();
-        let mut secrets: Vec<String> = all.iter().filter(|one| is_telling(&one.name)).map(|one| one.value.to_string()).collect();
-        secrets.extend(found.values().filter_map(Value::as_str).map(str::to_owned));
+        secrets.extend(found.values().filter_map(Value::as_str).map(|value| value.as_bytes().to_vec()));
         Self { found, lines, secrets }
     }
 
@@ -54,7 +57,25 @@ impl Keys {
 
     /// Whether a text has a secret in it.
     pub(super) fn are_in(&self, text: &str) -> bool {
-        self.secrets.iter().any(|secret| text == secret || secret.len() >= 8 && text.contains(secret.as_str()))
+        let text = text.as_bytes();
+        self.secrets.contains(text) || (0..text.len()).any(|at| self.begin(&text[at..]))
+    }
+
+    /// Whether one that is long enough to be told from a word begins a text: the last one that does not sort behind it, or else one that begins what both have
+    /// in common. A hostile script has as many secrets as texts, and to compare each with each would take hours.
+    fn begin(&self, text: &[u8]) -> bool {
+        /// Shorter ones stand in words by chance.
+        const SHORTEST: usize = 8;
+        let mut begins = text;
+        while begins.len() >= SHORTEST {
+            let Some(before) = self.secrets.range::<[u8], _>((Unbounded, Included(begins))).next_back() else { return false };
+            let common = before.iter().zip(begins).take_while(|(one, other)| one == other).count();
+            if common == before.len() {
+                return common >= SHORTEST;
+            }
+            begins = &begins[..common];
+        }
+        false
     }
 }
 

@@ -1,5 +1,7 @@
 //! Texts in quotes, and what they are assigned to. It reads Python, JavaScript, Ruby, PHP and their like as far as that goes, and runs nothing.
 
+use std::collections::HashSet;
+
 use zeroize::Zeroizing;
 
 /// A text that has a name.
@@ -39,12 +41,12 @@ fn name<'a>(before: &'a str, last: &'a str) -> Option<&'a str> {
 
 /// URLs in quotes, without their query.
 pub(super) fn urls(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     for line in text.lines() {
         let mut rest = line;
         while let Some((_, value, behind)) = literal(rest) {
             let url = value.split(['?', '#', '{', '%', ' ']).next().unwrap_or_default();
-            if (url.starts_with("https://") || url.starts_with("http://")) && !found.iter().any(|known| known == url) {
+            if (url.starts_with("https://") || url.starts_with("http://")) && known.insert(url) {
                 found.push(url.to_owned());
             }
             rest = behind;

@@ -3,6 +3,7 @@
 
 mod calls;
 mod command;
+mod curl;
 mod expression;
 mod joined;
 mod keys;
@@ -30,6 +31,9 @@ use crate::perform::quoted;
 use crate::request::read_file;
 use crate::verb::import::{self, Import};
 
+/// Larger than this is no script.
+const LARGEST: usize = 1024 * 1024;
+
 /// So many calls are shown to a person.
 const EXAMPLES: usize = 12;
 
@@ -51,8 +55,7 @@ pub(crate) struct Adopt {
 
 pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let shown = printable(&args.script);
-    let text = String::from_utf8(read_file(&args.script)?);
-    let text = Zeroizing::new(text.map_err(|_| Card::usage(format!("cannot read {shown}"), "it is no text", "give a script"))?);
+    let text = text_of(read_file(&args.script)?, &shown)?;
     let script = calls::read(&text);
     let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
     let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
@@ -81,6 +84,18 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
             .json(&json!({"script": args.script, "provider": provider.name, "found": found, "calls": commands, "next": next}));
     }
     context.out.data(&words(&shown, &provider, &keys, (&calls, &commands), (!kept_tokens).then_some(next.as_str()), context))
+}
+
+fn text_of(bytes: Vec<u8>, shown: &str) -> Result<Zeroizing<String>, Card> {
+    let what = format!("cannot read {shown}");
+    if bytes.len() > LARGEST {
+        return Err(Card::usage(
+            what,
+            "it is larger than 1 MiB, which no script is that somebody wrote",
+            "give the file that has its calls",
+        ));
+    }
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| Card::usage(what, "it is no text", "give a script"))
 }
 
 /// Tokens are a login, and the app's keys come along. Those alone are kept, too: the login that is left then asks for none.
@@ -194,4 +209,15 @@ fn nobody(shown: &str, urls: &[String]) -> Card {
     };
     let what = format!("cannot tell whose API {shown} calls");
     Card::usage(what, why, "name it: --provider PROVIDER (keyfob provider list shows them)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_a_script_is_not_read() {
+        assert!(text_of(vec![b'('; LARGEST], "x").is_ok());
+        assert!(text_of(vec![b'('; LARGEST + 1], "x").is_err());
+    }
 }

@@ -1,5 +1,7 @@
 //! The words, texts and signs of a script: Python's, and of its like as far as that goes. Nothing is run, and what is no program at all comes out as words.
 
+use std::collections::HashMap;
+
 use zeroize::Zeroizing;
 
 /// A piece of a script.
@@ -25,6 +27,7 @@ pub(super) enum Is<'a> {
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let (mut rest, mut line, mut depth) = (text, 1, 0_usize);
+    let mut open = Open::new();
     while let Some(c) = rest.chars().next() {
         let mut is = None;
         let mut length = c.len_utf8();
@@ -35,7 +38,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
             is = (depth == 0).then_some(Is::End);
         } else if c == '#' {
             length = rest.find('\n').unwrap_or(rest.len());
-        } else if let Some((behind, inside, formatted)) = literal(rest) {
+        } else if let Some((behind, inside, formatted)) = literal(rest, &mut open) {
             length = rest.len() - behind.len();
             is = Some(Is::Text(inside, formatted));
         } else if c.is_alphabetic() || matches!(c, '_' | '$') {
@@ -70,8 +73,12 @@ fn begins_anew(line: &str) -> bool {
         || line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && line[word..].starts_with(" = ")
 }
 
+/// Of each kind of quotes (which, how many, whether a backslash is one), how much of the text was left where one was given up that nothing closes. Whoever
+/// begins in between is not read again: `'\'\'\'…` would be read to its end from each of its quotes.
+type Open = HashMap<(String, bool), usize>;
+
 /// The text in quotes that begins here: what is behind it, what it says, and whether braces in it are filled.
-fn literal(text: &str) -> Option<(&str, Zeroizing<String>, bool)> {
+fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<String>, bool)> {
     let start = text.char_indices().take(3).find(|(_, c)| matches!(c, '"' | '\'' | '`'))?.0;
     let prefix = &text[..start];
     if !prefix.chars().all(|c| "rRbBfFuU".contains(c)) {
@@ -83,6 +90,10 @@ fn literal(text: &str) -> Option<(&str, Zeroizing<String>, bool)> {
     let end = if is_long { three.as_str() } else { quote };
     let (raw, mut said) = (prefix.contains(['r', 'R']), Zeroizing::new(String::new()));
     let mut rest = &text[start + end.len()..];
+    let kind = (end.to_owned(), raw);
+    if open.get(&kind).is_some_and(|left| rest.len() > *left) {
+        return None;
+    }
     loop {
         if let Some(behind) = rest.strip_prefix(end) {
             let filled = template || prefix.contains(['f', 'F']);
@@ -90,18 +101,25 @@ fn literal(text: &str) -> Option<(&str, Zeroizing<String>, bool)> {
             return Some((behind, if template { Zeroizing::new(said.replace("${", "{")) } else { said }, filled));
         }
         let mut chars = rest.chars();
-        match chars.next()? {
-            '\n' if !is_long => return None,
-            '\\' if !raw => match chars.next()? {
-                'n' => said.push('\n'),
-                't' => said.push('\t'),
-                '\n' => {}
-                other => said.push(other),
+        match chars.next() {
+            None => return given_up(open, kind, rest),
+            Some('\n') if !is_long => return given_up(open, kind, rest),
+            Some('\\') if !raw => match chars.next() {
+                None => return given_up(open, kind, rest),
+                Some('n') => said.push('\n'),
+                Some('t') => said.push('\t'),
+                Some('\n') => {}
+                Some(other) => said.push(other),
             },
-            other => said.push(other),
+            Some(other) => said.push(other),
         }
         rest = chars.as_str();
     }
+}
+
+fn given_up<T>(open: &mut Open, kind: (String, bool), rest: &str) -> Option<T> {
+    open.insert(kind, rest.len());
+    None
 }
 
 #[cfg(test)]
@@ -126,6 +144,7 @@ mod tests {
         assert_eq!(shown("it's `a/${b}`"), "it ' s f<a/{b}> ;");
         assert_eq!(shown("see (this\na = 'b'"), "see ( this ; a = <b> ;");
         assert_eq!(shown("«é» 'open"), "« é » ' open ;");
+        assert_eq!(shown("it's \\'a\nb = 'c'"), "it ' s \\ ' a ; b = <c> ;");
     }
 
     #[test]

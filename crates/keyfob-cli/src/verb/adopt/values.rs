@@ -111,6 +111,16 @@ impl Value {
         }
     }
 
+    /// Whether that is so of a text in it, or a name.
+    pub(super) fn has(&self, is_so: &impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::List(items) => items.iter().any(|item| item.has(is_so)),
+            Self::Map(members) => members.iter().any(|(name, value)| is_so(name) || value.has(is_so)),
+            Self::Dumped(value) => value.has(is_so),
+            other => other.filled().is_some_and(|text| is_so(&text)),
+        }
+    }
+
     /// As JSON.
     pub(super) fn json(&self) -> Json {
         match self {
