@@ -69,3 +69,32 @@ fn told(line: &str) -> (String, Body) {
     let usual = if has_body { "POST" } else { usual };
     (said.unwrap_or_else(|| usual.to_owned()), if has_body { Body::Other("body".to_owned()) } else { Body::None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_has_the_method_of_the_line_that_calls_it() {
+        const URL: &str = "https://a.example/user";
+        for (script, expected) in [
+            ("curl -X DELETE 'https://a.example/user/keys/1'\ncurl 'https://a.example/user'", "GET"),
+            ("curl 'https://a.example/user?a=b' -XDELETE", "DELETE"),
+            ("curl --request=PATCH 'https://a.example/user'", "PATCH"),
+            ("curl --request \\\n 'PUT' 'https://a.example/user'", "PUT"),
+            ("curl -sX post 'https://a.example/user'", "POST"),
+            ("curl -d'{\"a\": 1}' 'https://a.example/user'", "POST body"),
+            ("curl -sF a=b 'https://a.example/user'", "POST body"),
+            ("curl --data-raw=a 'https://a.example/user'", "POST body"),
+            ("curl -G -d a=b 'https://a.example/user'", "GET"),
+            ("curl -sI 'https://a.example/user'", "HEAD"),
+            ("curl -odf.json -HX-F:d 'https://a.example/user'", "GET"),
+            ("curl 'https://a.example/user'\ncurl -X DELETE 'https://a.example/user'", "GET, DELETE"),
+            ("wget -X DELETE 'https://a.example/user'", "GET"),
+        ] {
+            let one = |call: &Call| format!("{}{}", call.method, if matches!(call.body, Body::None) { "" } else { " body" });
+            let found: Vec<String> = calls(script, &[&URL.to_owned()]).iter().map(one).collect();
+            assert_eq!(found.join(", "), expected, "{script}");
+        }
+    }
+}
