@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
                 Is::Sign('%') if matches!(value, Value::Text(_)) => {
                     self.at += 1;
                     let with = self.term();
-                    value = percent(value, if let Value::List(items) = with { items } else { vec![with] });
+                    value = percent(value, with);
                 }
                 // A default.
                 Is::Word("or") => {
@@ -367,7 +367,8 @@ fn from_environment(written: Option<&str>, usual: Option<&Value>) -> Value {
     usual.cloned().unwrap_or_else(|| Value::Gap(written.unwrap_or("value").to_owned()))
 }
 
-fn member(of: &Value, key: &Value) -> Option<Value> {
+/// One of a dictionary or of a list.
+pub(super) fn member(of: &Value, key: &Value) -> Option<Value> {
     match (of, key) {
         (Value::Map(members), key) => {
             let key = key.known()?;

@@ -1,6 +1,6 @@
 //! Texts that are put together: with `+`, with what fills braces and percent signs, and paths behind a base.
 
-use super::expression::Arguments;
+use super::expression::{Arguments, member};
 use super::values::{HEAVIEST, Piece, Value};
 
 /// A text that grows. Where it is longer than what a call says it ends with a gap: `f"{a}{a}…"` would be more than there is memory.
@@ -39,49 +39,79 @@ impl Joined {
     }
 }
 
-/// What is in the braces of a text by what `fill` makes of it; `{{` and `}}` are signs.
+/// A text with what is in its braces by what `fill` makes of it; `{{` and `}}` are signs.
 pub(super) fn braces(text: &str, mut fill: impl FnMut(&str) -> Value) -> Value {
-    let (mut joined, mut rest) = (Joined::default(), text);
-    while let Some((before, inside, behind)) = brace(rest).filter(|_| !joined.is_full()) {
-        joined.said(before);
-        joined.add(fill(inside.split(['!', ':']).next().unwrap_or_default().trim()));
-        rest = behind;
-    }
-    joined.said(rest);
+    let mut joined = Joined::default();
+    fill_braces(text, &mut joined, &mut fill);
     joined.value()
 }
 
-/// The first brace of a text: what is before, in and behind it.
-fn brace(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once('{')?;
-    let (inside, behind) = rest.split_once('}')?;
-    Some((before, inside, behind))
-}
-
-/// `"…%s…" % (…)`.
-pub(super) fn percent(text: Value, with: Vec<Value>) -> Value {
-    let Some(known) = text.known() else { return text };
-    let (mut joined, mut rest, mut with) = (Joined::default(), known.as_str(), with.into_iter());
-    while let Some((before, behind)) = rest.split_once('%').filter(|_| !joined.is_full()) {
+fn fill_braces(text: &str, joined: &mut Joined, fill: &mut impl FnMut(&str) -> Value) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']).filter(|_| !joined.is_full()) {
+        let (before, brace) = rest.split_at(at);
         joined.said(before);
-        // `%s`, `%d`, `%(name)s`; `%%` is a sign.
-        let kind = behind.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(0);
-        if behind.starts_with('%') {
-            joined.said("%");
+        let sign = &brace[..1];
+        rest = &brace[1..];
+        if let Some(behind) = rest.strip_prefix(sign) {
+            joined.said(sign);
+            rest = behind;
+        } else if let Some(end) = closing(rest).filter(|_| sign == "{") {
+            joined.add(fill(rest[..end].split(['!', ':']).next().unwrap_or_default().trim()));
+            rest = &rest[end + 1..];
         } else {
-            joined.add(with.next().unwrap_or_else(|| Value::Gap("value".to_owned())));
+            joined.said(sign);
         }
-        rest = behind.get(kind + 1..).unwrap_or_default();
     }
     joined.said(rest);
-    joined.value()
+}
+
+/// Where the brace is closed that was opened before; a width may be in braces of its own (`{x:{w}}`).
+fn closing(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '{' => open += 1,
+            '}' if open == 0 => return Some(at),
+            '}' => open -= 1,
+            _ => {}
+        }
+        None
+    })
+}
+
+/// `"…%s…" % (…)`, `"…%(name)s…" % {…}`.
+pub(super) fn percent(text: Value, with: Value) -> Value {
+    let (mut items, members) = match with {
+        Value::List(items) => (items.into_iter(), Value::Map(Vec::new())),
+        members @ Value::Map(_) => (Vec::new().into_iter(), members),
+        one => (vec![one].into_iter(), Value::Map(Vec::new())),
+    };
+    each_said(text, |said, joined| {
+        let mut rest = said;
+        while let Some((before, behind)) = rest.split_once('%').filter(|_| !joined.is_full()) {
+            joined.said(before);
+            let (name, behind) = match behind.strip_prefix('(').and_then(|named| named.split_once(')')) {
+                Some((name, behind)) => (Some(name), behind),
+                None => (None, behind),
+            };
+            // `%s`, `%d`, `%(name)s`; `%%` is a sign.
+            let kind = behind.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(0);
+            match name {
+                Some(name) => joined.add(member(&members, &Value::text(name)).unwrap_or_else(|| Value::Gap(name.to_owned()))),
+                None if behind.starts_with('%') => joined.said("%"),
+                None => joined.add(items.next().unwrap_or_else(|| Value::Gap("value".to_owned()))),
+            }
+            rest = behind.get(kind + 1..).unwrap_or_default();
+        }
+        joined.said(rest);
+    })
 }
 
 /// `"…{}…{name}…".format(…)`.
 pub(super) fn formatted(text: Value, arguments: &Arguments) -> Value {
-    let Some(known) = text.known() else { return text };
     let mut next = 0;
-    braces(&known, |name| {
+    let mut fill = |name: &str| {
         let value = match (name, name.parse::<usize>()) {
             ("", _) => {
                 next += 1;
@@ -91,7 +121,21 @@ pub(super) fn formatted(text: Value, arguments: &Arguments) -> Value {
             (name, _) => arguments.named(name),
         };
         value.cloned().unwrap_or_else(|| Value::Gap(name.to_owned()))
-    })
+    };
+    each_said(text, |said, joined| fill_braces(said, joined, &mut fill))
+}
+
+/// What is known of a text, made into something else; what is not stays as it is.
+fn each_said(text: Value, mut with: impl FnMut(&str, &mut Joined)) -> Value {
+    let Value::Text(pieces) = text else { return text };
+    let mut joined = Joined::default();
+    for piece in pieces {
+        match piece {
+            Piece::Said(said) => with(&said, &mut joined),
+            Piece::Gap(name) => joined.add(Value::Gap(name)),
+        }
+    }
+    joined.value()
 }
 
 /// RFC 3986 §5.2.2, as far as scripts need it.
@@ -108,4 +152,28 @@ pub(super) fn behind(base: Value, more: Value) -> Value {
     joined.said(&there[..end]);
     joined.add(more);
     joined.value()
+}
+
+#[cfg(test)]
+mod tests {
+    fn json(text: &str) -> String {
+        let calls = super::super::calls::read(&format!("s.post('https://a.example/x', json=[{text}])")).calls;
+        let super::super::calls::Body::Json(value) = &calls[0].body else { panic!("{text}") };
+        value.json().to_string()
+    }
+
+    #[test]
+    fn braces_and_percent_signs_are_filled_as_python_fills_them() {
+        for (text, expected) in [
+            ("f'{{{a}}} {b:{c}} }'", r#"["{A} B }"]"#),
+            ("'{{{}}} {{}} {a}'.format(1, a=2)", r#"["{1} {} 2"]"#),
+            ("'/%(a)s/%(b)d/%(c)s%%' % {'a': 'x', 'b': 7}", r#"["/x/7/C%"]"#),
+            ("'/%(a)s' % d", r#"["/A"]"#),
+            ("u + '/%s/%d' % ('x', 7)", r#"["U/x/7"]"#),
+            ("(f'{u}/' + '{}').format('x')", r#"["U/x"]"#),
+            ("`{\"a\":{\"b\":${c}}}`", r#"["{\"a\":{\"b\":C}}"]"#),
+        ] {
+            assert_eq!(json(text), expected, "{text}");
+        }
+    }
 }

@@ -97,8 +97,7 @@ fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<Str
     loop {
         if let Some(behind) = rest.strip_prefix(end) {
             let filled = template || prefix.contains(['f', 'F']);
-            // `${…}` of JavaScript.
-            return Some((behind, if template { Zeroizing::new(said.replace("${", "{")) } else { said }, filled));
+            return Some((behind, if template { filled_by_name(&said) } else { said }, filled));
         }
         let mut chars = rest.chars();
         match chars.next() {
@@ -115,6 +114,18 @@ fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<Str
         }
         rest = chars.as_str();
     }
+}
+
+/// `${…}` of JavaScript as Python has it: a brace alone is a sign there.
+fn filled_by_name(said: &str) -> Zeroizing<String> {
+    let mut pieces = said.split("${");
+    let plain = |text: &str| text.replace('{', "{{").replace('}', "}}");
+    let mut text = Zeroizing::new(plain(pieces.next().unwrap_or_default()));
+    for piece in pieces {
+        let (name, behind) = piece.split_once('}').unwrap_or((piece, ""));
+        text.push_str(&format!("{{{name}}}{}", plain(behind)));
+    }
+    text
 }
 
 fn given_up<T>(open: &mut Open, kind: (String, bool), rest: &str) -> Option<T> {
