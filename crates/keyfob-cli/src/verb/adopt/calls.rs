@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::clients::{Base, Clients};
 use super::expression::{Arguments, Reader};
 use super::literals::Assigned;
 use super::tokens::{Is, Token, tokens};
@@ -58,7 +59,7 @@ const PLACES: [(&str, &[&str]); 10] = [
 /// Reads it.
 pub(super) fn read(text: &str) -> Script {
     let tokens = tokens(text);
-    let mut scan = Scan { tokens: &tokens, names: Names::default(), base: None, is_axios: false, script: Script::default(), work: WORK };
+    let mut scan = Scan { tokens: &tokens, names: Names::default(), clients: Clients::default(), script: Script::default(), work: WORK };
     // What a function needs may be said below it.
     scan.all();
     (scan.script, scan.work) = (Script::default(), WORK);
@@ -72,10 +73,7 @@ pub(super) fn read(text: &str) -> Script {
 struct Scan<'a> {
     tokens: &'a [Token<'a>],
     names: Names,
-    /// What paths are behind, where a session was made with it.
-    base: Option<Zeroizing<String>>,
-    /// Whether that is how axios says it, whose bodies are JSON.
-    is_axios: bool,
+    clients: Clients,
     script: Script,
     /// How much work is left for its expressions: each name of `f(a=f(a=…` has all that follows it.
     work: usize,
@@ -120,6 +118,14 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// `@app.get("/items/{id}")`: what is called there is this script.
+    fn is_decorator(&self, mut at: usize) -> bool {
+        while at >= 2 && self.sign(at - 1) == Some('.') && matches!(self.tokens[at - 2].is, Is::Word(_)) {
+            at -= 2;
+        }
+        at.checked_sub(1).and_then(|before| self.sign(before)) == Some('@')
+    }
+
     fn named(&mut self, name: &str, at: usize, is_variable: bool) {
         let mut reader = Reader::new(self.tokens, at, &self.names, self.work);
         let value = reader.value();
@@ -127,8 +133,7 @@ impl<'a> Scan<'a> {
         let line = self.tokens[at.min(self.tokens.len() - 1)].line;
         if let Some(known) = value.known().filter(|known| !known.is_empty()) {
             if ["base_url", "baseurl", "base_uri"].contains(&name.to_ascii_lowercase().as_str()) && known.contains("://") {
-                self.base = Some(known.clone());
-                self.is_axios = name == "baseURL";
+                self.clients.made(self.tokens, at, Base { url: known.clone(), is_axios: name == "baseURL", is_own: true });
             }
             self.assign(name, known, line);
         }
@@ -150,24 +155,10 @@ impl<'a> Scan<'a> {
     }
 
     fn call(&mut self, at: usize, word: &str) {
-        const READS: [&str; 14] = [
-            "get",
-            "post",
-            "put",
-            "patch",
-            "delete",
-            "head",
-            "options",
-            "request",
-            "Request",
-            "urlopen",
-            "fetch",
-            "HTTPSConnection",
-            "open",
-            "del",
-        ];
+        const READS: [&str; 12] =
+            ["get", "post", "put", "patch", "delete", "head", "options", "request", "Request", "urlopen", "fetch", "HTTPSConnection"];
         let places = PLACES.iter().find(|(made, _)| *made == word);
-        if places.is_none() && !READS.contains(&word) {
+        if places.is_none() && !READS.contains(&word) || self.is_decorator(at) {
             return;
         }
         let is_method = at.checked_sub(1).and_then(|before| self.sign(before)) == Some('.');
@@ -183,13 +174,22 @@ impl<'a> Scan<'a> {
             return;
         }
         if word == "HTTPSConnection" {
-            self.base = arguments.plain.first().and_then(Value::known).map(|host| Zeroizing::new(format!("https://{}", host.as_str())));
+            if let Some(host) = arguments.plain.first().and_then(Value::known) {
+                let url = Zeroizing::new(format!("https://{}", host.as_str()));
+                self.clients.made(self.tokens, at, Base { url, is_axios: false, is_own: true });
+            }
             return;
         }
-        let receiver = at.checked_sub(2).map(|before| &self.tokens[before].is);
-        let is_axios = self.is_axios || matches!(receiver, Some(Is::Word("axios")));
+        let receiver = match at.checked_sub(2).map(|before| &self.tokens[before].is) {
+            Some(Is::Word(receiver)) if is_method => Some(*receiver),
+            _ => None,
+        };
+        // `config.get("/a/b")` is none of a session, where config is something that is known.
+        let is_other = receiver.is_some_and(|receiver| self.names.has(receiver) && !matches!(self.names.get(receiver), Value::Gap(_)));
+        let base = self.clients.base(receiver).filter(|base| !is_other || base.is_own);
+        let is_axios = receiver == Some("axios") || base.as_ref().is_some_and(|base| base.is_axios);
         let call = match word {
-            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => self.of_verb(word, &arguments, is_axios),
+            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => of_verb(word, base, &arguments, is_axios),
             "request" | "Request"
                 if method(arguments.plain.first()).is_some() || arguments.named("method").is_some() && arguments.plain.len() < 2 =>
             {
@@ -197,69 +197,69 @@ impl<'a> Scan<'a> {
                 let place = usize::from(method(arguments.plain.first()).is_some());
                 method(said).and_then(|method| {
                     let body = arguments.plain.get(place + 1);
-                    self.made(method, arguments.one("url", place)?, &arguments, body)
+                    made(method, base, arguments.one("url", place)?, &arguments, body)
                 })
             }
             "Request" | "urlopen" => {
                 let data = arguments.one("data", 1).filter(|data| !is_nothing(data));
                 let usual = if data.is_some() { "POST" } else { "GET" };
                 let said = method(arguments.named("method")).unwrap_or_else(|| usual.to_owned());
-                arguments.one("url", 0).and_then(|url| self.made(said, url, &arguments, data))
+                arguments.one("url", 0).and_then(|url| made(said, base, url, &arguments, data))
             }
             "fetch" if !is_method => {
                 let options = Arguments { plain: Vec::new(), named: arguments.plain.get(1).map(pairs).unwrap_or_default() };
                 let said = method(options.named("method")).unwrap_or_else(|| "GET".to_owned());
-                arguments.plain.first().and_then(|url| self.made(said, url, &options, options.named("body")))
+                arguments.plain.first().and_then(|url| made(said, base, url, &options, options.named("body")))
             }
             _ => None,
         };
         self.script.calls.extend(call);
     }
+}
 
-    fn of_verb(&self, verb: &str, arguments: &Arguments, is_axios: bool) -> Option<Call> {
-        let carries = matches!(verb, "post" | "put" | "patch");
-        let url = arguments.one("url", 0)?;
-        if is_axios {
-            let options = arguments.plain.get(if carries { 2 } else { 1 }).map(pairs).unwrap_or_default();
-            let json = arguments.plain.get(1).filter(|_| carries).map(|body| body.clone().dumped());
-            return self.made(verb.to_ascii_uppercase(), url, &Arguments { plain: Vec::new(), named: options }, json.as_ref());
-        }
-        let mut call = self.made(verb.to_ascii_uppercase(), url, arguments, arguments.plain.get(1).filter(|_| carries))?;
-        // `requests.get(url, params)`.
-        if !carries && arguments.named("params").is_none() {
-            call.query.extend(arguments.plain.get(1).map(pairs).unwrap_or_default());
-        }
-        Some(call)
+fn of_verb(verb: &str, base: Option<Base>, arguments: &Arguments, is_axios: bool) -> Option<Call> {
+    let carries = matches!(verb, "post" | "put" | "patch");
+    let url = arguments.one("url", 0)?;
+    if is_axios {
+        let options = arguments.plain.get(if carries { 2 } else { 1 }).map(pairs).unwrap_or_default();
+        let json = arguments.plain.get(1).filter(|_| carries).map(|body| body.clone().dumped());
+        return made(verb.to_ascii_uppercase(), base, url, &Arguments { plain: Vec::new(), named: options }, json.as_ref());
     }
+    let mut call = made(verb.to_ascii_uppercase(), base, url, arguments, arguments.plain.get(1).filter(|_| carries))?;
+    // `requests.get(url, params)`.
+    if !carries && arguments.named("params").is_none() {
+        call.query.extend(arguments.plain.get(1).map(pairs).unwrap_or_default());
+    }
+    Some(call)
+}
 
-    /// A call of what is a URL, or a path behind the base. `{}.get("name")` is none.
-    fn made(&self, method: String, url: &Value, arguments: &Arguments, body: Option<&Value>) -> Option<Call> {
-        let url = url.filled()?;
-        let url = match (&self.base, url.starts_with("https://") || url.starts_with("http://")) {
-            (_, true) => url,
-            (Some(base), false) if url.contains('/') && !url.contains("://") => {
-                Zeroizing::new(format!("{}/{}", base.trim_end_matches('/'), url.trim_start_matches('/')))
-            }
-            _ => return None,
-        };
-        let (whole, query) = url.split_once('?').unwrap_or((&url, ""));
-        let mut query = of_query(query.split('#').next().unwrap_or_default());
-        query.extend(arguments.named("params").map(pairs).unwrap_or_default());
-        let body = match (
-            arguments.named("json"),
-            arguments.named("files"),
-            body.or_else(|| ["data", "content", "body"].iter().find_map(|name| arguments.named(name))),
-        ) {
-            _ if matches!(method.as_str(), "GET" | "HEAD") => Body::None,
-            (Some(json), _, _) if !is_nothing(json) => Body::Json(json.clone()),
-            (_, Some(files), data) if !is_nothing(files) => {
-                Body::Files(pairs(files).into_iter().map(|(name, _)| name).collect(), data.map(pairs).unwrap_or_default())
-            }
-            (_, _, Some(data)) if !is_nothing(data) => carried(data),
-            _ => Body::None,
-        };
-        Some(Call { method, url: Zeroizing::new(whole.split('#').next().unwrap_or_default().to_owned()), query, body })
-    }
+/// A call of what is a URL, or a path behind the base. `{}.get("name")` is none.
+fn made(method: String, base: Option<Base>, url: &Value, arguments: &Arguments, body: Option<&Value>) -> Option<Call> {
+    let url = url.filled()?;
+    let url = match (&base, url.starts_with("https://") || url.starts_with("http://")) {
+        (_, true) => url,
+        (Some(base), false) if (url.starts_with('/') || base.is_own && url.contains('/')) && !url.contains("://") => {
+            Zeroizing::new(format!("{}/{}", base.url.trim_end_matches('/'), url.trim_start_matches('/')))
+        }
+        _ => return None,
+    };
+    let (whole, query) = url.split_once('?').unwrap_or((&url, ""));
+    let mut query = of_query(query.split('#').next().unwrap_or_default());
+    query.extend(arguments.named("params").map(pairs).unwrap_or_default());
+    let body = match (
+        arguments.named("json"),
+        arguments.named("files"),
+        body.or_else(|| ["data", "content", "body"].iter().find_map(|name| arguments.named(name))),
+    ) {
+        _ if matches!(method.as_str(), "GET" | "HEAD") => Body::None,
+        (Some(json), _, _) if !is_nothing(json) => Body::Json(json.clone()),
+        (_, Some(files), data) if !is_nothing(files) => {
+            Body::Files(pairs(files).into_iter().map(|(name, _)| name).collect(), data.map(pairs).unwrap_or_default())
+        }
+        (_, _, Some(data)) if !is_nothing(data) => carried(data),
+        _ => Body::None,
+    };
+    Some(Call { method, url: Zeroizing::new(whole.split('#').next().unwrap_or_default().to_owned()), query, body })
 }
 
 fn carried(data: &Value) -> Body {
@@ -349,6 +349,18 @@ mod tests {
         ] {
             assert_eq!(calls(script), [expected], "{script}");
         }
+    }
+
+    #[test]
+    fn each_session_has_its_own_base() {
+        let script = "a = httpx.Client(base_url='https://a.example')\nself.b = BaseUrlSession(\n base_url='https://b.example/v1')\n\
+            with httpx.Client(base_url='https://c.example') as c:\n  c.get('/3')\na.get('/1')\nself.b.post('x/2')\nother.get('/4')";
+        assert_eq!(calls(script), ["GET https://c.example/3?", "GET https://a.example/1?", "POST https://b.example/v1/x/2?"]);
+        let script = "a = httpx.Client(base_url='https://a.example')\ndef f(session):\n  session.get('/1')\ncfg = {}\nx = cfg.get('a/b')\n\
+            @app.get('/items/{id}')\n@app.router.post('/items')\ndef g(id): pass";
+        assert_eq!(calls(script), ["GET https://a.example/1?"]);
+        let script = "a = axios.create({baseURL: 'https://a.example'})\nb = httpx.Client(base_url='https://b.example')\na.post('/1', {c: 1})\nb.post('/2', d)";
+        assert_eq!(calls(script), ["POST https://a.example/1? json {\"c\":1}", "POST https://b.example/2? other d"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and lines are shown, never values.
 
 mod calls;
+mod clients;
 mod command;
 mod curl;
 mod expression;
