@@ -52,27 +52,34 @@ impl Command {
 }
 
 fn quoted_word(word: &str) -> String {
-    // An option of ours.
     if word.starts_with('-') { word.to_owned() } else { quoted(word) }
 }
 
+/// What a script calls.
+pub(super) struct Calls {
+    pub(super) commands: Vec<Command>,
+    /// How many calls are no commands, for what stands in their paths.
+    pub(super) left_out: usize,
+}
+
 /// What it calls of the API, without the OAuth part; where it says nothing of how, the URLs that stand in it.
-pub(super) fn calls(script: &Script, text: &str, urls: &[String], provider: &Provider, keys: &Keys) -> Vec<Command> {
+pub(super) fn calls(script: &Script, text: &str, urls: &[String], provider: &Provider, keys: &Keys) -> Calls {
     let mut seen = HashSet::new();
     let mut new = |call: &Call| command(call, provider, keys).filter(|command| seen.insert(command.clone()));
     let mut commands: Vec<Command> = script.calls.iter().filter_map(&mut new).collect();
-    if script.calls.is_empty() {
-        let ours: Vec<&String> = urls.iter().filter(|url| path(url, provider).is_some()).collect();
+    if commands.is_empty() {
+        let ours: Vec<&String> = urls.iter().filter(|url| path(url, provider).is_some_and(|path| is_to_copy(path, keys))).collect();
         commands.extend(curl::calls(text, &ours).iter().filter_map(&mut new));
     }
-    commands
+    let left_out = script.calls.iter().filter(|call| path(&call.url, provider).is_some_and(|path| !is_to_copy(path, keys))).count();
+    Calls { commands, left_out }
 }
 
 fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
-    let path = path(&call.url, provider).filter(|path| !keys.are_in(path))?;
+    let path = path(&call.url, provider).filter(|path| is_to_copy(path, keys))?.to_owned();
     let pairs = |pairs: &[(String, Value)], sign: &str| -> Vec<String> {
         let pairs = pairs.iter().filter(|(name, _)| !keys.are_in(name));
-        pairs.flat_map(|(name, value)| texts(name, value, keys).into_iter().map(|text| item(name, sign, &text))).collect::<Vec<_>>()
+        pairs.flat_map(|(name, value)| texts(name, value, keys).into_iter().filter_map(|text| item(name, sign, &text))).collect::<Vec<_>>()
     };
     let mut items = pairs(&call.query, "==");
     match &call.body {
@@ -81,11 +88,10 @@ fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
         Body::Json(value) => items.extend(json(value, keys)),
         Body::Files(names, fields) => {
             items.extend(pairs(fields, "="));
-            items.extend(names.iter().filter(|name| !keys.are_in(name)).map(|name| item(name, "@", "FILE")));
+            items.extend(names.iter().filter(|name| !keys.are_in(name)).filter_map(|name| item(name, "@", "FILE")));
         }
         Body::Other(name) => items.extend(["-d".to_owned(), capitals(name)]),
     }
-    items.retain(|item| item == "-d" || item == "--json-body" || !item.starts_with('-'));
     let verb = match call.method.as_str() {
         "HEAD" | "OPTIONS" => vec!["request".to_owned(), call.method.clone()],
         method => vec![method.to_ascii_lowercase()],
@@ -94,18 +100,23 @@ fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
 }
 
 /// The path of a URL of its API.
-fn path(url: &str, provider: &Provider) -> Option<String> {
+fn path<'a>(url: &'a str, provider: &Provider) -> Option<&'a str> {
+    let host = url.find("://")? + 3;
+    let (origin, path) = url.split_at(host + url[host..].find('/')?);
     let endpoints = provider.usual_endpoints();
     // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
-    let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|origin| Some(origin) == Origin::parse(url));
+    let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|theirs| Some(theirs) == Origin::parse(origin));
     let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
     let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
-    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"))?;
-    (is_ours && !is_oauth && (2..=LONGEST_PATH).contains(&path.len()) && is_plain(&path)).then_some(path)
+    (is_ours && !is_oauth && path.len() > 1).then_some(path)
 }
 
-/// Whether it is the same to a person, a shell and Python: `/a;$(b)` would be another command, `");b("` another program, and U+009B speaks to the
-/// terminal.
+/// Whether somebody may copy it: it has no secret, and is the same to a person, a shell and Python.
+fn is_to_copy(path: &str, keys: &Keys) -> bool {
+    path.len() <= LONGEST_PATH && is_plain(path) && !keys.are_in(path)
+}
+
+/// `/a;$(b)` would be another command, `");b("` another program, and U+009B speaks to the terminal.
 fn is_plain(path: &str) -> bool {
     path.chars().all(|c| c.is_ascii_alphanumeric() || "/_.~%-".contains(c))
 }
@@ -152,21 +163,26 @@ fn json(value: &Value, keys: &Keys) -> Vec<String> {
         };
         return vec!["-d".to_owned(), text, "Content-Type:application/json".to_owned()];
     };
-    let mut items = Vec::new();
-    for (name, value) in members.iter().filter(|(name, _)| !is_of_account(name) && !keys.are_in(name)) {
-        items.push(match value {
-            Value::Text(_) | Value::Gap(_) => item(name, "=", &text(name, value, keys).unwrap_or_default()),
-            value => item(name, ":=", &json_text(name, value, keys).unwrap_or_else(|| capitals(name))),
-        });
-    }
-    if members.iter().all(|(_, value)| matches!(value, Value::Text(_) | Value::Gap(_))) {
+    let kept: Vec<&(String, Value)> = members.iter().filter(|(name, _)| !is_of_account(name) && !keys.are_in(name)).collect();
+    let is_text = |value: &Value| matches!(value, Value::Text(_) | Value::Gap(_));
+    let item = |(name, value): &&(String, Value)| match value {
+        value if is_text(value) => item(name, "=", &text(name, value, keys).unwrap_or_default()),
+        value => item(name, ":=", &json_text(name, value, keys).unwrap_or_else(|| capitals(name))),
+    };
+    let mut items: Vec<String> = kept.iter().filter_map(item).collect();
+    // What is no text says by itself that it is JSON.
+    if kept.iter().all(|(_, value)| is_text(value)) {
         items.push("--json-body".to_owned());
     }
     items
 }
 
 /// As request items are written: a name's own signs lose their meaning, and so does an `@` that names no file.
-fn item(name: &str, sign: &str, value: &str) -> String {
+fn item(name: &str, sign: &str, value: &str) -> Option<String> {
+    // That would be an option of ours.
+    if name.starts_with('-') {
+        return None;
+    }
     let mut text = String::new();
     for c in name.chars().filter(|c| !is_control(*c)) {
         if matches!(c, ':' | '=' | '@' | '\\') {
@@ -175,7 +191,7 @@ fn item(name: &str, sign: &str, value: &str) -> String {
         text.push(c);
     }
     let names_file = sign != "@" && sign != "==" && value.trim_start_matches('\\').starts_with('@');
-    format!("{text}{sign}{}{value}", if names_file { "\\" } else { "" })
+    Some(format!("{text}{sign}{}{value}", if names_file { "\\" } else { "" }))
 }
 
 #[cfg(test)]
@@ -189,7 +205,7 @@ mod tests {
         let provider = catalogue.get("github").unwrap();
         let read = scripts::read(script);
         let keys = Keys::of(script, &read, provider);
-        calls(&read, script, &literals::urls(script), provider, &keys).iter().map(|command| command.words().join(" ")).collect()
+        calls(&read, script, &literals::urls(script), provider, &keys).commands.iter().map(|command| command.words().join(" ")).collect()
     }
 
     /// With these lines before it, and `request` sent to `/x`.
@@ -274,6 +290,20 @@ mod tests {
             sent("", "requests.get(U, params={'a': cache['number'], 'b': os.environ['DAY'], 'c': os.getenv('HOUR')})"),
             ["get github /x a==NUMBER b==DAY c==HOUR"]
         );
+    }
+
+    #[test]
+    fn a_body_is_shown_as_it_is_sent() {
+        for (request, expected) in [
+            // What the account adds by itself is judged no more.
+            ("requests.post(U, json={'name': 'x', 'client_id': 5})", "post github /x name=x --json-body"),
+            ("requests.post(U, json={'name': 'x', 'n': 5})", "post github /x name=x n:=5"),
+            ("requests.post(U, json=-5)", "post github /x -d -5 Content-Type:application/json"),
+            ("requests.post(U, data={'-d': 'x', 'a': '-d'})", "post github /x a=-d"),
+            ("requests.get('https://elsewhere.example/x')\nself.call_api(U)", "get github /x"),
+        ] {
+            assert_eq!(sent("", request), [expected], "{request}");
+        }
     }
 
     /// Whoever wrote it, reading it ends, and soon.

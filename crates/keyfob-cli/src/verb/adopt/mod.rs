@@ -22,7 +22,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::calls::Script;
-use self::command::Command;
+use self::command::{Calls, Command};
 use self::keys::Keys;
 use self::literals::urls;
 use crate::card::Card;
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let keys = Keys::of(&text, &script, &provider);
     // The script calls the real one, also where the sandbox is meant.
     let real = context.catalogue().get(&provider.name).unwrap_or(&provider);
-    let calls = command::calls(&script, &text, &urls, real, &keys);
+    let Calls { commands: calls, left_out } = command::calls(&script, &text, &urls, real, &keys);
     if args.keep {
         keep(&args, &shown, &provider, &keys, context).await?;
     }
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
             .out
             .json(&json!({"script": args.script, "provider": provider.name, "found": found, "calls": commands, "next": next}));
     }
-    context.out.data(&words(&shown, &provider, &keys, (&calls, &commands), (!kept_tokens).then_some(next.as_str()), context))
+    context.out.data(&words(&shown, &provider, &keys, (&calls, &commands, left_out), (!kept_tokens).then_some(next.as_str()), context))
 }
 
 fn text_of(bytes: Vec<u8>, shown: &str) -> Result<Zeroizing<String>, Card> {
@@ -107,9 +107,13 @@ async fn keep(args: &Adopt, shown: &str, provider: &Provider, keys: &Keys, conte
     if keys.has_app() {
         return import::keep_app(provider, &keys.found, args.replace, context).await;
     }
+    let why = match keys.lines.keys().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere".to_owned(),
+        ref found => format!("what was found in it is not enough for an app or a login: {}", found.join(", ")),
+    };
     Err(Card::usage(
         format!("cannot keep the keys of {shown}"),
-        "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere",
+        why,
         format!("leave --keep away; and log in: keyfob login {}", provider.name),
     ))
 }
@@ -149,7 +153,7 @@ fn words(
     shown: &str,
     provider: &Provider,
     keys: &Keys,
-    (calls, commands): (&[Command], &[String]),
+    (calls, commands, left_out): (&[Command], &[String], usize),
     next: Option<&str>,
     context: &Context,
 ) -> String {
@@ -187,6 +191,10 @@ fn words(
     }
     if commands.len() > EXAMPLES {
         text.push(format!("  … and {} more: --json shows all", commands.len() - EXAMPLES));
+    }
+    if left_out > 0 {
+        let calls = if left_out == 1 { "1 call is".to_owned() } else { format!("{left_out} calls are") };
+        text.push(format!("  ({calls} not shown: a secret, or a sign that is not for copying, is in the path)"));
     }
     text.extend([
         String::new(),
