@@ -202,7 +202,7 @@ mod tests {
     /// What comes of a whole script: its commands, a line each.
     fn shown(script: &str) -> Vec<String> {
         let catalogue = keyfob_providers::Catalogue::embedded();
-        let provider = catalogue.get("github").unwrap();
+        let provider = catalogue.get("github").expect("embedded");
         let read = scripts::read(script);
         let keys = Keys::of(script, &read, provider);
         calls(&read, script, &literals::urls(script), provider, &keys).commands.iter().map(|command| command.words().join(" ")).collect()

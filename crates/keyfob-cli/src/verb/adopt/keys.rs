@@ -113,7 +113,7 @@ mod tests {
 
     fn found(script: &str, provider: &str) -> (Value, String) {
         let catalogue = keyfob_providers::Catalogue::embedded();
-        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).unwrap());
+        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).expect("embedded"));
         let lines: Vec<String> = keys.lines.iter().map(|(name, lines)| format!("{name} {lines:?}")).collect();
         (Value::Object(keys.found), lines.join(", "))
     }

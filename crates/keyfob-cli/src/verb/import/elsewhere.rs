@@ -478,7 +478,7 @@ mod tests {
             ("netatmo", "client_id", None),
             ("netatmo", "_client_id", None),
         ] {
-            assert_eq!(known_in(name, catalogue.get(provider).unwrap()), expected, "{provider} {name}");
+            assert_eq!(known_in(name, catalogue.get(provider).expect("embedded")), expected, "{provider} {name}");
         }
     }
 
