@@ -269,10 +269,10 @@ mod tests {
             ("password = '<SECRET>x'", "requests.post(U, json=[password])"),
             // As a name.
             ("API_KEY = 'abcSECRET'", "requests.get(U + '?' + API_KEY)"),
-            ("TOKEN = 'abcSECRET'", "requests.post(U, json={TOKEN: 1})"),
-            ("TOKEN = 'abcSECRET'", "requests.post(U, json={'a': {TOKEN: 1}})"),
-            ("TOKEN = 'abcSECRET'", "requests.post(U, data={TOKEN: 1})"),
-            ("TOKEN = 'abcSECRET'", "requests.post(U, files={TOKEN: f})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, json={'' + TOKEN: 1})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, json={'a': {'' + TOKEN: 1}})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, data={'' + TOKEN: 1})"),
+            ("TOKEN = 'abcSECRET'", "requests.post(U, files={'' + TOKEN: f})"),
             // As the name of what is not known.
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': cache[TOKEN]})"),
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': os.environ.get(TOKEN)})"),
