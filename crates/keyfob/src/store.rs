@@ -281,10 +281,22 @@ impl StoreError {
                 "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
                  and chattr -i or -a takes it away"
             }
+            Self::Io(_, error) if is_of_the_network(error) => "see whether the database server is up, and can be reached from here",
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
         }
     }
+}
+
+/// What a database gives, and a file on a disk of this machine does not.
+fn is_of_the_network(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, NotConnected, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | NotConnected | TimedOut
+    )
 }
 
 /// EPERM. What a mode forbids is EACCES; this is an attribute, mostly, that stands above it, also for its owner and for root.

@@ -11,7 +11,7 @@ fn errors_say_what_why_and_what_next() {
         (
             Error::Unsaved { account: "home".to_owned(), since, error: full() },
             "the new tokens of \"home\", received at 2027-01-15T08:00:00Z, cannot be kept: the vault cannot be read or written: /home/robin/vault",
-            "keep this program running, and check the disk, its space and the permissions of the folder",
+            "keep this program running, and make room on the disk; what the vault has is as it was",
         ),
         (
             Error::Held { account: "home".to_owned(), by: None, since: None },
