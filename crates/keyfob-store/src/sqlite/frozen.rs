@@ -41,9 +41,9 @@ impl Frozen {
         if place::is_on_read_only(path) { Self::seen_as(path, Reason::ReadOnly) } else { Ok(None) }
     }
 
-    /// Where opening it as usual has failed for want of room ([`database::has_no_room`]). Nothing where there is no vault.
-    pub(super) fn without_room(path: &Path) -> Result<Option<Self>, StoreError> {
-        Self::seen_as(path, Reason::Full)
+    /// What can be read all the same, where opening a vault as usual has failed for want of room ([`database::has_no_room`]); else that failure.
+    pub(super) fn in_spite_of(error: StoreError, path: &Path) -> Result<Self, StoreError> {
+        if database::has_no_room(&error) { Self::seen_as(path, Reason::Full)?.ok_or(error) } else { Err(error) }
     }
 
     fn seen_as(path: &Path, reason: Reason) -> Result<Option<Self>, StoreError> {

@@ -71,13 +71,10 @@ fn header(path: &Path) -> Result<Header, StoreError> {
     }
     match Frozen::of(path)? {
         Some(frozen) => frozen_header(&frozen),
-        None => match database::connect(path).and_then(|connection| header_by(&connection)) {
-            Err(error) if database::has_no_room(&error) => match Frozen::without_room(path)? {
-                Some(frozen) => frozen_header(&frozen),
-                None => Err(error),
-            },
-            other => other,
-        },
+        None => {
+            let header = database::connect(path).and_then(|connection| header_by(&connection));
+            header.or_else(|error| frozen_header(&Frozen::in_spite_of(error, path)?))
+        }
     }
 }
 

@@ -135,13 +135,11 @@ impl Vault {
             key_made = made;
         }
         let (connection, sealer, header) = match database::open(&path, |header| source.open(header, &mut warnings)) {
-            Err(error) if database::has_no_room(&error) => {
-                return match Frozen::without_room(&path)? {
-                    Some(frozen) => Self::open_frozen(path, source, frozen, warnings),
-                    None => Err(error),
-                };
+            Ok(opened) => opened,
+            Err(error) => {
+                let frozen = Frozen::in_spite_of(error, &path)?;
+                return Self::open_frozen(path, source, frozen, warnings);
             }
-            other => other?,
         };
         source.settle(&header)?;
         drop(lock);
