@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Method};
 use keyfob::proto::{
-    Answer, App, Attach, Code, Deviation, Error as ProtoError, Flow, OAuth1Tokens, OAuth2Tokens, Origin, Secret, Settings, TokenSet,
-    TransportKind,
+    Answer, App, Attach, Code, Deviation, Error as ProtoError, Flow, OAuth1Tokens, OAuth2Tokens, Origin, Secret, Settings, Timestamp,
+    TokenSet, TransportKind,
 };
 use keyfob::store::Expected;
 use keyfob::transport::{Body, HyperTransport, Sending, Transport};
@@ -595,10 +595,16 @@ impl Walk<'_> {
             self.imitation.say(Say::Fewest(at));
             let answer = self.plain(session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
             let found = answer.limit().ok_or("of several counts none is understood")?;
-            // Its next period begins at a whole multiple of its length, whenever the walk gets here.
+            // Its next period begins at a whole multiple of its length. The second after 1970 began tells which: now and then the next multiples of two
+            // lengths are one and the same.
+            let limits = self.settings.api.limits.as_ref();
+            let first = limits.and_then(|limits| limits.read(answer.headers(), Timestamp::from_unix(1)));
             let begins = match (found.resets_at, period) {
                 (None, None) => true,
-                (Some(moment), Some(period)) => moment.as_unix() % period == 0,
+                (Some(moment), Some(period)) => {
+                    let first = first.and_then(|first| first.resets_at);
+                    moment.as_unix() % period == 0 && first.is_some_and(|first| first.as_unix() == *period)
+                }
                 _ => false,
             };
             if found.limit != *limit || found.remaining != self.habits.limit.and_then(|limit| limit.1) || !begins {
