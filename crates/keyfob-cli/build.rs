@@ -17,7 +17,8 @@ fn main() {
 
 /// Whether whoever builds this chose a linker, or told it something: it may read no script.
 fn is_linked_otherwise() -> bool {
-    env::var_os("RUSTC_LINKER").is_some() || env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("link"))
+    let is_of_linker = |flag: &str| flag.trim_start_matches("-C").starts_with("link");
+    env::var_os("RUSTC_LINKER").is_some() || env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.split('\u{1f}').any(is_of_linker))
 }
 
 /// The kernel maps sixteen pages around each that is used, and what one call runs, an eighth of the code, would be strewn over all of it: `order.ld` puts

@@ -11,12 +11,14 @@
 //! | `cargo xtask conformance [--only NAME]` | takes the guard of each conformance test out of a copy, and wants to see it fail |
 //! | `cargo xtask guards [ROW…]`     | the same for the rows of docs/requirements.md (`D4-2`: one entry of a row) |
 //! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
+//! | `cargo xtask dist [broker]`      | the program as it is kept, laid out by what it counted at work; or the bench's web app |
 //! | `cargo xtask mutants [WORDS]`    | changes one thing at a time where it matters most, and wants a test to see it    |
 //!
 //! With `CI=true` a test that is skipped because something is missing counts as failed, and builds take little of the disk.
 
 mod arrows;
 mod deny;
+mod dist;
 mod fuzz;
 mod guards;
 mod mutants;
@@ -32,7 +34,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Without the steps, which stand in [`steps::NAMES`].
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | guards [ROW…] [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | dist [broker] | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | guards [ROW…] [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
             }
         }
         ["torture", rest @ ..] => torture::run(rest),
+        ["dist"] => dist::run(&dist::PROGRAMS[0]),
+        ["dist", "broker"] => dist::run(&dist::PROGRAMS[1]),
         ["conformance", rest @ ..] => guards::run(&guards::CONFORMANCE, rest),
         ["guards", rest @ ..] => guards::run(&guards::REQUIREMENTS, rest),
         ["mutants", rest @ ..] => mutants::run(rest),

@@ -114,9 +114,10 @@ fn script(used: &BTreeMap<String, usize>, all: &BTreeSet<String>) -> String {
     let mut script = format!("{HEAD}SECTIONS {{\n  .text : {{\n");
     let mut told = BTreeSet::new();
     for name in first.iter().chain(&then).filter(|name| told.insert(*name)) {
-        let _ = writeln!(script, "    *(.text.{name} .text.unlikely.{name})");
+        let _ = writeln!(script, "    *(.text.{name} .text.hot.{name} .text.unlikely.{name})");
     }
-    script.push_str("  }\n}\nINSERT AFTER .init;\n");
+    // What else is run often, where the compiler was told so (`cargo xtask dist`): the web app.
+    script.push_str("    *(.text.hot .text.hot.*)\n  }\n}\nINSERT AFTER .init;\n");
     script
 }
 
