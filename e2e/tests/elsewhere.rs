@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// The web app at pretend providers, whose apps it has; and its owner's browser.
 struct Site {
-    _world: World,
+    world: World,
     origin: String,
     browser: Browser,
     _program: Program,
@@ -24,6 +24,8 @@ impl Site {
         let builder = ["tado", "ecobee"].into_iter().fold(Sandbox::builder(), |builder, name| builder.imitating(name, file(name)));
         let world = World::of(builder);
         world.consent("acme", Consent::Ask);
+        // Or whoever is approved on the spot may be so before anybody has seen the code.
+        world.hesitate(true);
         let mut home = Home::new();
         home.set("KEYFOB_SANDBOX", world.index());
         let origin = format!("http://127.0.0.1:{}", keyfob_testbed::port::reserve());
@@ -37,7 +39,7 @@ impl Site {
         browser.open(&link);
         browser.click("main form button");
         browser.shows("main", "signed in as the owner");
-        Some(Self { _world: world, origin, browser, _program: program, _home: home })
+        Some(Self { world, origin, browser, _program: program, _home: home })
     }
 
     fn open(&self, path: &str) {
@@ -83,6 +85,7 @@ fn tado_is_connected_by_its_code_and_the_page_goes_on_by_itself() {
     assert!(!site.browser.source().contains("redirect URI there"), "nobody can register one");
     site.connect("tado", "button.primary");
     site.browser.shows(".user-code", "ABCD-EFGH");
+    site.world.hesitate(false);
     // Approved there, the page is at the account without anybody pressing anything.
     site.browser.shows("main", "tado° is connected.");
     assert!(site.browser.url().ends_with("/accounts/tado"), "{}", site.browser.url());
@@ -96,6 +99,7 @@ fn ecobee_is_connected_by_its_pin_without_script() {
     site.browser.scripts(false);
     site.connect("ecobee", "button.primary");
     site.browser.shows(".user-code", "b2c9");
+    site.world.hesitate(false);
     site.browser.shows("main", "Ecobee is connected.");
     assert!(site.browser.url().ends_with("/accounts/ecobee"), "{}", site.browser.url());
 }

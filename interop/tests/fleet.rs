@@ -26,15 +26,18 @@ fn d2_eight_processes_refresh_once_an_expiry_postgres() {
     on(Vault::Postgres, LIFETIME, 20, |scene| scene.expire_and_use(8, rounds()));
 }
 
+/// How many seconds a token lasts where nobody steers.
+const FREE: u32 = 10;
+
 /// Nobody steers them: each calls when it likes, while tokens of ten seconds end by the real clock.
 #[test]
 fn d2_processes_that_run_free_never_spend_a_token_twice_sqlite() {
-    on(Vault::Sqlite, 10, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
+    on(Vault::Sqlite, FREE, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
 }
 
 #[test]
 fn d2_processes_that_run_free_never_spend_a_token_twice_postgres() {
-    on(Vault::Postgres, 10, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
+    on(Vault::Postgres, FREE, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
 }
 
 #[test]
@@ -111,6 +114,8 @@ struct Scene<'a> {
     runtime: tokio::runtime::Runtime,
     base: Base,
     cluster: Option<&'a Cluster>,
+    /// When the first login began.
+    begun: Instant,
 }
 
 impl<'a> Scene<'a> {
@@ -118,8 +123,9 @@ impl<'a> Scene<'a> {
         Base::prepare(&home, &peer.origin);
         let runtime = tokio::runtime::Runtime::new().expect("threads");
         let base = runtime.block_on(Base::open(home.path(), &place));
+        let begun = Instant::now();
         (0..accounts).for_each(|nth| runtime.block_on(base.log_in(&format!("{PROVIDER}/{nth}"))));
-        Self { peer, accounts, home, place, runtime, base, cluster }
+        Self { peer, accounts, home, place, runtime, base, cluster, begun }
     }
 
     fn fleet(&self, members: usize) -> Fleet {
@@ -160,14 +166,20 @@ impl<'a> Scene<'a> {
 
     fn run_free(&self, members: usize, time: Duration) {
         let mut fleet = self.fleet(members);
+        let took = self.begun.elapsed();
         let report = fleet.all(&format!("loop {}", time.as_millis()));
         assert!(report.errors.is_empty(), "{report:#?}");
         let counts = self.peer.counts();
-        // Each token ended, or was about to, once in this time; on a slow machine perhaps twice.
         let all = self.accounts as u64;
         assert_eq!((counts.refused, counts.requests), (0, counts.refreshed), "{counts:?}");
-        assert!((all..=2 * all).contains(&counts.refreshed), "{counts:?}");
-        assert_eq!(report.tokens.len() as u64, all + counts.refreshed, "every token was used, and nobody had one of his own");
+        // On a machine so busy that a login's token ends before anybody has called with it, no more than that is certain.
+        if took < Duration::from_secs(FREE.into()) * 7 / 10 {
+            // Each token ended, or was about to, once in this time; on a slow machine perhaps twice.
+            assert!((all..=2 * all).contains(&counts.refreshed), "{counts:?}");
+            assert_eq!(report.tokens.len() as u64, all + counts.refreshed, "every token was used, and nobody had one of his own");
+        } else {
+            println!("it took {took:?} until they began: tokens ended before");
+        }
         self.the_grants_live();
     }
 
@@ -178,7 +190,7 @@ impl<'a> Scene<'a> {
         right.begin(&format!("add right {EACH}"));
         self.peer.order("expire");
         self.assert_one_each(&worker.all("call 3"), 3);
-        self.assert_one_each(&worker.all("loop 1000"), 10);
+        (0..10).for_each(|_| self.assert_one_each(&worker.all("call 1"), 1));
         let added = [left.end(), right.end()];
         assert!(added.iter().all(|report| report.good == EACH && report.errors.is_empty()), "{added:#?}");
         assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 });

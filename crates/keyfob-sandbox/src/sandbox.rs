@@ -180,6 +180,11 @@ impl Sandbox {
         imitations.map(|(app, api)| (app.service.clone(), app, api)).collect()
     }
 
+    /// Whether imitated providers let those wait who log in on another device: until then they are approved on the spot.
+    pub fn hesitate(&self, hesitates: bool) {
+        self.index.imitations.iter().for_each(|imitation| imitation.hesitate(hesitates));
+    }
+
     /// Adds or replaces an app under a name.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{CANARIES, Home, app, assert_same, error, oauth1_account, oauth2_account, oauth2_pending, wait};
 use keyfob::history::{Actor, Entry, Event};
@@ -310,8 +310,12 @@ fn wait_for_the_first(child: &mut Child) -> BufReader<ChildStdout> {
 #[test]
 fn j3_a_rekey_killed_at_any_moment_loses_nothing() {
     let (home, accounts) = filled(60);
-    let (mut last, mut moved, mut left_over) = (1, 0, 0);
-    for round in 0..100_u64 {
+    let (mut last, mut left_over) = (1, 0);
+    for round in 0..1000_u64 {
+        // Where each falls is for the machine to say: until enough were killed between the key and its place.
+        if round >= 100 && left_over > 5 {
+            break;
+        }
         let mut child = start(&home);
         // Once it has begun, somewhere in its next two or three.
         let _said = wait_for_the_first(&mut child);
@@ -321,11 +325,11 @@ fn j3_a_rekey_killed_at_any_moment_loses_nothing() {
         left_over += u32::from(home.folder().join("vault.key.new").exists());
         assert_whole(&home.open(), &accounts);
         let now = header(&home).0;
-        moved += u32::from(now > last);
+        assert!(now > last, "round {round} had no rekey");
         last = now;
         assert!(!home.folder().join("vault.key.new").exists(), "round {round}");
     }
-    assert!(moved == 100 && left_over > 5, "{moved} rounds with a rekey, {left_over} killed between the key and its place");
+    assert!(left_over > 5, "{left_over} were killed between the key and its place");
 }
 
 #[test]
@@ -334,13 +338,16 @@ fn j7_a_process_that_writes_all_the_while_loses_nothing() {
     let mut child = start(&home);
     let _said = wait_for_the_first(&mut child);
     let vault = home.open();
-    for number in 0..100 {
+    let (before, begun, mut number) = (header(&home).0, Instant::now(), 0);
+    // Until it was sealed anew twice at least while this one writes.
+    while number < 100 || header(&home).0 <= before + 1 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody seals it anew");
         wait(vault.put_account(&oauth2_account(&format!("new/{number}")), Expected::Nothing, None)).expect("puts");
         assert!(wait(vault.account(&format!("new/{number}"))).expect("reads").is_some());
+        number += 1;
     }
     child.kill().expect("kills");
     child.wait().expect("ends");
     drop(vault);
-    assert!(header(&home).0 > 3, "it was sealed anew in between");
-    assert_eq!(wait(home.open().accounts()).expect("lists").len(), 103);
+    assert_eq!(wait(home.open().accounts()).expect("lists").len(), 3 + number);
 }

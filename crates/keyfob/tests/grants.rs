@@ -94,7 +94,7 @@ async fn nobody_is_asked_for_tokens_before_the_keys_are_there_to_judge_them() {
 #[tokio::test]
 async fn giving_up_asks_no_more() {
     let (server, settings) = device(vec![]).await;
-    let keyfob = keyfob();
+    let keyfob = by(Arc::new(Still::default()));
     let mut login = begin(&keyfob, &settings).await;
     assert!(tokio::time::timeout(Duration::from_millis(50), login.wait()).await.is_err());
     drop(login);
@@ -106,13 +106,8 @@ async fn giving_up_asks_no_more() {
 #[tokio::test]
 async fn a_device_login_goes_on_from_what_was_kept_and_is_asked_about_at_its_own_pace() {
     let (server, settings) = device(vec![refused("slow_down"), json("200 OK", TOKENS)]).await;
-    let clock = Arc::new(Moved::default());
-    let keyfob = Keyfob::with(
-        Arc::new(MemoryStore::new()),
-        Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap()),
-        clock.clone(),
-        Arc::new(OsEntropy),
-    );
+    let clock = Arc::new(Still::default());
+    let keyfob = by(clock.clone());
     let mut kept = begin(&keyfob, &settings).await.stored();
     let mut ask = async |after: i64| {
         clock.0.fetch_add(after, Ordering::SeqCst);
@@ -144,14 +139,19 @@ async fn a_device_login_goes_on_from_what_was_kept_and_is_asked_about_at_its_own
     assert!(DeviceLogin::resume(&keyfob, &elsewhere, &app(), kept).is_err(), "another provider's settings");
 }
 
-/// The system's clock, moved.
+/// A clock that stands still until it is moved: an interval is a second here, and another may begin between any two lines.
 #[derive(Default)]
-struct Moved(AtomicI64);
+struct Still(AtomicI64);
 
-impl Clock for Moved {
+impl Clock for Still {
     fn now(&self) -> Timestamp {
-        keyfob::SystemClock.now().plus(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix(1_800_000_000).plus(self.0.load(Ordering::SeqCst))
     }
+}
+
+fn by(clock: Arc<Still>) -> Keyfob {
+    let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
+    Keyfob::with(Arc::new(MemoryStore::new()), Arc::new(transport), clock, Arc::new(OsEntropy))
 }
 
 #[tokio::test]

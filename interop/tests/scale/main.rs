@@ -121,10 +121,13 @@ fn a_key_that_is_revoked_is_refused_everywhere_within_a_second_with_or_without_n
     let refused_soon = |account: usize| {
         let revoked = Instant::now();
         for which in 0..2 {
-            until("it is refused", || scene.ask(which, account).status == 401);
-            // A request that was let in before that second was over says nothing; one after it does.
-            let late = revoked.elapsed();
-            assert!(late < Duration::from_secs(1), "{late:?}");
+            until("it is refused", || {
+                // A request that came before that second was over says nothing, however long its answer took; one after it does.
+                let late = revoked.elapsed();
+                let status = scene.ask(which, account).status;
+                assert!(status != 200 || late < Duration::from_secs(1), "let in {late:?} after it was revoked");
+                status == 401
+            });
         }
     };
     for account in 0..12 {

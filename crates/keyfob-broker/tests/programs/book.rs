@@ -261,7 +261,7 @@ async fn l17_every_use_is_a_line_and_no_line_holds_a_secret() {
     let instance = Instance::start(&vault, vec![service]).await;
     let key = vault.key("bare", &["GET /users/**"]).await;
     for target in [
-        "/api/bare/users/1?token=canary-query&pin=1234",
+        "/api/bare/users/1?token=canary-query&pin=canary-pin",
         "/api/bare/users/1#canary-fragment",
         "/api/bare/admin?canary-query",
         "/api/bare/users/../canary-path",
@@ -294,7 +294,7 @@ async fn l17_every_use_is_a_line_and_no_line_holds_a_secret() {
         "canary-cookie",
         "canary-header",
         "canary-body",
-        "1234",
+        "canary-pin",
     ] {
         assert!(!whole.contains(secret), "{secret}: {whole}");
     }

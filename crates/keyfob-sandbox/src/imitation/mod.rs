@@ -115,6 +115,8 @@ struct Imitated {
 #[derive(Default)]
 struct Mood {
     denies: bool,
+    /// Whether nobody has said yet what becomes of logins on another device.
+    hesitates: bool,
     hides_issuer: bool,
     /// Whether its answers lead to a host that the file does not list.
     misleads: bool,
@@ -213,6 +215,11 @@ impl Imitation {
     /// Whether logins are denied from now on.
     pub fn deny(&self, denies: bool) {
         held(&self.imitated.mood).denies = denies;
+    }
+
+    /// Whether those who log in on another device are told from now on that nobody has decided yet.
+    pub fn hesitate(&self, hesitates: bool) {
+        held(&self.imitated.mood).hesitates = hesitates;
     }
 
     /// Whether the token endpoint says `invalid_grant` to everybody from now on, and with which status: many servers say so with that of success.

@@ -174,7 +174,7 @@ impl Imitated {
         Reply::json(200, &json!({}))
     }
 
-    /// RFC 8628 §3.1. Whoever asks is approved on the spot.
+    /// RFC 8628 §3.1. Whoever asks is approved on the spot, where nobody hesitates.
     pub(super) fn device(&self, call: &Call) -> Reply {
         let judged = || {
             let mut list = match &self.file.oauth2.pin {
@@ -238,9 +238,14 @@ impl Imitated {
     fn by_device(&self, mut list: Checklist) -> Result<Issued, Refusal> {
         let device = list.one(self.device_grant().1).map_err(|why| ("invalid_request", why))?;
         list.done().map_err(|why| ("invalid_request", why))?;
-        let scopes = held(&self.devices).remove(&device).ok_or(("invalid_grant", "the device code is unknown".to_owned()))?;
+        let mut devices = held(&self.devices);
+        // Both words are of RFC 8628 §3.5. Who is told to wait asks again with the same code.
+        if held(&self.mood).hesitates && devices.contains_key(&device) {
+            return Err(("authorization_pending", "nobody has decided yet".to_owned()));
+        }
+        let scopes = devices.remove(&device).ok_or(("invalid_grant", "the device code is unknown".to_owned()))?;
+        drop(devices);
         if held(&self.mood).denies {
-            // RFC 8628 §3.5.
             return Err(("access_denied", "the person said no".to_owned()));
         }
         let code = crate::oauth2::Code {

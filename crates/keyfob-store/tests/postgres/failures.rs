@@ -3,8 +3,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use keyfob::proto::Timestamp;
 use keyfob::store::{Expected, Generation};
@@ -23,9 +23,10 @@ async fn d5_writes_go_on_through_a_restart_and_a_power_cut() {
     let Some(cluster) = Cluster::start(&Options::default()) else { return };
     let vault = Arc::new(open(&cluster.database().url()).await);
     let stop = Arc::new(AtomicBool::new(false));
+    let counts = Counts::of(4);
     let writers: Vec<_> = (0..4)
         .map(|number| {
-            let (vault, stop) = (Arc::clone(&vault), Arc::clone(&stop));
+            let (vault, stop, counts) = (Arc::clone(&vault), Arc::clone(&stop), counts.clone());
             tokio::spawn(async move {
                 let account = oauth2_account(&format!("account-{number}"));
                 let mut last = vault.put_account(&account, Expected::Nothing, None).await.expect("puts");
@@ -34,24 +35,16 @@ async fn d5_writes_go_on_through_a_restart_and_a_power_cut() {
                     let next = vault.put_account(&account, Expected::Generation(last), Some(&entry)).await.expect("swaps");
                     assert_eq!(next.0, last.0 + 1);
                     last = next;
+                    counts.add(number);
                 }
                 (account, last)
             })
         })
         .collect();
-    tokio::task::block_in_place(|| {
-        std::thread::sleep(Duration::from_millis(300));
-        cluster.restart();
-        std::thread::sleep(Duration::from_millis(300));
-        cluster.kill();
-        std::thread::sleep(Duration::from_millis(200));
-        cluster.start_again();
-        std::thread::sleep(Duration::from_millis(300));
-    });
+    restart_and_cut(&cluster, &counts);
     stop.store(true, Ordering::Relaxed);
     for writer in writers {
         let (account, last) = writer.await.expect("no write failed");
-        assert!(last.0 > 10, "there was something to interrupt");
         let found = vault.account(&account.name).await.expect("reads").expect("it is there");
         assert_eq!(found.generation, last);
         // One entry for each write, none twice, none missing.
@@ -59,6 +52,45 @@ async fn d5_writes_go_on_through_a_restart_and_a_power_cut() {
         let numbers: Vec<u64> = entries.iter().map(|entry| u64::from(entry.by.pid)).collect();
         let expected: Vec<u64> = (last.0 - numbers.len() as u64..last.0).collect();
         assert_eq!(numbers, expected);
+    }
+}
+
+/// An administrator's restart, and a power cut, each in the midst of what is written.
+pub(crate) fn restart_and_cut(cluster: &Cluster, counts: &Counts) {
+    tokio::task::block_in_place(|| {
+        counts.wait_for_more();
+        cluster.restart();
+        counts.wait_for_more();
+        cluster.kill();
+        std::thread::sleep(Duration::from_millis(200));
+        cluster.start_again();
+        counts.wait_for_more();
+    });
+}
+
+/// How many writes of each writer were acknowledged.
+#[derive(Clone)]
+pub(crate) struct Counts(Arc<[AtomicU64]>);
+
+impl Counts {
+    pub(crate) fn of(writers: usize) -> Self {
+        Self((0..writers).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(crate) fn add(&self, writer: usize) {
+        self.0[writer].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Until each has written so much more that there is something to interrupt.
+    fn wait_for_more(&self) {
+        let begun = Instant::now();
+        for count in self.0.iter() {
+            let enough = count.load(Ordering::Relaxed) + 10;
+            while count.load(Ordering::Relaxed) < enough {
+                assert!(begun.elapsed() < Duration::from_secs(120), "nobody writes any more");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 }
 

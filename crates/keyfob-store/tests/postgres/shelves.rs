@@ -11,7 +11,7 @@ use keyfob_testbed::{Cluster, Database, Options};
 use tokio_postgres::Client;
 
 use crate::common::{Home, app, error};
-use crate::failures::Proxy;
+use crate::failures::{Counts, Proxy, restart_and_cut};
 use crate::shelf::{KEY, MANY, NOW, act, everything, fill, hear, item};
 use crate::support::{open, past, vault};
 
@@ -286,32 +286,25 @@ async fn d5_the_book_goes_on_through_a_restart_and_a_power_cut() {
     let Some(cluster) = Cluster::start(&Options::default()) else { return };
     let vault = std::sync::Arc::new(open(&cluster.database().url()).await);
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let writers: Vec<_> = (0..4_u32)
+    let counts = Counts::of(4);
+    let writers: Vec<_> = (0..4)
         .map(|writer| {
-            let (vault, stop) = (std::sync::Arc::clone(&vault), std::sync::Arc::clone(&stop));
+            let (vault, stop, counts) = (std::sync::Arc::clone(&vault), std::sync::Arc::clone(&stop), counts.clone());
             tokio::spawn(async move {
                 let (mut written, owner) = (0, format!("writer-{writer}"));
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     vault.record(vec![act(written, Some(&owner))]).await.expect("it is asked for until it is known");
                     written += 1;
+                    counts.add(writer);
                 }
                 (owner, written)
             })
         })
         .collect();
-    tokio::task::block_in_place(|| {
-        std::thread::sleep(Duration::from_millis(300));
-        cluster.restart();
-        std::thread::sleep(Duration::from_millis(300));
-        cluster.kill();
-        std::thread::sleep(Duration::from_millis(200));
-        cluster.start_again();
-        std::thread::sleep(Duration::from_millis(300));
-    });
+    restart_and_cut(&cluster, &counts);
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     for writer in writers {
         let (owner, written) = writer.await.expect("it ends");
-        assert!(written > 10, "there was something to interrupt");
         let found: Vec<Act> =
             vault.acts(Some(&owner), None, usize::MAX).await.expect("reads").into_iter().rev().map(|(_, act)| act).collect();
         assert!(found == (0..written).map(|number| act(number, Some(&owner))).collect::<Vec<_>>(), "each once, none missing");
