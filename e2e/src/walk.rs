@@ -575,7 +575,8 @@ impl Walk<'_> {
         let answer = self.plain(&session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
         let (found, wanted) = (told(&answer), self.habits.limit);
         let close = match (found.and_then(|found| found.2), wanted.and_then(|wanted| wanted.2)) {
-            (Some(found), Some(wanted)) => (wanted - 5..=wanted + 1).contains(&found),
+            // On a busy machine some of the time is over.
+            (Some(found), Some(wanted)) => (wanted - 25..=wanted + 1).contains(&found),
             (found, wanted) => found == wanted,
         };
         let counts = |limit: Option<(Option<u64>, Option<u64>, Option<i64>)>| limit.map(|limit| (limit.0, limit.1));

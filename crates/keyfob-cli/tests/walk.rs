@@ -15,7 +15,7 @@ async fn the_walk_succeeds_shows_no_secret_and_leaves_nothing() {
     house.unset("KEYFOB_SANDBOX");
     let began = Instant::now();
     let ended = house.run(&["try"]).await.exits(0);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert_eq!(ended.stderr, "");
     for words in [
         "August Home",

@@ -118,9 +118,9 @@ async fn answers_are_spoilt_as_ordered() {
     let before = Instant::now();
     get_url(&url).await;
     assert!(before.elapsed() >= Duration::from_millis(300));
-    let before = Instant::now();
+    // Only API requests are slow: nobody waits an hour for this one.
+    faults.set(Faults { slow_ms: 3_600_000, ..Faults::default() });
     get_url(&format!("{}/.well-known/oauth-authorization-server", sandbox.origin("acme"))).await;
-    assert!(before.elapsed() < Duration::from_millis(250), "only API requests are slow");
     faults.set(Faults { clock_skew: -86_400 * 365, ..Faults::default() });
     let date = get_url(&url).await.header("date").expect("a date").to_owned();
     sandbox.faults("acme").clear();

@@ -164,9 +164,9 @@ fn k5_an_agent_opens_the_vault_for_this_user_until_it_is_locked() {
 fn k5_it_forgets_when_its_time_is_over_and_when_it_is_asked_to_stop() {
     let sealed = Sealed::new();
     let agent = sealed.agent();
-    let process = Process::start(&sealed, Duration::from_secs(2));
+    let process = Process::start(&sealed, Duration::from_secs(6));
     sealed.open(&agent).expect("opens");
-    std::thread::sleep(Duration::from_millis(2200));
+    std::thread::sleep(Duration::from_millis(6200));
     sealed.locked(&agent);
     process.ends();
     for signal in ["-TERM", "-INT", "-HUP"] {

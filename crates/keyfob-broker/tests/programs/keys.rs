@@ -225,13 +225,12 @@ async fn l15_wrong_keys_are_refused_for_being_too_many_and_right_ones_let_in_all
     let (ended, reads) = (ended.text.expose(), || shelf.reads.load(Ordering::Relaxed));
     let before = reads();
     let mut statuses = Vec::new();
-    for _ in 0..125 {
+    // A drop comes back each half a second: on a slow machine some more are let through.
+    while statuses.len() < 1000 && statuses.last() != Some(&429) {
         statuses.push(instance.ask("kfk_wrong", "GET", "/api/bare/x").await.status);
     }
-    assert_eq!((statuses[0], statuses[119]), (401, 401));
-    assert!(statuses[120..].contains(&429), "{statuses:?}");
+    assert!(statuses.len() > 120 && statuses.ends_with(&[401, 429]), "{statuses:?}");
     assert!(reads() - before < 100, "what cannot be a key is looked up nowhere");
-    // A drop comes back each half a second.
     let refused = async |text: &str, target: &str| loop {
         let reply = instance.ask(text, "GET", target).await;
         if reply.status != 401 {
