@@ -127,13 +127,13 @@ async fn b6_slow_and_huge_requests_do_not_block_the_real_one() {
         stream.write_all(b"GET /call").await.unwrap();
         slow.push(stream);
     }
-    // From here on: the huge one has to get through the slow ones as well.
+    // From here on: the huge one has to get through the slow ones as well. These are dropped after five seconds.
     let began = Instant::now();
     let huge = format!("GET /callback?{} HTTP/1.1\r\nHost: {}\r\n\r\n", "x".repeat(64 * 1024), waiting.address);
     let answer = speak(waiting.address, huge.as_bytes()).await;
     assert_ne!(status(&answer), 200);
     assert_eq!(status(&waiting.get_valid().await), 200);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert!(waiting.outcome.await.unwrap().is_ok());
 }
 
