@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::compiler::Compiler;
 use crate::{cargo, root, target};
 
 /// Coverage that libFuzzer is led by: passes of LLVM that the stable compiler has, too.
@@ -38,7 +39,7 @@ fn attempt(only: Option<&str>, seconds: u32) -> Result<Vec<String>, String> {
         return Err("no target has that name; they are in fuzz/fuzz_targets".to_owned());
     }
     // Named, so that build scripts are not built with these flags.
-    let host = host()?;
+    let host = Compiler::ask()?.host;
     let mut build = cargo();
     build.args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &host]).arg("--target-dir").arg(folder());
     build.args(names.iter().flat_map(|name| ["--bin", name]));
@@ -72,13 +73,6 @@ fn names() -> Result<Vec<String>, String> {
         entries.filter_map(|entry| entry.ok()?.path().file_stem().and_then(|stem| stem.to_str()).map(str::to_owned)).collect();
     names.sort();
     Ok(names)
-}
-
-fn host() -> Result<String, String> {
-    let output = Command::new("rustc").arg("-vV").output().map_err(|problem| format!("cannot run rustc: {problem}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned);
-    host.ok_or_else(|| "rustc does not say what it runs on".to_owned())
 }
 
 fn folder() -> std::path::PathBuf {

@@ -17,6 +17,7 @@
 //! With `CI=true` a test that is skipped because something is missing counts as failed, and builds take little of the disk.
 
 mod arrows;
+mod compiler;
 mod deny;
 mod dist;
 mod fuzz;
@@ -51,8 +52,8 @@ fn main() -> ExitCode {
             }
         }
         ["torture", rest @ ..] => torture::run(rest),
-        ["dist"] => dist::run(&dist::PROGRAMS[0]),
-        ["dist", "broker"] => dist::run(&dist::PROGRAMS[1]),
+        ["dist"] => dist::run(&dist::KEYFOB),
+        ["dist", "broker"] => dist::run(&dist::BROKER),
         ["conformance", rest @ ..] => guards::run(&guards::CONFORMANCE, rest),
         ["guards", rest @ ..] => guards::run(&guards::REQUIREMENTS, rest),
         ["mutants", rest @ ..] => mutants::run(rest),

@@ -9,28 +9,28 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::compiler::Compiler;
 use crate::{cargo, target};
 
 /// What can be built so.
 pub(crate) struct Program {
-    pub(crate) name: &'static str,
+    name: &'static str,
     package: &'static str,
     work: fn(&Path, &Path) -> Result<Vec<Counts>, String>,
 }
 
 /// Counts that were written into a folder, and how often each of them counts.
-pub(crate) struct Counts {
-    pub(crate) folder: PathBuf,
-    pub(crate) weight: u32,
+struct Counts {
+    folder: PathBuf,
+    weight: u32,
 }
 
-/// The first is what ships. The other is the bench's, so that figures can be taken of what is built so.
-pub(crate) const PROGRAMS: [Program; 2] = [
-    Program { name: "keyfob", package: "keyfob-cli", work: work::keyfob },
-    Program { name: "broker", package: "keyfob-bench", work: work::broker },
-];
+/// What ships.
+pub(crate) const KEYFOB: Program = Program { name: "keyfob", package: "keyfob-cli", work: work::keyfob };
+/// The bench's web app, so that figures can be taken of what is built so.
+pub(crate) const BROKER: Program = Program { name: "broker", package: "keyfob-bench", work: work::broker };
 
 /// Builds it; true if it is there.
 pub(crate) fn run(program: &Program) -> bool {
@@ -125,48 +125,6 @@ fn merged(merge: &Path, counts: &[Counts], profile: &Path) -> Result<(), String>
         Ok(status) => Err(format!("{} does not read what was counted ({status})", merge.display())),
         Err(problem) => Err(format!("cannot run {}: {problem}", merge.display())),
     }
-}
-
-/// The compiler: counts are read by a tool of the same LLVM only.
-struct Compiler {
-    host: String,
-    llvm: String,
-    tools: PathBuf,
-}
-
-impl Compiler {
-    fn ask() -> Result<Self, String> {
-        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let said = |words: &[&str]| {
-            let output = Command::new(&rustc).args(words).stderr(Stdio::inherit()).output();
-            let output = output.map_err(|problem| format!("cannot run {}: {problem}", rustc.display()))?;
-            String::from_utf8(output.stdout).map_err(|_| format!("{} answers what is no text", rustc.display()))
-        };
-        let version = said(&["-vV"])?;
-        let line = |name: &str| version.lines().find_map(|line| line.strip_prefix(name)).map(|said| said.trim().to_owned());
-        let (Some(host), Some(llvm)) = (line("host:"), line("LLVM version:")) else {
-            return Err(format!("{} does not say which LLVM it has", rustc.display()));
-        };
-        let sysroot = said(&["--print", "sysroot"])?;
-        let tools = Path::new(sysroot.trim()).join("lib/rustlib").join(&host).join("bin");
-        let llvm = llvm.split('.').next().unwrap_or_default().to_owned();
-        Ok(Self { host, llvm, tools })
-    }
-
-    fn profdata(&self) -> Result<PathBuf, String> {
-        let of_debian = format!("llvm-profdata-{}", self.llvm);
-        let found = [self.tools.join("llvm-profdata"), PathBuf::from(of_debian)].into_iter().find(|path| is_there(path));
-        found.ok_or_else(|| {
-            format!(
-                "llvm-profdata of LLVM {} is not here: rustup component add llvm-tools, or on Debian: apt-get install llvm-{}. Without it there is cargo build --profile dist.",
-                self.llvm, self.llvm
-            )
-        })
-    }
-}
-
-fn is_there(program: &Path) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]
