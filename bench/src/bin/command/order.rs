@@ -168,6 +168,7 @@ mod tests {
         let used = BTreeMap::from([(one.clone(), 1), (three.clone(), 2)]);
         let script = script(&used, &BTreeSet::from([one, two, three]));
         let names: Vec<_> = script.lines().filter_map(|line| line.trim().strip_prefix("*(.text.")?.split(' ').next()).collect();
-        assert_eq!(names, ["b17h*E", "a17h0000000000000001E", "a17h*E"]);
+        // What else is often run comes behind them.
+        assert_eq!(names, ["b17h*E", "a17h0000000000000001E", "a17h*E", "hot"]);
     }
 }
