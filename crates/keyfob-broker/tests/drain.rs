@@ -191,15 +191,7 @@ async fn who_is_asked_twice_ends_at_once() {
 async fn l17_what_was_begun_for_a_client_that_is_gone_is_brought_to_its_end() {
     let vault = Vault::default();
     let goes_on = Arc::new(Semaphore::new(0));
-    let held = goes_on.clone();
-    let bare = Bare::start(move |came| {
-        let held = held.clone();
-        Box::pin(async move {
-            held.acquire().await.expect("it is never closed").forget();
-            came.answer(&ok("", "done")).await;
-        })
-    })
-    .await;
+    let bare = Bare::waiting(&goes_on, ok("", "done")).await;
     let service = bare.connected(&vault).await;
     let house = House::start(&vault, vec![service]).await;
     let key = vault.key("bare", &["* /**"]).await;

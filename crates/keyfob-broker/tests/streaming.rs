@@ -1,4 +1,4 @@
-//! Both bodies stream: nothing is held back, nobody's memory holds one, and whoever is slow slows down the other end and nothing else.
+//! Both bodies stream: nothing is held back, and whoever is slow slows down the other end and nothing else.
 #![allow(missing_docs)]
 
 mod support;
@@ -7,125 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::gate::{ACCESS, Bare, Instance, Vault, until};
+use support::gate::{ACCESS, Bare, until};
+use support::raw::{head, house};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+/// More than all buffers on the way hold.
 const LARGE: usize = 64 << 20;
 const PIECE: usize = 64 << 10;
-
-/// What a body of that size may cost: buffers of sockets and pieces on their way, at four ends in this one process.
-const FLAT: usize = 24 << 20;
-
-async fn house(bare: &Bare) -> (Vault, Instance, String) {
-    let vault = Vault::default();
-    let service = bare.connected(&vault).await;
-    let instance = Instance::start(&vault, vec![service]).await;
-    let key = vault.key("bare", &["* /**"]).await;
-    (vault, instance, key)
-}
-
-fn head(instance: &Instance, key: &str, method: &str, more: &str) -> String {
-    format!("{method} /api/bare/x HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n{more}\r\n", instance.address)
-}
-
-/// Resident memory, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0) * 1024
-}
-
-/// How much more memory there was at the most while something was done.
-async fn growth(work: impl Future<Output = ()>) -> usize {
-    let (before, over) = (resident(), Arc::new(AtomicBool::new(false)));
-    let watched = over.clone();
-    let watcher = std::thread::spawn(move || {
-        let mut most = 0;
-        while !watched.load(Ordering::Relaxed) {
-            most = most.max(resident());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        most
-    });
-    work.await;
-    over.store(true, Ordering::Relaxed);
-    watcher.join().expect("no panic").saturating_sub(before)
-}
-
-async fn read_to_end(stream: &mut TcpStream) -> usize {
-    let (mut whole, mut buffer) = (0, vec![0; PIECE]);
-    loop {
-        match stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => return whole,
-            Ok(read) => whole += read,
-        }
-    }
-}
-
-/// One test for both ways, since they measure the memory of one process.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_body_costs_no_memory_either_way() {
-    let received = Arc::new(AtomicUsize::new(0));
-    let counted = received.clone();
-    let bare = Bare::start(move |mut came| {
-        let counted = counted.clone();
-        Box::pin(async move {
-            if came.line().starts_with("GET") {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
-                came.stream.write_all(head.as_bytes()).await.expect("sent");
-                let piece = vec![b'x'; PIECE];
-                for _ in 0..LARGE / PIECE {
-                    if came.stream.write_all(&piece).await.is_err() {
-                        return;
-                    }
-                }
-                return;
-            }
-            if came.line().starts_with("HEAD") {
-                return came.answer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
-            }
-            counted.fetch_add(came.early.len(), Ordering::SeqCst);
-            let mut buffer = vec![0; PIECE];
-            while counted.load(Ordering::SeqCst) < LARGE {
-                match came.stream.read(&mut buffer).await {
-                    Ok(read) if read > 0 => drop(counted.fetch_add(read, Ordering::SeqCst)),
-                    _ => return,
-                }
-            }
-            came.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
-        })
-    })
-    .await;
-    let (_, instance, key) = house(&bare).await;
-    // Once for what is made once.
-    instance.ask(&key, "HEAD", "/api/bare/x").await;
-
-    let up = growth(async {
-        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
-        let head = head(&instance, &key, "POST", &format!("Content-Length: {LARGE}\r\nContent-Type: application/octet-stream\r\n"));
-        stream.write_all(head.as_bytes()).await.expect("sent");
-        let piece = vec![b'x'; PIECE];
-        for _ in 0..LARGE / PIECE {
-            stream.write_all(&piece).await.expect("sent");
-        }
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.expect("an answer");
-        assert_eq!(&answer, b"HTTP/1.1 200");
-    })
-    .await;
-    assert_eq!(received.load(Ordering::SeqCst), LARGE, "not a byte more or less");
-    assert!(up < FLAT, "{up} bytes more");
-
-    let down = growth(async {
-        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
-        stream.write_all(head(&instance, &key, "GET", "").as_bytes()).await.expect("sent");
-        assert!(read_to_end(&mut stream).await > LARGE);
-    })
-    .await;
-    assert!(down < FLAT, "{down} bytes more");
-}
 
 #[tokio::test]
 async fn the_first_byte_of_a_request_is_there_before_the_last_is_sent() {

@@ -39,6 +39,11 @@ impl Watch {
         Self { stop, seen, thread: Some(thread) }
     }
 
+    /// What was seen until now.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends it, and gives all that was seen.
     ///
     /// # Panics

@@ -1,8 +1,8 @@
 //! The search and the watch find what there is to be found.
 
 use std::collections::BTreeSet;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use keyfob_e2e::canary::{Canary, SPELLINGS, Search, Watch};
@@ -35,17 +35,21 @@ fn the_watch_sees_what_comes_and_goes() {
     let folder = tempfile::tempdir().expect("a folder");
     let watch = Watch::begin(folder.path());
     let mut shell = Command::new("sh");
-    shell.args(["-c", "sleep 0.4; : planted-in-the-arguments"]).env("PLANTED", "planted-in-the-environment");
-    let mut child = shell.spawn().expect("a shell");
+    shell.args(["-c", "read line; : planted-in-the-arguments"]).env("PLANTED", "planted-in-the-environment");
+    let mut child = shell.stdin(Stdio::piped()).spawn().expect("a shell");
     fs::create_dir(folder.path().join("below")).expect("a folder");
     fs::write(folder.path().join("below/it"), "planted-in-a-file").expect("a file");
-    thread::sleep(Duration::from_millis(300));
-    fs::remove_file(folder.path().join("below/it")).expect("it is there");
-    child.wait().expect("it ends");
-    let seen = watch.end();
-    for (kind, planted) in [("cmdline", "arguments"), ("environ", "environment"), ("file", "file")] {
-        let canary = Canary::new(kind, format!("planted-in-{}{planted}", if kind == "file" { "a-" } else { "the-" }));
-        let search = Search::new(&[canary].into());
-        assert!(seen.iter().any(|seen| seen.kind == kind && !search.of(&seen.bytes).is_empty()), "{kind}");
+    for (kind, planted) in [("cmdline", "the-arguments"), ("environ", "the-environment"), ("file", "a-file")] {
+        let search = Search::new(&[Canary::new(kind, format!("planted-in-{planted}"))].into());
+        let begun = Instant::now();
+        while !watch.seen().iter().any(|seen| seen.kind == kind && !search.of(&seen.bytes).is_empty()) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{kind} is not seen");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
+    fs::remove_file(folder.path().join("below/it")).expect("it is there");
+    drop(child.stdin.take());
+    child.wait().expect("it ends");
+    let kept: BTreeSet<&str> = watch.end().iter().map(|seen| seen.kind).collect();
+    assert_eq!(kept, ["cmdline", "environ", "file"].into(), "what is gone by the end is told all the same");
 }

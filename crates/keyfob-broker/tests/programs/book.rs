@@ -98,15 +98,7 @@ async fn l17_the_line_is_on_disk_before_the_answer_leaves() {
 async fn l17_a_program_that_hangs_up_is_in_the_book_all_the_same() {
     let vault = Vault::default();
     let goes_on = Arc::new(Semaphore::new(0));
-    let held = goes_on.clone();
-    let bare = Bare::start(move |came| {
-        let held = held.clone();
-        Box::pin(async move {
-            held.acquire().await.expect("it is never closed").forget();
-            came.answer(&ok("", "done")).await;
-        })
-    })
-    .await;
+    let bare = Bare::waiting(&goes_on, ok("", "done")).await;
     let service = bare.connected(&vault).await;
     let instance = Instance::start(&vault, vec![service]).await;
     let key = vault.key("bare", &["* /**"]).await;
@@ -127,16 +119,8 @@ async fn l17_a_program_that_hangs_up_is_in_the_book_all_the_same() {
 async fn l17_whoever_asks_for_a_token_and_hangs_up_is_in_the_book_all_the_same() {
     let vault = Vault::default();
     let goes_on = Arc::new(Semaphore::new(0));
-    let held = goes_on.clone();
-    let bare = Bare::start(move |came| {
-        let held = held.clone();
-        Box::pin(async move {
-            held.acquire().await.expect("it is never closed").forget();
-            came.answer(&ok("Content-Type: application/json\r\n", r#"{"access_token":"new","token_type":"Bearer","expires_in":3600}"#))
-                .await;
-        })
-    })
-    .await;
+    let token = r#"{"access_token":"new","token_type":"Bearer","expires_in":3600}"#;
+    let bare = Bare::waiting(&goes_on, ok("Content-Type: application/json\r\n", token)).await;
     let service = bare.connected(&vault).await;
     let instance = Instance::start(&vault, vec![service]).await;
     let key = vault.made("bare", &[], |new| new.may_see_token = true).await.text.expose().to_owned();

@@ -16,7 +16,7 @@ use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::{MemoryShelf, Shelf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::Shifted;
 
@@ -285,6 +285,19 @@ impl Bare {
     /// One that answers like this.
     pub async fn answering(answer: &'static str) -> Self {
         Self::start(move |came| Box::pin(came.answer(answer))).await
+    }
+
+    /// One that answers like this when it is told to: once for each permit.
+    pub async fn waiting(goes_on: &Arc<Semaphore>, answer: String) -> Self {
+        let held = goes_on.clone();
+        Self::start(move |came| {
+            let (held, answer) = (held.clone(), answer.clone());
+            Box::pin(async move {
+                held.acquire().await.expect("it is never closed").forget();
+                came.answer(&answer).await;
+            })
+        })
+        .await
     }
 
     pub async fn start(handle: impl Fn(Came) -> Answering + Send + Sync + 'static) -> Self {

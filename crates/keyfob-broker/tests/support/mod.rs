@@ -7,6 +7,7 @@ pub mod disk;
 pub mod front;
 pub mod gate;
 pub mod hostile;
+pub mod raw;
 pub mod shelves;
 
 use std::collections::{BTreeMap, HashMap};
