@@ -10,6 +10,8 @@
 //!
 //! Each server is a process of its own, held to one core with one worker; wrk and the provider share the other one. What counts is the server's own CPU
 //! time a request: a busy machine moves that least. Ours and the limit take turns.
+//!
+//! `KEYFOB_PROGRAM=target/dist/broker` measures the web app of that build (`cargo xtask dist broker`) in place of this one's.
 
 mod fill;
 mod hello;

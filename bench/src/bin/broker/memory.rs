@@ -63,7 +63,7 @@ fn of_all(keys: &[(String, String)]) -> Load {
 
 /// After every account was used several times.
 fn used(database: &Database<'_>, origin: &str, load: &Load) -> Memory {
-    let broker = Process::own(Core::Servers, &["serve", &database.url(), origin, ""]);
+    let broker = Process::serving(Core::Servers, &[&database.url(), origin, ""]);
     let mut asked = 0.0;
     while asked < 40_000.0 {
         let seen = load.run(broker.address, 10);
@@ -77,7 +77,7 @@ fn used(database: &Database<'_>, origin: &str, load: &Load) -> Memory {
 fn start(database: &Database<'_>, origin: &str) -> f64 {
     let once = || {
         let begun = Instant::now();
-        let broker = Process::own(Core::Any, &["serve", &database.url(), origin, ""]);
+        let broker = Process::serving(Core::Any, &[&database.url(), origin, ""]);
         while !is_ready(broker.address) {
             std::thread::sleep(Duration::from_millis(1));
         }

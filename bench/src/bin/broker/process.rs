@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,9 +34,19 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// This very program, in one of its other roles; it says where it listens.
+    /// The web app: this very program's, or that of another build (`KEYFOB_PROGRAM`), so that what it is compared with stays as it is.
+    pub(crate) fn serving(core: Core, words: &[&str]) -> Self {
+        let another = std::env::var_os("KEYFOB_PROGRAM").map(PathBuf::from);
+        Self::run(core, &another.unwrap_or_else(itself), &[&["serve"], words].concat())
+    }
+
+    /// This very program, in one of its other roles.
     pub(crate) fn own(core: Core, words: &[&str]) -> Self {
-        let program = std::env::current_exe().expect("this program");
+        Self::run(core, &itself(), words)
+    }
+
+    /// It says where it listens.
+    fn run(core: Core, program: &Path, words: &[&str]) -> Self {
         let mut command = held(core, &program.to_string_lossy());
         // It ends when its input does: whatever becomes of this process.
         command.arg("child").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -89,6 +100,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn itself() -> PathBuf {
+    std::env::current_exe().expect("this program")
 }
 
 /// A command that is held to a core, where there are several: the last one is the servers'.

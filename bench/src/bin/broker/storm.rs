@@ -57,7 +57,7 @@ pub(crate) fn measure(table: &mut Table, plan: &Plan) {
     let begun = Instant::now();
     fill::elsewhere(&database.url(), &origin, &keys, plan.accounts, Ends { first: lead(plan) + lifetime / 5, within, lifetime });
     println!("  filled in {:.1} s; the first token is due {} s after the beginning", begun.elapsed().as_secs_f64(), lead(plan));
-    let broker = Process::own(Core::Any, &["serve", &database.url(), &origin, ""]);
+    let broker = Process::serving(Core::Any, &[&database.url(), &origin, ""]);
     let requests: Vec<(String, String)> =
         fill::read(&keys).into_iter().filter_map(|(name, key)| Some((name.strip_prefix("bench/")?.to_owned(), key))).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");

@@ -139,7 +139,7 @@ impl Broker {
         if store != "memory" {
             fill::elsewhere(store, &origin, &file, 1, NEVER);
         }
-        let process = Process::own(Core::Servers, &["serve", store, &origin, &file.to_string_lossy()]);
+        let process = Process::serving(Core::Servers, &[store, &origin, &file.to_string_lossy()]);
         Self { process, keys: fill::read(&file), _folder: folder }
     }
 
