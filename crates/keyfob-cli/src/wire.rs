@@ -151,14 +151,18 @@ impl Exchange {
 
 /// Whether what has this name is nobody else's business, whatever it is.
 pub(crate) fn is_telling(name: &str) -> bool {
-    const TELLING: [&str; 12] = [
+    const TELLING: [&str; 16] = [
         "token",
         "secret",
         "cookie",
         "-key",
         "api_key",
         "apikey",
+        "private_key",
+        "privatekey",
         "password",
+        "passwd",
+        "passphrase",
         "assertion",
         "verifier",
         "dpop",
@@ -167,7 +171,7 @@ pub(crate) fn is_telling(name: &str) -> bool {
     ];
     let name = name.to_ascii_lowercase();
     // As a word: what an author, an `oauth_nonce` and `WWW-Authenticate` say is good to see.
-    let is_auth = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "auth");
+    let is_auth = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "auth" | "pass" | "pwd"));
     // How something is signed is a word of the protocol.
     let is_method = name.ends_with("signature_method");
     is_auth || matches!(name.as_str(), "code" | "key") || !is_method && TELLING.iter().any(|telling| name.contains(telling))
@@ -253,12 +257,21 @@ mod tests {
 
     #[test]
     fn a_name_tells_by_its_words() {
-        for telling in ["X-Functions-Key", "key", "auth", "X-Auth-User", "auth_key", "X-Original-Authorization", "client_secret"] {
+        for telling in
+            ["X-Functions-Key", "key", "auth", "passwd", "DB_PASS", "X-Auth-User", "auth_key", "X-Original-Authorization", "client_secret"]
+        {
             assert!(is_telling(telling), "{telling}");
         }
-        for plain in
-            ["author", "oauth_nonce", "oauth_consumer_key", "oauth_signature_method", "www-authenticate", "x-monkey", "country_code"]
-        {
+        for plain in [
+            "author",
+            "oauth_nonce",
+            "oauth_consumer_key",
+            "oauth_signature_method",
+            "www-authenticate",
+            "x-monkey",
+            "country_code",
+            "compass",
+        ] {
             assert!(!is_telling(plain), "{plain}");
         }
     }

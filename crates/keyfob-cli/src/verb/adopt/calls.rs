@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::clients::{Base, Clients};
 use super::expression::{Arguments, Reader};
 use super::literals::Assigned;
+use super::shell;
 use super::tokens::{Is, Token, tokens};
 use super::values::{Names, Value, of_query, pairs};
 
@@ -25,7 +26,23 @@ pub(super) struct Call {
     /// Without its query.
     pub(super) url: Zeroizing<String>,
     pub(super) query: Vec<(String, Value)>,
+    pub(super) headers: Vec<(String, Value)>,
     pub(super) body: Body,
+    /// What somebody logs in with by name and password (RFC 7617).
+    pub(super) password: Option<Value>,
+    pub(super) line: usize,
+}
+
+impl Call {
+    /// What it carries under names.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let body: &[(String, Value)] = match &self.body {
+            Body::Form(fields) | Body::Files(_, fields) | Body::Json(Value::Map(fields)) => fields,
+            _ => &[],
+        };
+        let named = self.query.iter().chain(&self.headers).chain(body).map(|(name, value)| (name.as_str(), value));
+        named.chain(self.password.iter().map(|password| ("password", password)))
+    }
 }
 
 /// What it carries.
@@ -35,15 +52,17 @@ pub(super) enum Body {
     Json(Value),
     /// Names of uploads, and fields beside them.
     Files(Vec<String>, Vec<(String, Value)>),
+    /// A text that is neither.
+    Text(Value),
     /// Something that is made when it runs, by its name there.
     Other(String),
 }
 
 /// So much is read of expressions, in words and signs, and in what their names stand for.
-const WORK: usize = 8 * 1024 * 1024;
+pub(super) const WORK: usize = 8 * 1024 * 1024;
 
 /// What stands at which place where a session is made.
-const PLACES: [(&str, &[&str]); 10] = [
+const PLACES: [(&str, &[&str]); 14] = [
     ("OAuth1Session", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
     ("OAuth1", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
     ("OAuthHandler", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
@@ -54,10 +73,17 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("OAuth2Session", &["client_id"]),
     ("WebApplicationClient", &["client_id"]),
     ("BackendApplicationClient", &["client_id"]),
+    ("HTTPBasicAuth", &["username", "password"]),
+    ("HTTPDigestAuth", &["username", "password"]),
+    ("BasicAuth", &["username", "password"]),
+    ("DigestAuth", &["username", "password"]),
 ];
 
 /// Reads it.
 pub(super) fn read(text: &str) -> Script {
+    if shell::is_one(text) {
+        return shell::read(text);
+    }
     let tokens = tokens(text);
     let mut scan = Scan { tokens: &tokens, names: Names::default(), clients: Clients::default(), script: Script::default(), work: WORK };
     // What a function needs may be said below it.
@@ -137,21 +163,20 @@ impl<'a> Scan<'a> {
             }
             self.assign(name, known, line);
         }
+        // `session.auth = ("name", "password")` (RFC 7617).
+        if let ("auth", Value::List(pair)) = (name, &value)
+            && let [_, password] = &pair[..]
+            && let Some(known) = password.known().filter(|known| !known.is_empty())
+        {
+            self.assign("password", known, line);
+        }
         if is_variable {
             self.names.set(name, value);
         }
     }
 
     fn assign(&mut self, name: &str, value: Zeroizing<String>, line: usize) {
-        let name = name.to_ascii_lowercase();
-        // `Authorization: Bearer …` (RFC 6750 §2.1), and what some providers call it.
-        let bearer = value.split_once(' ').filter(|(scheme, _)| ["bearer", "token"].contains(&scheme.to_ascii_lowercase().as_str()));
-        match bearer.filter(|_| name == "authorization").map(|(_, token)| token.trim().to_owned()) {
-            Some(token) => {
-                self.script.assigned.push(Assigned { name: "access_token".to_owned(), value: Zeroizing::new(token), line });
-            }
-            None => self.script.assigned.push(Assigned { name, value, line }),
-        }
+        self.script.assigned.push(Assigned::of(name, value, line));
     }
 
     fn call(&mut self, at: usize, word: &str) {
@@ -188,8 +213,11 @@ impl<'a> Scan<'a> {
         let is_other = receiver.is_some_and(|receiver| self.names.has(receiver) && !matches!(self.names.get(receiver), Value::Gap(_)));
         let base = self.clients.base(receiver).filter(|base| !is_other || base.is_own);
         let is_axios = receiver == Some("axios") || base.as_ref().is_some_and(|base| base.is_axios);
+        let line = self.tokens[at].line;
         let call = match word {
-            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => of_verb(word, base, &arguments, is_axios),
+            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => {
+                of_verb(word, base, &arguments, is_axios, line)
+            }
             "request" | "Request"
                 if method(arguments.plain.first()).is_some() || arguments.named("method").is_some() && arguments.plain.len() < 2 =>
             {
@@ -197,19 +225,19 @@ impl<'a> Scan<'a> {
                 let place = usize::from(method(arguments.plain.first()).is_some());
                 method(said).and_then(|method| {
                     let body = arguments.plain.get(place + 1);
-                    made(method, base, arguments.one("url", place)?, &arguments, body)
+                    made(method, base, arguments.one("url", place)?, &arguments, body, line)
                 })
             }
             "Request" | "urlopen" => {
                 let data = arguments.one("data", 1).filter(|data| !is_nothing(data));
                 let usual = if data.is_some() { "POST" } else { "GET" };
                 let said = method(arguments.named("method")).unwrap_or_else(|| usual.to_owned());
-                arguments.one("url", 0).and_then(|url| made(said, base, url, &arguments, data))
+                arguments.one("url", 0).and_then(|url| made(said, base, url, &arguments, data, line))
             }
             "fetch" if !is_method => {
                 let options = Arguments { plain: Vec::new(), named: arguments.plain.get(1).map(pairs).unwrap_or_default() };
                 let said = method(options.named("method")).unwrap_or_else(|| "GET".to_owned());
-                arguments.plain.first().and_then(|url| made(said, base, url, &options, options.named("body")))
+                arguments.plain.first().and_then(|url| made(said, base, url, &options, options.named("body"), line))
             }
             _ => None,
         };
@@ -217,15 +245,15 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn of_verb(verb: &str, base: Option<Base>, arguments: &Arguments, is_axios: bool) -> Option<Call> {
+fn of_verb(verb: &str, base: Option<Base>, arguments: &Arguments, is_axios: bool, line: usize) -> Option<Call> {
     let carries = matches!(verb, "post" | "put" | "patch");
     let url = arguments.one("url", 0)?;
     if is_axios {
         let options = arguments.plain.get(if carries { 2 } else { 1 }).map(pairs).unwrap_or_default();
         let json = arguments.plain.get(1).filter(|_| carries).map(|body| body.clone().dumped());
-        return made(verb.to_ascii_uppercase(), base, url, &Arguments { plain: Vec::new(), named: options }, json.as_ref());
+        return made(verb.to_ascii_uppercase(), base, url, &Arguments { plain: Vec::new(), named: options }, json.as_ref(), line);
     }
-    let mut call = made(verb.to_ascii_uppercase(), base, url, arguments, arguments.plain.get(1).filter(|_| carries))?;
+    let mut call = made(verb.to_ascii_uppercase(), base, url, arguments, arguments.plain.get(1).filter(|_| carries), line)?;
     // `requests.get(url, params)`.
     if !carries && arguments.named("params").is_none() {
         call.query.extend(arguments.plain.get(1).map(pairs).unwrap_or_default());
@@ -234,7 +262,14 @@ fn of_verb(verb: &str, base: Option<Base>, arguments: &Arguments, is_axios: bool
 }
 
 /// A call of what is a URL, or a path behind the base. `{}.get("name")` is none.
-fn made(method: String, base: Option<Base>, url: &Value, arguments: &Arguments, body: Option<&Value>) -> Option<Call> {
+pub(super) fn made(
+    method: String,
+    base: Option<Base>,
+    url: &Value,
+    arguments: &Arguments,
+    body: Option<&Value>,
+    line: usize,
+) -> Option<Call> {
     let url = url.filled()?;
     let url = match (&base, url.starts_with("https://") || url.starts_with("http://")) {
         (_, true) => url,
@@ -259,18 +294,39 @@ fn made(method: String, base: Option<Base>, url: &Value, arguments: &Arguments, 
         (_, _, Some(data)) if !is_nothing(data) => carried(data),
         _ => Body::None,
     };
-    Some(Call { method, url: Zeroizing::new(whole.split('#').next().unwrap_or_default().to_owned()), query, body })
+    let headers = arguments.named("headers").map(pairs).unwrap_or_default();
+    let password = match arguments.named("auth") {
+        Some(Value::List(pair)) if pair.len() == 2 => pair.get(1).cloned(),
+        _ => None,
+    };
+    let url = Zeroizing::new(whole.split('#').next().unwrap_or_default().to_owned());
+    Some(Call { method, url, query, headers, body, password, line })
 }
 
 fn carried(data: &Value) -> Body {
     match data {
         Value::Dumped(json) => Body::Json((**json).clone()),
         Value::Gap(name) => Body::Other(name.clone()),
+        Value::Text(_) => match data.filled().and_then(|text| json_of(&text)) {
+            Some(json) => Body::Json(json),
+            None => match pairs(data) {
+                pairs if pairs.is_empty() || data.filled().is_some_and(|text| text.trim_start().starts_with(['{', '['])) => {
+                    Body::Text(data.clone())
+                }
+                pairs => Body::Form(pairs),
+            },
+        },
         data => match pairs(data) {
             pairs if pairs.is_empty() => Body::Other("body".to_owned()),
             pairs => Body::Form(pairs),
         },
     }
+}
+
+/// A text that is an object or a list of JSON.
+fn json_of(text: &str) -> Option<Value> {
+    let json = serde_json::from_str(text).ok().filter(|json: &serde_json::Value| json.is_object() || json.is_array())?;
+    Some(Value::of_json(json)).filter(Value::is_shallow)
 }
 
 fn is_nothing(value: &Value) -> bool {
@@ -297,6 +353,7 @@ mod tests {
                 Body::Form(pairs) => format!(" form {}", pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
                 Body::Json(json) => format!(" json {}", json.json()),
                 Body::Files(names, pairs) => format!(" files {} {}", names.join(" "), pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
+                Body::Text(text) => format!(" text {}", text.json()),
                 Body::Other(name) => format!(" other {name}"),
             };
             format!("{} {}?{}{body}", call.method, call.url.as_str(), query.join("&"))

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use keyfob::proto::Origin;
+use keyfob::proto::{Attach, Origin};
+
 use keyfob_providers::Provider;
 use serde_json::Value as Json;
 
@@ -51,8 +52,61 @@ impl Command {
     }
 }
 
+/// An option is one without quotes; what else begins as one may be anything.
 fn quoted_word(word: &str) -> String {
-    if word.starts_with('-') { word.to_owned() } else { quoted(word) }
+    let is_option = word.starts_with('-') && word.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+    if is_option { word.to_owned() } else { quoted(word) }
+}
+
+/// Who is called, and what their account adds to a call by itself.
+pub(super) struct Whose {
+    account: String,
+    endpoints: Vec<(&'static str, String)>,
+    /// In small letters.
+    headers: Vec<String>,
+    query: Vec<String>,
+}
+
+impl Whose {
+    pub(super) fn of(provider: &Provider, account: &str) -> Self {
+        // Connections and bodies are not somebody's to say.
+        const NOBODYS: [&str; 6] = ["authorization", "content-length", "transfer-encoding", "host", "connection", "accept-encoding"];
+        let mut whose = Self {
+            account: account.to_owned(),
+            endpoints: provider.usual_endpoints(),
+            headers: NOBODYS.map(str::to_owned).to_vec(),
+            query: Vec::new(),
+        };
+        // What an app would say of itself changes no name.
+        if let Ok(settings) = provider.settings(&|_| Some("none".to_owned())) {
+            whose.headers.extend(settings.api.headers.iter().map(|(name, _)| name.to_string()));
+            whose.query.extend(settings.api.query.into_iter().map(|(name, _)| name));
+            match settings.api.attach {
+                Attach::Headers(headers) => whose.headers.extend(headers.iter().map(|(name, _)| name.to_string())),
+                Attach::Query(name) | Attach::Body(name) => whose.query.push(name),
+                _ => {}
+            }
+        }
+        whose
+    }
+
+    /// The path of a URL of the API.
+    fn path<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let host = url.find("://")? + 3;
+        let (origin, path) = url.split_at(host + url[host..].find('/')?);
+        // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
+        let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|theirs| Some(theirs) == Origin::parse(origin));
+        let is_ours = self.endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
+        let is_oauth = self.endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
+        (is_ours && !is_oauth && path.len() > 1).then_some(path)
+    }
+
+    /// Whether it adds a parameter of this name.
+    fn adds(&self, name: &str) -> bool {
+        name.starts_with("oauth_")
+            || matches!(name, "access_token" | "client_id" | "client_secret")
+            || self.query.iter().any(|theirs| theirs == name)
+    }
 }
 
 /// What a script calls.
@@ -63,52 +117,49 @@ pub(super) struct Calls {
 }
 
 /// What it calls of the API, without the OAuth part; where it says nothing of how, the URLs that stand in it.
-pub(super) fn calls(script: &Script, text: &str, urls: &[String], provider: &Provider, keys: &Keys) -> Calls {
+pub(super) fn calls(script: &Script, text: &str, urls: &[String], whose: &Whose, keys: &Keys) -> Calls {
     let mut seen = HashSet::new();
-    let mut new = |call: &Call| command(call, provider, keys).filter(|command| seen.insert(command.clone()));
-    let mut commands: Vec<Command> = script.calls.iter().filter_map(&mut new).collect();
+    let mut new = |call: &Call| command(call, whose, keys).filter(|command| seen.insert(command.clone()));
+    let calls = || script.calls.iter().filter(|call| !is_of_login(call));
+    let mut commands: Vec<Command> = calls().filter_map(&mut new).collect();
     if commands.is_empty() {
-        let ours: Vec<&String> = urls.iter().filter(|url| path(url, provider).is_some_and(|path| is_to_copy(path, keys))).collect();
+        let ours: Vec<&String> = urls.iter().filter(|url| whose.path(url).is_some_and(|path| is_to_copy(path, keys))).collect();
         commands.extend(curl::calls(text, &ours).iter().filter_map(&mut new));
     }
-    let left_out = script.calls.iter().filter(|call| path(&call.url, provider).is_some_and(|path| !is_to_copy(path, keys))).count();
+    let left_out = calls().filter(|call| whose.path(&call.url).is_some_and(|path| !is_to_copy(path, keys))).count();
     Calls { commands, left_out }
 }
 
-fn command(call: &Call, provider: &Provider, keys: &Keys) -> Option<Command> {
-    let path = path(&call.url, provider).filter(|path| is_to_copy(path, keys))?.to_owned();
+/// Whether it asks for a token (RFC 6749 §4), or for somebody's leave to, wherever it goes.
+fn is_of_login(call: &Call) -> bool {
+    let has = |wanted: &str| call.carried().any(|(name, _)| name == wanted);
+    has("grant_type") || has("response_type") && has("client_id")
+}
+
+fn command(call: &Call, whose: &Whose, keys: &Keys) -> Option<Command> {
+    let path = whose.path(&call.url).filter(|path| is_to_copy(path, keys))?.to_owned();
     let pairs = |pairs: &[(String, Value)], sign: &str| -> Vec<String> {
-        let pairs = pairs.iter().filter(|(name, _)| !keys.are_in(name));
+        let pairs = pairs.iter().filter(|(name, _)| !keys.are_in(name) && !whose.adds(name));
         pairs.flat_map(|(name, value)| texts(name, value, keys).into_iter().filter_map(|text| item(name, sign, &text))).collect::<Vec<_>>()
     };
     let mut items = pairs(&call.query, "==");
     match &call.body {
         Body::None => {}
         Body::Form(fields) => items.extend(pairs(fields, "=")),
-        Body::Json(value) => items.extend(json(value, keys)),
+        Body::Json(value) => items.extend(json(value, whose, keys)),
         Body::Files(names, fields) => {
             items.extend(pairs(fields, "="));
             items.extend(names.iter().filter(|name| !keys.are_in(name)).filter_map(|name| item(name, "@", "FILE")));
         }
+        Body::Text(text) => items.extend(["-d".to_owned(), said(text, keys)]),
         Body::Other(name) => items.extend(["-d".to_owned(), capitals(name)]),
     }
+    items.extend(call.headers.iter().flat_map(|(name, value)| header(name, value, call, whose, keys)));
     let verb = match call.method.as_str() {
         "HEAD" | "OPTIONS" => vec!["request".to_owned(), call.method.clone()],
         method => vec![method.to_ascii_lowercase()],
     };
-    Some(Command { verb, account: provider.name.clone(), path, items })
-}
-
-/// The path of a URL of its API.
-fn path<'a>(url: &'a str, provider: &Provider) -> Option<&'a str> {
-    let host = url.find("://")? + 3;
-    let (origin, path) = url.split_at(host + url[host..].find('/')?);
-    let endpoints = provider.usual_endpoints();
-    // Where only logins go nothing is called, also at a path of another app (`/contoso/oauth2/…`).
-    let is_api = |theirs: &String| Origin::parse(theirs).is_some_and(|theirs| Some(theirs) == Origin::parse(origin));
-    let is_ours = endpoints.iter().any(|(kind, theirs)| *kind == "api" && is_api(theirs));
-    let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
-    (is_ours && !is_oauth && path.len() > 1).then_some(path)
+    Some(Command { verb, account: whose.account.clone(), path, items })
 }
 
 /// Whether somebody may copy it: it has no secret, and is the same to a person, a shell and Python.
@@ -121,11 +172,8 @@ fn is_plain(path: &str) -> bool {
     path.chars().all(|c| c.is_ascii_alphanumeric() || "/_.~%-".contains(c))
 }
 
-/// The texts of a parameter: as many as its list has. What the account adds by itself is none.
+/// The texts of a parameter: as many as its list has.
 fn texts(name: &str, value: &Value, keys: &Keys) -> Vec<String> {
-    if is_of_account(name) {
-        return Vec::new();
-    }
     match value {
         Value::List(items) => items.iter().filter_map(|item| text(name, item, keys)).collect(),
         value => text(name, value, keys).into_iter().collect(),
@@ -140,6 +188,36 @@ fn text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
     Some(if is_to_show(name, &text) && !keys.are_in(&text) { text } else { capitals(name) })
 }
 
+/// A body, where that is to be shown; and no file is sent that somebody did not choose.
+fn said(text: &Value, keys: &Keys) -> String {
+    let text = text.filled().unwrap_or_default();
+    match text.as_str() {
+        text if text.starts_with('@') => "@FILE".to_owned(),
+        text if is_to_show("", text) && !keys.are_in(text) => text.to_owned(),
+        _ => "BODY".to_owned(),
+    }
+}
+
+/// A header, unless the account or the body has it by itself. A secret is taken from a file: what is typed is in the shell's history.
+fn header(name: &str, value: &Value, call: &Call, whose: &Whose, keys: &Keys) -> Vec<String> {
+    let small = name.to_ascii_lowercase();
+    let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let Some(text) = value.filled().filter(|text| is_name && !text.is_empty() && !text.starts_with('=')) else { return Vec::new() };
+    let is_of_body = match &call.body {
+        Body::None | Body::Files(..) => true,
+        Body::Json(_) => text.starts_with("application/json"),
+        Body::Form(_) => text.starts_with("application/x-www-form-urlencoded"),
+        Body::Text(_) | Body::Other(_) => false,
+    };
+    if whose.headers.contains(&small) || keys.are_in(name) || small == "content-type" && is_of_body {
+        return Vec::new();
+    }
+    if is_telling(name) || keys.are_in(&text) {
+        return vec!["-H".to_owned(), "@FILE".to_owned()];
+    }
+    vec![format!("{name}:{}", if is_to_show(name, &text) { text.to_string() } else { capitals(name) })]
+}
+
 /// As JSON, where that is to be shown. A secret is looked for in what it says: JSON writes quotes and backslashes otherwise.
 fn json_text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
     let text = value.json().to_string();
@@ -150,12 +228,8 @@ fn is_to_show(name: &str, text: &str) -> bool {
     !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control)
 }
 
-fn is_of_account(name: &str) -> bool {
-    name.starts_with("oauth_") || matches!(name, "access_token" | "client_id" | "client_secret")
-}
-
 /// The items of a JSON body: its members, where it is an object.
-fn json(value: &Value, keys: &Keys) -> Vec<String> {
+fn json(value: &Value, whose: &Whose, keys: &Keys) -> Vec<String> {
     let Value::Map(members) = value else {
         let text = match value {
             Value::Gap(name) => capitals(name),
@@ -163,7 +237,7 @@ fn json(value: &Value, keys: &Keys) -> Vec<String> {
         };
         return vec!["-d".to_owned(), text, "Content-Type:application/json".to_owned()];
     };
-    let kept: Vec<&(String, Value)> = members.iter().filter(|(name, _)| !is_of_account(name) && !keys.are_in(name)).collect();
+    let kept: Vec<&(String, Value)> = members.iter().filter(|(name, _)| !whose.adds(name) && !keys.are_in(name)).collect();
     let is_text = |value: &Value| matches!(value, Value::Text(_) | Value::Gap(_));
     let item = |(name, value): &&(String, Value)| match value {
         value if is_text(value) => item(name, "=", &text(name, value, keys).unwrap_or_default()),
@@ -204,8 +278,12 @@ mod tests {
         let catalogue = keyfob_providers::Catalogue::embedded();
         let provider = catalogue.get("github").expect("embedded");
         let read = scripts::read(script);
-        let keys = Keys::of(script, &read, provider);
-        calls(&read, script, &literals::urls(script), provider, &keys).commands.iter().map(|command| command.words().join(" ")).collect()
+        let keys = Keys::of(script, &read, provider, &[]);
+        calls(&read, script, &literals::urls(script), &Whose::of(provider, "github"), &keys)
+            .commands
+            .iter()
+            .map(|command| command.words().join(" "))
+            .collect()
     }
 
     /// With these lines before it, and `request` sent to `/x`.

@@ -1,77 +1,188 @@
-//! How curl is told to call a URL, where that is who calls it.
+//! What curl is told to call.
 
 use std::collections::HashMap;
 
-use super::calls::{Body, Call};
+use super::calls::{Call, made};
+use super::expression::Arguments;
+use super::shell;
+use super::values::{Value, pairs};
 
-/// The calls of these URLs: as often as curl is told to call them otherwise, and else once each.
+/// What takes what stands behind it.
+const SHORT: &str = "AbCcDdEeFHhKmoPQrTtUuwXxYyz";
+const LONG: [&str; 36] = [
+    "aws-sigv4",
+    "cacert",
+    "cert",
+    "config",
+    "connect-timeout",
+    "connect-to",
+    "cookie",
+    "cookie-jar",
+    "data",
+    "data-ascii",
+    "data-binary",
+    "data-raw",
+    "data-urlencode",
+    "form",
+    "form-string",
+    "header",
+    "interface",
+    "json",
+    "key",
+    "limit-rate",
+    "max-time",
+    "oauth2-bearer",
+    "output",
+    "proxy",
+    "proxy-user",
+    "range",
+    "referer",
+    "request",
+    "resolve",
+    "retry",
+    "retry-delay",
+    "upload-file",
+    "url",
+    "url-query",
+    "user",
+    "write-out",
+];
+
+/// The calls of one command, by the words behind its name, and what it is given to read.
+pub(super) fn read(words: &[Value], input: Option<&Value>, line: usize) -> Vec<Call> {
+    let (mut told, mut rest) = (Told::default(), words.iter());
+    while let Some(word) = rest.next() {
+        let text = word.filled().unwrap_or_default();
+        if let Some(long) = text.strip_prefix("--") {
+            match long.split_once('=') {
+                Some((name, _)) => told.option(name, word.clone().behind(name.len() + 3), input),
+                None if LONG.contains(&long) => rest.next().into_iter().for_each(|value| told.option(long, value.clone(), input)),
+                None => told.flag(long),
+            }
+        } else if let Some(short) = text.strip_prefix('-') {
+            // Several in one word, up to the first that takes the rest of it (`-sXPOST`), or what stands behind it.
+            for (at, option) in short.char_indices() {
+                if !SHORT.contains(option) {
+                    told.flag(&option.to_string());
+                    continue;
+                }
+                let of_word = (at + 1 < short.len()).then(|| word.clone().behind(at + 2));
+                let value = of_word.or_else(|| rest.next().cloned());
+                value.into_iter().for_each(|value| told.option(&option.to_string(), value, input));
+                break;
+            }
+        } else {
+            told.urls.push(word.clone());
+        }
+    }
+    told.calls(line)
+}
+
+/// The calls of these URLs in a script that is none of a shell: as often as curl is told in a line to call them, and else once each.
 pub(super) fn calls(text: &str, urls: &[&String]) -> Vec<Call> {
     // Each line is read once, however many URLs there are.
     let text = text.replace("\\\n", " ");
-    let mut said: HashMap<&str, Vec<&str>> = HashMap::new();
-    for line in text.lines().filter(|line| line.contains("curl")) {
-        urls_of(line).for_each(|url| said.entry(url).or_default().push(line));
+    let mut said: HashMap<String, Vec<Call>> = HashMap::new();
+    for line in text.lines() {
+        let told = line.split_once("curl ").map(|(before, behind)| {
+            // Where it stands in a text of another language it ends with that.
+            let end = before.chars().next_back().filter(|c| matches!(c, '"' | '\'' | '`')).and_then(|quote| behind.rfind(quote));
+            shell::read(&format!("curl {}", &behind[..end.unwrap_or(behind.len())])).calls
+        });
+        told.into_iter().flatten().for_each(|call| said.entry(call.url.to_string()).or_default().push(call));
     }
-    let mut calls = Vec::new();
-    for url in urls {
-        let call = |(method, body)| Call { method, url: (*url).clone().into(), query: Vec::new(), body };
-        match said.get(url.as_str()) {
-            Some(lines) => calls.extend(lines.iter().map(|line| call(told(line)))),
-            None => calls.push(call(("GET".to_owned(), Body::None))),
-        }
-    }
-    calls
+    let get = |url: &String| made("GET".to_owned(), None, &Value::text(url), &Arguments::default(), None, 0);
+    urls.iter().flat_map(|url| said.remove(*url).unwrap_or_else(|| get(url).into_iter().collect())).collect()
 }
 
-/// The URLs of a line to their end, without their query: one that begins as another does is another.
-fn urls_of(line: &str) -> impl Iterator<Item = &str> {
-    let starts = line.match_indices("http").map(|(at, _)| &line[at..]);
-    starts
-        .filter(|url| url.starts_with("https://") || url.starts_with("http://"))
-        .map(|url| url.split(|c: char| c.is_whitespace() || "\"'?#{%".contains(c)).next().unwrap_or_default())
+/// What its words come to.
+#[derive(Default)]
+struct Told {
+    method: Option<String>,
+    urls: Vec<Value>,
+    headers: Vec<(String, Value)>,
+    /// Texts, and pairs that curl encodes.
+    data: Vec<Value>,
+    fields: Vec<(String, Value)>,
+    files: Vec<(String, Value)>,
+    query: Vec<(String, Value)>,
+    password: Option<Value>,
+    is_get: bool,
+    is_head: bool,
 }
 
-/// The method, and whether there is a body: also where an option and what it says are one word (`-XPOST`, `--request=PUT`, `-d'…'`, `-sF a=b`).
-fn told(line: &str) -> (String, Body) {
-    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let (mut said, mut has_body, mut is_get, mut usual) = (None, false, false, "GET");
-    let mut words = line.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        if let Some(long) = word.strip_prefix("--") {
-            let (name, value) = long.split_once('=').unwrap_or((long, ""));
-            match name {
-                "request" if value.is_empty() => said = words.peek().copied(),
-                "request" => said = Some(value),
-                "get" => is_get = true,
-                "head" => usual = "HEAD",
-                name => has_body |= name.starts_with("data") || name.starts_with("form") || name == "json",
-            }
-        } else if let Some(short) = word.strip_prefix('-') {
-            // Several in one word, up to the first that takes the rest of it.
-            for (at, option) in short.char_indices() {
-                match option {
-                    'X' if at + 1 == short.len() => said = words.peek().copied(),
-                    'X' => said = Some(&short[at + 1..]),
-                    'd' | 'F' => has_body = true,
-                    'G' => is_get = true,
-                    'I' => usual = "HEAD",
-                    _ => {}
-                }
-                if !option.is_ascii_alphabetic() || "AbCcDdEeFHhKmoPQrTtUuwXxYyz".contains(option) {
-                    break;
-                }
-            }
+impl Told {
+    fn flag(&mut self, name: &str) {
+        match name {
+            "G" | "get" => self.is_get = true,
+            "I" | "head" => self.is_head = true,
+            _ => {}
         }
     }
-    let said = said.map(|said| said.trim_matches(['"', '\'']).to_ascii_uppercase()).filter(|said| METHODS.contains(&said.as_str()));
-    // With -G the data goes into the query.
-    let has_body = has_body && !is_get;
-    let usual = if has_body { "POST" } else { usual };
-    (said.unwrap_or_else(|| usual.to_owned()), if has_body { Body::Other("body".to_owned()) } else { Body::None })
+
+    fn option(&mut self, name: &str, value: Value, input: Option<&Value>) {
+        let text = value.filled().unwrap_or_default();
+        let pair = |sign: &str| text.split_once(sign).map(|(name, _)| (name.to_owned(), value.clone().behind(name.len() + 1)));
+        match name {
+            "X" | "request" => self.method = Some(text.to_ascii_uppercase()),
+            "url" => self.urls.push(value),
+            "H" | "header" => self.headers.extend(pair(":").map(|(name, value)| (name, value.trimmed()))),
+            "A" | "user-agent" => self.headers.push(("User-Agent".to_owned(), value)),
+            "oauth2-bearer" => self.headers.push(("Authorization".to_owned(), Value::text("Bearer ").and(value))),
+            "b" | "cookie" if text.contains('=') => self.headers.push(("Cookie".to_owned(), value)),
+            "u" | "user" => self.password = pair(":").map(|(_, password)| password),
+            "json" => {
+                self.headers.push(("Content-Type".to_owned(), Value::text("application/json")));
+                self.data.push(value);
+            }
+            // What is piped in is not known, what stands below it is.
+            "d" | "data" | "data-ascii" | "data-binary" if *text == "@-" => self.data.push(input.cloned().unwrap_or(value)),
+            "d" | "data" | "data-ascii" | "data-binary" | "data-raw" => self.data.push(value),
+            "data-urlencode" => self.fields.extend(pair("=")),
+            "url-query" => self.query.extend(pair("=")),
+            "F" | "form" | "form-string" => {
+                let Some((field, value)) = pair("=") else { return };
+                let is_file = name != "form-string" && value.filled().is_some_and(|text| text.starts_with('@'));
+                if is_file { self.files.push((field, value)) } else { self.fields.push((field, value)) }
+            }
+            _ => {}
+        }
+    }
+
+    fn calls(mut self, line: usize) -> Vec<Call> {
+        const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+        let has_body = !self.data.is_empty() || !self.fields.is_empty() || !self.files.is_empty();
+        // Several are one behind the other.
+        let data = match (&self.data[..], &self.fields[..]) {
+            ([data], []) => Some(data.clone()),
+            (data, fields) => {
+                Some(data.iter().flat_map(pairs).chain(fields.iter().cloned()).collect()).filter(|_| has_body).map(Value::Map)
+            }
+        };
+        let usual = match (self.is_head, has_body && !self.is_get) {
+            (true, _) => "HEAD",
+            (false, true) => "POST",
+            (false, false) => "GET",
+        };
+        let method = self.method.filter(|method| METHODS.contains(&method.as_str())).unwrap_or_else(|| usual.to_owned());
+        // With -G the data goes into the query.
+        let body = match self.is_get {
+            true => {
+                self.query.extend(data.iter().flat_map(pairs));
+                None
+            }
+            false => data,
+        };
+        let mut named = vec![("headers", Value::Map(self.headers)), ("params", Value::Map(self.query)), ("files", Value::Map(self.files))];
+        named.extend(self.password.map(|password| ("auth", Value::List(vec![Value::text("user"), password]))));
+        let arguments = Arguments { plain: Vec::new(), named: named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() };
+        self.urls.iter().filter_map(|url| made(method.clone(), None, url, &arguments, body.as_ref(), line)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::calls::Body;
     use super::*;
 
     #[test]
@@ -91,6 +202,7 @@ mod tests {
             ("curl -odf.json -HX-F:d 'https://a.example/user'", "GET"),
             ("curl 'https://a.example/user'\ncurl -X DELETE 'https://a.example/user'", "GET, DELETE"),
             ("wget -X DELETE 'https://a.example/user'", "GET"),
+            ("system(\"curl -X DELETE 'https://a.example/user'\")", "DELETE"),
         ] {
             let one = |call: &Call| format!("{}{}", call.method, if matches!(call.body, Body::None) { "" } else { " body" });
             let found: Vec<String> = calls(script, &[&URL.to_owned()]).iter().map(one).collect();

@@ -1,13 +1,15 @@
 //! The keys and tokens that are written in a script, by the names that an import takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
 
+use keyfob::proto::Origin;
 use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
 
 use super::calls::Script;
-use super::literals::{Assigned, assigned};
+use super::literals::{Assigned, assigned, of_url};
+use super::shell;
 use crate::verb::import::{known_in, named};
 use crate::wire::is_telling;
 
@@ -20,14 +22,24 @@ pub(super) struct Keys {
     secrets: BTreeSet<Vec<u8>>,
 }
 
+/// What goes with tokens and is none.
+const NO_SECRETS: [&str; 3] = ["scope", "expires_at", "expires_in"];
+
 impl Keys {
-    pub(super) fn of(text: &str, script: &Script, provider: &Provider) -> Self {
-        // By its lines any language is read, comments, too; what is put together, or has a place instead of a name, comes from what the script says.
-        let mut all = assigned(text);
-        all.extend(script.assigned.iter().map(|one| Assigned { name: one.name.clone(), value: one.value.clone(), line: one.line }));
+    pub(super) fn of(text: &str, script: &Script, provider: &Provider, others: &[&Provider]) -> Self {
+        // By its lines any language is read, comments, too; what is put together, or has a place instead of a name, comes from what the script says. A shell's
+        // script has neither quotes nor blanks where others have them, and is read as one.
+        let mut all = if shell::is_one(text) { Vec::new() } else { assigned(text) };
+        all.extend(script.assigned.iter().cloned());
+        let (ours, theirs) = carried(script, &[provider]);
+        let (of_others, _) = carried(script, others);
+        // What goes to somebody else is no key of this provider's.
+        let is_of_others: HashSet<(&str, &str)> = of_others.iter().map(Assigned::pair).collect();
+        all.retain(|one| !is_of_others.contains(&one.pair()));
+        all.extend(ours);
+        let telling: Vec<Assigned> = all.iter().chain(&theirs).filter(|one| is_telling(&one.name)).cloned().collect();
         // Also what is no key for an import: a password with a blank in it, or one that begins as an example does.
-        let mut secrets: BTreeSet<Vec<u8>> =
-            all.iter().filter(|one| is_telling(&one.name)).map(|one| one.value.as_bytes().to_vec()).collect();
+        let mut secrets: BTreeSet<Vec<u8>> = telling.iter().map(|one| one.value.as_bytes().to_vec()).collect();
         all.retain(|one| may_be_a_key(&one.value));
         let exact = all.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str())));
         // `NETATMO_CLIENT_ID`: whose it is stands before what it is.
@@ -40,8 +52,15 @@ impl Keys {
             }
             found.remove("token_secret");
         }
-        let lines = found.iter().map(|(name, value)| (name.clone(), lines(value, &all, script))).collect();
-        secrets.extend(found.values().filter_map(Value::as_str).map(|value| value.as_bytes().to_vec()));
+        let keys = || found.iter().filter(|(name, _)| !NO_SECRETS.contains(&name.as_str()));
+        let mut lines: BTreeMap<String, Vec<usize>> = keys().map(|(name, value)| (name.clone(), lines(value, &all, script))).collect();
+        secrets.extend(keys().filter_map(|(_, value)| value.as_str()).map(|value| value.as_bytes().to_vec()));
+        let more = more(&telling, script, &found);
+        more.into_iter().for_each(|(name, more)| lines.entry(name).or_default().extend(more));
+        lines.values_mut().for_each(|lines| {
+            lines.sort_unstable();
+            lines.dedup();
+        });
         Self { found, lines, secrets }
     }
 
@@ -79,29 +98,76 @@ impl Keys {
     }
 }
 
+/// What calls carry, and URLs: of those that go to one of these, and the rest.
+fn carried(script: &Script, whose: &[&Provider]) -> (Vec<Assigned>, Vec<Assigned>) {
+    let theirs: HashSet<Origin> =
+        whose.iter().flat_map(|provider| provider.usual_endpoints()).filter_map(|(_, url)| Origin::parse(&url)).collect();
+    let is_theirs = |url: &str| Origin::parse(url).is_some_and(|origin| theirs.contains(&origin));
+    let (mut found, mut rest) = (Vec::new(), Vec::new());
+    for call in &script.calls {
+        let known = call.carried().filter_map(|(name, value)| Some((name, value.known().filter(|known| !known.is_empty())?)));
+        let carried = known.map(|(name, known)| Assigned::of(name, known, call.line));
+        if is_theirs(&call.url) { found.extend(carried) } else { rest.extend(carried) }
+    }
+    for (text, line) in script.texts.iter().filter(|(text, _)| text.contains("://")) {
+        let carried = of_url(text).into_iter().map(|(name, value)| Assigned::of(&name, value, *line));
+        if is_theirs(text) { found.extend(carried) } else { rest.extend(carried) }
+    }
+    (found, rest)
+}
+
+/// What else there is that nobody else may know, by the names it has there, each once: where it stands as a text, or else where it was found.
+fn more(telling: &[Assigned], script: &Script, found: &Map<String, Value>) -> Vec<(String, Vec<usize>)> {
+    let mut texts: HashMap<&str, Vec<usize>> = HashMap::new();
+    script.texts.iter().for_each(|(text, line)| texts.entry(text.as_str()).or_default().push(*line));
+    let mut seen: HashSet<&str> = found.values().filter_map(Value::as_str).collect();
+    let new = telling.iter().filter(|one| is_secret(&one.name, &one.value) && seen.insert(&one.value));
+    new.map(|one| (one.name.clone(), texts.get(one.value.as_str()).cloned().unwrap_or_else(|| vec![one.line]))).collect()
+}
+
 /// Where it is written: where it has a name, and wherever else that very text stands.
 fn lines(value: &Value, all: &[Assigned], script: &Script) -> Vec<usize> {
     let value = value.as_str().unwrap_or_default();
     let texts =
         script.texts.iter().filter(|(text, _)| text.as_str() == value || value.len() >= 8 && text.contains(value)).map(|(_, line)| *line);
-    let mut lines: Vec<usize> = texts.collect();
-    if lines.is_empty() {
-        lines.extend(all.iter().filter(|one| one.value.as_str() == value).map(|one| one.line));
+    let lines: Vec<usize> = texts.collect();
+    if lines.is_empty() { all.iter().filter(|one| one.value.as_str() == value).map(|one| one.line).collect() } else { lines }
+}
+
+/// Whether what has a name that tells is a secret itself, and not its kind, its place, or what it is called.
+fn is_secret(name: &str, value: &str) -> bool {
+    const OF_SECRETS: [&str; 16] = [
+        "url", "uri", "endpoint", "type", "kind", "file", "path", "name", "method", "header", "prefix", "env", "expires", "expiry",
+        "label", "field",
+    ];
+    /// A shorter one is a word, unless it is a password.
+    const SHORTEST: usize = 8;
+    const LONGEST_NAME: usize = 64;
+    let is_name = name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    if !is_name || OF_SECRETS.iter().any(|of| name.ends_with(of)) || is_example(value) || value.eq_ignore_ascii_case(name) {
+        return false;
     }
-    lines.sort_unstable();
-    lines.dedup();
-    lines
+    // A person chose it, and may have chosen anything.
+    if ["pass", "pwd", "secret"].iter().any(|of| name.contains(of)) {
+        return true;
+    }
+    // `ACCESS_TOKEN`, `access_token`: where it is to be found. `token.json`, `/run/token`: so is that.
+    let is_identifier = value.contains('_') && value.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    let is_file =
+        value.starts_with(['/', '~', '.']) || [".json", ".txt", ".pem", ".key", ".env", ".yaml"].iter().any(|end| value.ends_with(end));
+    value.len() >= SHORTEST && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && !is_identifier && !is_file
 }
 
 /// What an example has where a key belongs (`"your-key"`, `"xxxxxxxx"`, `"Public key"`) is none, nor is a place.
 fn may_be_a_key(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_graphic()) && !is_example(value)
+}
+
+fn is_example(value: &str) -> bool {
     let small = value.to_ascii_lowercase();
+    let is_said = small.rsplit_once(' ').is_some_and(|(_, last)| ["key", "secret", "token", "password", "here"].contains(&last));
     let is_one_sign = value.chars().all(|c| value.starts_with(c));
-    !value.is_empty()
-        && !is_one_sign
-        && value.bytes().all(|byte| byte.is_ascii_graphic())
-        && !value.contains("://")
-        && !["your", "<", "...", "{", "%s"].iter().any(|start| small.starts_with(start))
+    is_one_sign || is_said || value.contains("://") || ["your", "<", "...", "{", "%s", "$"].iter().any(|start| small.starts_with(start))
 }
 
 #[cfg(test)]
@@ -113,7 +179,7 @@ mod tests {
 
     fn found(script: &str, provider: &str) -> (Value, String) {
         let catalogue = keyfob_providers::Catalogue::embedded();
-        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).expect("embedded"));
+        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).expect("embedded"), &[]);
         let lines: Vec<String> = keys.lines.iter().map(|(name, lines)| format!("{name} {lines:?}")).collect();
         (Value::Object(keys.found), lines.join(", "))
     }
@@ -137,6 +203,38 @@ mod tests {
             )
         );
         assert_eq!(found("requests.get(u, headers={'Authorization': 'Bearer abc'})", "netatmo").0, json!({"access_token": "abc"}));
+    }
+
+    #[test]
+    fn what_nobody_else_may_know_is_listed_whether_it_is_of_use_or_not() {
+        for (script, lines) in [
+            ("PASSWORD = 'correct horse battery'", "password [1]"),
+            ("s.auth = ('me', 'abc')\nrequests.get(u, auth=HTTPBasicAuth('me', 'def'))", "password [1, 2]"),
+            ("requests.get('https://me:abc@a.example/x?api_key=abcdefgh')", "api_key [1], password [1]"),
+            ("K = 'abcdefgh'\n\nrequests.get('https://a.example/x', headers={'X-Api-Key': K})", "x-api-key [1]"),
+            ("#!/bin/sh\nexport TOKEN=abc\ncurl -u me:def https://a.example/x?key=abcdefgh", "access_token [2], key [3], password [3]"),
+            ("SLACK_TOKEN = 'abcdefgh'\nA = 'x'\nB_TOKEN = 'abcdefgh'", "slack_token [1, 3]"),
+            // What goes with tokens, and what says where they are, or what kind they are, is none.
+            ("scope = 'read_station'\nexpires_in = '10800'", ""),
+            (
+                "TOKEN_URL = 'abcdefghi'\ntoken_type = 'Bearer12'\nTOKEN_FILE = 'abcdefgh'\nA_TOKEN = 'MY_TOKEN'\nB_TOKEN = 'my/token.json'",
+                "",
+            ),
+            ("password = 'password'\nsecret = 'Private key'\n{'token is long': 'abcdefgh', 'token\u{1b}[1m': 'abcdefgh'}", ""),
+        ] {
+            assert_eq!(found(script, "netatmo").1, lines, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_goes_to_somebody_else_is_no_key_of_this_provider() {
+        let script = "requests.get('https://api.github.com/user', headers={'Authorization': 'Bearer abcdefgh'}, params={'client_id': 'ijklmnop'})\n\
+            requests.get('https://api.netatmo.com/api/homesdata?access_token=qrstuvwx')";
+        let catalogue = keyfob_providers::Catalogue::embedded();
+        let of = |name: &str| catalogue.get(name).expect("embedded");
+        let keys = Keys::of(script, &calls::read(script), of("netatmo"), &[of("github")]);
+        assert!(keys.secrets.contains(&b"abcdefgh"[..]) && keys.lines["access_token"] == [1, 2]);
+        assert_eq!(Value::Object(keys.found), json!({"access_token": "qrstuvwx"}));
     }
 
     #[test]

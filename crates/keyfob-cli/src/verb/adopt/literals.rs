@@ -2,14 +2,32 @@
 
 use std::collections::HashSet;
 
+use keyfob::proto::encode;
 use zeroize::Zeroizing;
 
 /// A text that has a name.
+#[derive(Clone)]
 pub(super) struct Assigned {
     /// In small letters.
     pub(super) name: String,
     pub(super) value: Zeroizing<String>,
     pub(super) line: usize,
+}
+
+impl Assigned {
+    pub(super) fn pair(&self) -> (&str, &str) {
+        (&self.name, &self.value)
+    }
+
+    pub(super) fn of(name: &str, value: Zeroizing<String>, line: usize) -> Self {
+        let name = name.to_ascii_lowercase();
+        // `Authorization: Bearer …` (RFC 6750 §2.1), and what some providers call it.
+        let bearer = value.split_once(' ').filter(|(scheme, _)| ["bearer", "token"].contains(&scheme.to_ascii_lowercase().as_str()));
+        match bearer.filter(|_| name == "authorization").map(|(_, token)| token.trim().to_owned()) {
+            Some(token) => Self { name: "access_token".to_owned(), value: Zeroizing::new(token), line },
+            None => Self { name, value, line },
+        }
+    }
 }
 
 /// `NAME = "…"`, `name="…"` among arguments, `"name": "…"`, `'name' => '…'`.
@@ -19,7 +37,7 @@ pub(super) fn assigned(text: &str) -> Vec<Assigned> {
         let (mut rest, mut last) = (line, "");
         while let Some((before, value, behind)) = literal(rest) {
             if let Some(name) = name(before, last).filter(|name| !name.is_empty() && !value.is_empty()) {
-                found.push(Assigned { name: name.to_ascii_lowercase(), value: Zeroizing::new(value.to_owned()), line: number + 1 });
+                found.push(Assigned::of(name, Zeroizing::new(value.to_owned()), number + 1));
             }
             (rest, last) = (behind, value);
         }
@@ -37,6 +55,19 @@ fn name<'a>(before: &'a str, last: &'a str) -> Option<&'a str> {
     let name = name.strip_suffix(']').unwrap_or(name);
     let start = name.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     Some(if name.is_empty() { last } else { name.get(start..).unwrap_or_default() })
+}
+
+/// What a URL says under names: in its query, and the password before its host (RFC 3986 §3.2.1).
+pub(super) fn of_url(url: &str) -> Vec<(String, Zeroizing<String>)> {
+    let Some((_, behind)) = url.split_once("://") else { return Vec::new() };
+    let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+    let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
+    let query = behind.split_once('?').map(|(_, query)| query.split(['#', ' ', '"']).next().unwrap_or_default()).unwrap_or_default();
+    let pairs = encode::decode_pairs(query.as_bytes());
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let pairs = pairs.map(|(name, value)| (text(name), Zeroizing::new(text(value))));
+    let password = password.map(|password| ("password".to_owned(), Zeroizing::new(password.to_owned())));
+    pairs.chain(password).filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// URLs in quotes, without their query.

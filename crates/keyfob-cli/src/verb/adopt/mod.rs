@@ -9,10 +9,11 @@ mod expression;
 mod joined;
 mod keys;
 mod literals;
+mod shell;
 mod tokens;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
 use keyfob::proto::Origin;
@@ -22,11 +23,12 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::calls::Script;
-use self::command::{Calls, Command};
+use self::command::{Calls, Command, Whose};
 use self::keys::Keys;
 use self::literals::urls;
 use crate::card::Card;
 use crate::context::Context;
+use crate::name::Name;
 use crate::output::hang;
 use crate::perform::quoted;
 use crate::request::read_file;
@@ -46,6 +48,9 @@ pub(crate) struct Adopt {
     /// Whose API it calls, if its URLs do not say
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
+    /// What the account is called, or is to be: PROVIDER/LABEL, where there are several
+    #[arg(long, value_name = "NAME", conflicts_with = "provider")]
+    account: Option<String>,
     /// Put its keys and tokens into the vault
     #[arg(long)]
     keep: bool,
@@ -61,30 +66,45 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
     let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
     let urls = [urls(&text), called].concat();
-    let provider = match &args.provider {
-        Some(name) => context.provider(name).await?,
-        None => context.provider(&whose(&urls, &script, hint, context).ok_or_else(|| nobody(&shown, &urls))?).await?,
-    };
-    let keys = Keys::of(&text, &script, &provider);
+    let account = args.account.as_deref().map(Name::parse).transpose()?;
     // The script calls the real one, also where the sandbox is meant.
-    let real = context.catalogue().get(&provider.name).unwrap_or(&provider);
-    let Calls { commands: calls, left_out } = command::calls(&script, &text, &urls, real, &keys);
-    if args.keep {
-        keep(&args, &shown, &provider, &keys, context).await?;
-    }
-    let kept_tokens = args.keep && keys.has_tokens();
-    let commands: Vec<String> = calls.iter().map(|call| context.out.again.command(&call.words().join(" "))).collect();
-    let next = context.out.again.command(&next(&args, &provider, &keys));
+    let provider = match account.as_ref().map(|account| &account.provider).or(args.provider.as_ref()) {
+        Some(name) => context.known(name)?,
+        None => context.known(&whose(&urls, &script, hint, context).ok_or_else(|| nobody(&shown, &urls))?)?,
+    };
+    let account = account.map_or_else(|| provider.name.clone(), |account| account.to_string());
+    let others = others(&urls, provider, hint, context);
+    let keys = Keys::of(&text, &script, provider, &others);
+    let Calls { commands: calls, left_out } = command::calls(&script, &text, &urls, &Whose::of(provider, &account), &keys);
+    let found = Found { provider, account, others, keys, calls, left_out };
+    let need_login = if args.keep { keep(&args, &shown, &found, context).await? } else { Vec::new() };
+    let kept_tokens = args.keep && found.keys.has_tokens();
+    let commands: Vec<String> = found.calls.iter().map(|call| context.out.again.command(&call.words().join(" "))).collect();
+    let next = context.out.again.command(&next(&args, &found));
     if context.out.json {
         if kept_tokens {
             return Ok(());
         }
-        let found = &keys.lines;
-        return context
-            .out
-            .json(&json!({"script": args.script, "provider": provider.name, "found": found, "calls": commands, "next": next}));
+        let others: Vec<&str> = found.others.iter().map(|other| other.name.as_str()).collect();
+        return context.out.json(&json!({
+            "script": args.script, "provider": provider.name, "others": others, "found": found.keys.lines, "calls": commands,
+            "left_out": left_out, "need_login": need_login, "next": next,
+        }));
     }
-    context.out.data(&words(&shown, &provider, &keys, (&calls, &commands, left_out), (!kept_tokens).then_some(next.as_str()), context))
+    context.out.data(&words(&args, &found, &commands, (!kept_tokens).then_some(next.as_str()), context))
+}
+
+/// What was found in it.
+struct Found<'a> {
+    provider: &'a Provider,
+    /// What the account is called, or is to be.
+    account: String,
+    /// Whose APIs it calls besides.
+    others: Vec<&'a Provider>,
+    keys: Keys,
+    calls: Vec<Command>,
+    /// How many calls are not shown.
+    left_out: usize,
 }
 
 fn text_of(bytes: Vec<u8>, shown: &str) -> Result<Zeroizing<String>, Card> {
@@ -99,13 +119,16 @@ fn text_of(bytes: Vec<u8>, shown: &str) -> Result<Zeroizing<String>, Card> {
     String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| Card::usage(what, "it is no text", "give a script"))
 }
 
-/// Tokens are a login, and the app's keys come along. Those alone are kept, too: the login that is left then asks for none.
-async fn keep(args: &Adopt, shown: &str, provider: &Provider, keys: &Keys, context: &Context) -> Result<(), Card> {
+/// Tokens are a login, and the app's keys come along. Those alone are kept, too: the login that is left then asks for none. Gives the accounts that need one
+/// because of an app.
+async fn keep(args: &Adopt, shown: &str, found: &Found<'_>, context: &Context) -> Result<Vec<String>, Card> {
+    let keys = &found.keys;
     if keys.has_tokens() {
-        return import::run(Import::of_object(provider.name.clone(), keys.found.clone(), args.replace), context).await;
+        import::run(Import::of_object(found.account.clone(), keys.found.clone(), args.replace), context).await?;
+        return Ok(Vec::new());
     }
     if keys.has_app() {
-        return import::keep_app(provider, &keys.found, args.replace, context).await;
+        return import::keep_app(&context.provider(&found.provider.name).await?, &keys.found, args.replace, context).await;
     }
     let why = match keys.lines.keys().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere".to_owned(),
@@ -114,7 +137,7 @@ async fn keep(args: &Adopt, shown: &str, provider: &Provider, keys: &Keys, conte
     Err(Card::usage(
         format!("cannot keep the keys of {shown}"),
         why,
-        format!("leave --keep away; and log in: keyfob login {}", provider.name),
+        format!("leave --keep away; and log in: keyfob login {}", found.account),
     ))
 }
 
@@ -141,24 +164,39 @@ fn most(urls: &[String], hint: Kind, context: &Context) -> Option<String> {
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
 }
 
-fn next(args: &Adopt, provider: &Provider, keys: &Keys) -> String {
-    if args.keep || !keys.has_tokens() && !keys.has_app() {
-        return format!("login {}", provider.name);
+/// Who else is called: those at addresses where the first is not.
+fn others<'a>(urls: &[String], first: &'a Provider, hint: Kind, context: &'a Context) -> Vec<&'a Provider> {
+    let origins =
+        |provider: &Provider| -> Vec<Origin> { provider.usual_endpoints().iter().filter_map(|(_, url)| Origin::parse(url)).collect() };
+    let known: HashSet<Origin> = context.catalogue().iter().flat_map(origins).collect();
+    let mut rest: BTreeMap<Origin, String> =
+        urls.iter().filter_map(|url| Some((Origin::parse(url)?, url.clone()))).filter(|(origin, _)| known.contains(origin)).collect();
+    let (mut last, mut others) = (first, Vec::new());
+    loop {
+        origins(last).iter().for_each(|origin| drop(rest.remove(origin)));
+        let next = most(&rest.values().cloned().collect::<Vec<_>>(), hint, context);
+        let Some(next) = next.and_then(|name| context.catalogue().get(&name).ok()) else { return others };
+        others.push(next);
+        last = next;
     }
-    let provider = args.provider.as_ref().map(|provider| format!(" --provider {}", quoted(provider))).unwrap_or_default();
-    format!("adopt {} --keep{provider}", quoted(&args.script))
 }
 
-fn words(
-    shown: &str,
-    provider: &Provider,
-    keys: &Keys,
-    (calls, commands, left_out): (&[Command], &[String], usize),
-    next: Option<&str>,
-    context: &Context,
-) -> String {
+fn next(args: &Adopt, found: &Found<'_>) -> String {
+    if args.keep || !found.keys.has_tokens() && !found.keys.has_app() {
+        return format!("login {}", found.account);
+    }
+    let named = |option: &str, name: &Option<String>| name.as_ref().map(|name| format!(" {option} {}", quoted(name))).unwrap_or_default();
+    format!("adopt {} --keep{}{}", quoted(&args.script), named("--provider", &args.provider), named("--account", &args.account))
+}
+
+fn words(args: &Adopt, found: &Found<'_>, commands: &[String], next: Option<&str>, context: &Context) -> String {
+    let Found { provider, account, others, keys, calls, left_out } = found;
     let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
-    let mut text = vec![format!("{} calls the API of {} ({})", shown, paint.strong(&provider.title), provider.name)];
+    let mut text = vec![format!("{} calls the API of {} ({})", printable(&args.script), paint.strong(&provider.title), provider.name)];
+    for other in others {
+        let command = context.out.again.command(&format!("adopt {} --provider {}", quoted(&args.script), other.name));
+        text.push(hang(&format!("and that of {} ({}): {}", paint.strong(&other.title), other.name, paint.accent(&command)), 0, width));
+    }
     if keys.lines.is_empty() {
         text.push("No keys were found in it; it may have some under names that say nothing, or read them from elsewhere.".to_owned());
     } else {
@@ -176,7 +214,7 @@ fn words(
     if let Some(next) = next {
         text.extend([String::new(), format!("Once:       {}", paint.accent(next))]);
         if !keys.has_tokens() && keys.has_app() && next.contains(" --keep") {
-            text.push(format!("            {}", paint.accent(&context.out.again.command(&format!("login {}", provider.name)))));
+            text.push(format!("            {}", paint.accent(&context.out.again.command(&format!("login {account}")))));
         }
     }
     let wants_app = context.sandbox().is_none() && provider.client.fields.iter().any(|field| field.required);
@@ -186,14 +224,14 @@ fn words(
     }
     text.extend([String::new(), "In place of its OAuth part, in a shell:".to_owned()]);
     match commands {
-        [] => text.push(format!("  {}", context.out.again.command(&format!("get {} PATH", provider.name)))),
+        [] => text.push(format!("  {}", context.out.again.command(&format!("get {account} PATH")))),
         commands => text.extend(commands.iter().take(EXAMPLES).map(|command| format!("  {command}"))),
     }
     if commands.len() > EXAMPLES {
         text.push(format!("  … and {} more: --json shows all", commands.len() - EXAMPLES));
     }
-    if left_out > 0 {
-        let calls = if left_out == 1 { "1 call is".to_owned() } else { format!("{left_out} calls are") };
+    if *left_out > 0 {
+        let calls = if *left_out == 1 { "1 call is".to_owned() } else { format!("{left_out} calls are") };
         text.push(format!("  ({calls} not shown: a secret, or a sign that is not for copying, is in the path)"));
     }
     text.extend([
@@ -201,7 +239,7 @@ fn words(
         "or in Python:".to_owned(),
         "  import json, subprocess".to_owned(),
         "  def call(verb, path, *items):".to_owned(),
-        format!("      command = [\"keyfob\", verb, \"{}\", path, *items, \"--fail\"]", provider.name),
+        format!("      command = [\"keyfob\", verb, \"{account}\", path, *items, \"--fail\"]"),
         "      return json.loads(subprocess.check_output(command) or \"null\")".to_owned(),
         format!("  answer = call({})", calls.iter().find_map(Command::python).unwrap_or_else(|| "\"get\", \"PATH\"".to_owned())),
     ]);

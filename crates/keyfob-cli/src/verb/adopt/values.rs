@@ -51,7 +51,7 @@ pub(super) struct Names(HashMap<String, Value>);
 impl Names {
     pub(super) fn set(&mut self, name: &str, value: Value) {
         // `a = [a, a]`, line after line, would be more than there is memory; and `a = [a]` deeper than our stack.
-        let value = if value.weight() > HEAVIEST || value.depth() > DEEPEST { Value::Gap(name.to_owned()) } else { value };
+        let value = if value.weight() > HEAVIEST || !value.is_shallow() { Value::Gap(name.to_owned()) } else { value };
         // A variable that is filled anew with what only a run knows was something before: a URL to which a token is added is still that URL.
         if !matches!(value, Value::Gap(_)) || !self.0.contains_key(name) {
             self.0.insert(name.to_owned(), value);
@@ -82,6 +82,42 @@ impl Value {
             text.push_str(said);
         }
         Some(text)
+    }
+
+    /// A text without so much of its beginning.
+    pub(super) fn behind(self, length: usize) -> Self {
+        let Self::Text(mut pieces) = self else { return self };
+        if let Some(Piece::Said(said)) = pieces.first_mut() {
+            *said = Zeroizing::new(said.get(length..).unwrap_or_default().to_owned());
+        }
+        Self::Text(pieces)
+    }
+
+    /// A text without blanks at its beginning.
+    pub(super) fn trimmed(self) -> Self {
+        let blanks = match &self {
+            Self::Text(pieces) => match pieces.first() {
+                Some(Piece::Said(said)) => said.len() - said.trim_start().len(),
+                _ => 0,
+            },
+            _ => 0,
+        };
+        self.behind(blanks)
+    }
+
+    /// One text behind another.
+    pub(super) fn and(self, more: Self) -> Self {
+        Self::Text([self.pieces(), more.pieces()].concat())
+    }
+
+    /// What JSON says.
+    pub(super) fn of_json(json: Json) -> Self {
+        match json {
+            Json::String(text) => Self::text(&text),
+            Json::Array(items) => Self::List(items.into_iter().map(Self::of_json).collect()),
+            Json::Object(members) => Self::Map(members.into_iter().map(|(name, value)| (name, Self::of_json(value))).collect()),
+            plain => Self::Plain(plain),
+        }
     }
 
     /// The text; what is not known in it as a word in capitals, for a person to fill.
@@ -150,6 +186,11 @@ impl Value {
             Self::Gap(name) => 1 + name.len(),
             Self::Plain(_) => 1,
         }
+    }
+
+    /// Whether it is no deeper than what a call has.
+    pub(super) fn is_shallow(&self) -> bool {
+        self.depth() <= DEEPEST
     }
 
     fn depth(&self) -> usize {

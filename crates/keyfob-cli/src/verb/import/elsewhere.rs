@@ -20,6 +20,12 @@ pub(super) struct Found {
 pub(super) enum NotFound {
     /// It looks like nothing that is known.
     Unknown,
+    /// It is of this kind, and has neither tokens nor keys for this provider.
+    Empty(&'static str),
+    /// It begins as this does, and is cut off or damaged: half of a login is none.
+    CutOff(&'static str),
+    /// It is of an account, which is another provider's: its tokens are not to be sent to this one.
+    OfAnother(String),
     /// There are several, of these names, and which one is meant was not said, or is not among them. Half of one and half of another would be a login that
     /// works for nobody, or for the wrong person.
     Several(Vec<String>),
@@ -36,13 +42,29 @@ pub(super) struct Wanted<'a> {
 
 /// What other programs call things, and what they are called here. `secret` is beside them: what it is depends on the protocol.
 const NAMES: [(&str, &[&str]); 9] = [
-    ("client_id", &["client_id", "clientid", "consumer_key", "consumerkey", "client_key", "clientkey", "api_key", "public_key"]),
-    ("client_secret", &["client_secret", "clientsecret", "consumer_secret", "consumersecret", "private_key"]),
+    (
+        "client_id",
+        &[
+            "client_id",
+            "clientid",
+            "consumer_key",
+            "consumerkey",
+            "client_key",
+            "clientkey",
+            "api_key",
+            "public_key",
+            "keyfob_consumer_key",
+        ],
+    ),
+    ("client_secret", &["client_secret", "clientsecret", "consumer_secret", "consumersecret", "private_key", "keyfob_consumer_secret"]),
     ("token", &["oauth_token", "resource_owner_key", "token_key", "token"]),
-    ("token_secret", &["oauth_token_secret", "access_token_secret", "resource_owner_secret", "tokensecret", "token_secret"]),
+    (
+        "token_secret",
+        &["oauth_token_secret", "access_token_secret", "resource_owner_secret", "tokensecret", "token_secret", "keyfob_token_secret"],
+    ),
     ("access_token", &["access_token", "accesstoken"]),
     ("refresh_token", &["refresh_token", "refreshtoken"]),
-    ("expires_at", &["expires_at", "expiration_time", "expiresat"]),
+    ("expires_at", &["expires_at", "expiration_time", "expiresat", "keyfob_expires_at"]),
     ("expires_in", &["expires_in", "expire_in", "expiresin"]),
     ("scope", &["scope", "scopes"]),
 ];
@@ -74,26 +96,38 @@ fn is_of(whose: &str, provider: &Provider) -> bool {
     whose.replace('_', "") == provider.name.replace('-', "") || whose.split('_').all(|word| word != STEP && is_word(word))
 }
 
-/// Reads a file of another program.
+/// Reads a file of another program. What is of a kind that is known is read as that and as nothing else: another service's token in it is none of this one's.
 pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     let found = |kind, object: Map<String, Value>| {
         let object: Map<String, Value> = object.into_iter().filter(|(_, value)| variable(value).is_none()).collect();
-        if object.is_empty() { Err(NotFound::Unknown) } else { Ok(Found { kind, object }) }
+        if object.is_empty() { Err(NotFound::Empty(kind)) } else { Ok(Found { kind, object }) }
     };
-    if let Ok(json) = serde_json::from_str::<Value>(text) {
-        if let Some(object) = home_assistant(&json, wanted)? {
-            return found("Home Assistant's storage", object);
+    let of_scalars = |kind, scalars: &[(String, Value)]| {
+        // What `env` prints says whose it is.
+        let account = scalars.iter().find(|(name, _)| name == "keyfob_account").and_then(|(_, account)| account.as_str());
+        match account.filter(|account| account.split('/').next() != Some(wanted.provider)) {
+            Some(account) => Err(NotFound::OfAnother(account.to_owned())),
+            None => found(kind, named(scalars, wanted.kind)),
         }
-        if let Some(object) = xurl(&json, wanted)? {
-            return found("xurl's file", object);
+    };
+    match serde_json::from_str::<Value>(text) {
+        Ok(json) => {
+            if let Some(object) = home_assistant(&json, wanted)? {
+                return found("Home Assistant's storage", object);
+            }
+            if let Some(object) = xurl(&json, wanted)? {
+                return found("xurl's file", object);
+            }
+            if let Some(object) = postman::read(&json, wanted)? {
+                return found("a request of Postman", object);
+            }
+            return of_scalars(if json.is_object() { "a JSON object" } else { "JSON" }, &scalars_of(&json));
         }
-        return match postman::read(&json, wanted)? {
-            Some(object) => found("a request of Postman", object),
-            None => found("a JSON object", named(&scalars_of(&json), wanted.kind)),
-        };
+        Err(error) if error.is_eof() && text.trim_start().starts_with('{') => return Err(NotFound::CutOff("a JSON object")),
+        Err(_) => {}
     }
     if let Some(printed) = python::read(text) {
-        return found("a dictionary of Python", named(&scalars_of(&printed), wanted.kind));
+        return of_scalars("a dictionary of Python", &scalars_of(&printed));
     }
     if let Some(pairs) = bruno(text, wanted.kind) {
         return found("a request of Bruno", named(&pairs, wanted.kind));
@@ -106,7 +140,15 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
             return found("xurl's file", object);
         }
     }
-    found("lines of names and values", named(&scalars(text), wanted.kind))
+    // Where they begin so and are no YAML.
+    let first = text.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with(['#', '-']));
+    match first {
+        Some("profiles:") => return Err(NotFound::CutOff("twurl's file")),
+        Some("apps:") => return Err(NotFound::CutOff("xurl's file")),
+        _ => {}
+    }
+    of_scalars("lines of names and values", &scalars(text))
+        .map_err(|why| if matches!(why, NotFound::Empty(_)) { NotFound::Unknown } else { why })
 }
 
 /// The name of a value that stands elsewhere (Postman, Bruno), where this is one, and no value itself.
@@ -132,12 +174,15 @@ pub(super) fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&
 /// The first of each name that is known.
 pub(crate) fn named(scalars: &[(String, Value)], kind: Kind) -> Map<String, Value> {
     let mut object = Map::new();
-    // Beside a token of OAuth 1 it is that token's; in OAuth 2 only the client has one.
-    let secret_is = if kind == Kind::OAuth1 { "token_secret" } else { "client_secret" };
+    // Beside a token of OAuth 1 it is that token's; in OAuth 2 only the client has one. And what `env` calls the token is what the protocol calls it.
+    let (secret_is, token_is) = if kind == Kind::OAuth1 { ("token_secret", "token") } else { ("client_secret", "access_token") };
     for (ours, theirs) in NAMES {
-        let more: &[&str] = if ours == secret_is { &["secret"] } else { &[] };
-        let value =
-            theirs.iter().chain(more).find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
+        let more = [(secret_is, "secret"), (token_is, "keyfob_token")].into_iter().filter(|(is, _)| *is == ours).map(|(_, name)| name);
+        let value = theirs
+            .iter()
+            .copied()
+            .chain(more)
+            .find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
         if let Some(value) = value {
             object.insert(ours.to_owned(), value);
         }
@@ -183,14 +228,18 @@ fn scalars_of(json: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// `name: value` and `NAME=value` lines, as YAML, env-files and Bruno have them. Nesting is passed over: the first of a name counts.
+/// `name: value` and `NAME=value` lines, as YAML, env-files, Bruno and shells have them. Nesting is passed over: the first of a name counts.
 fn scalars(text: &str) -> Vec<(String, Value)> {
     let line = |line: &str| {
-        let line = line.trim().trim_start_matches("export ").trim_start_matches("- ");
+        let line = line.trim().trim_start_matches("export ").trim_start_matches("$env:").trim_start_matches("- ");
         if line.starts_with('#') {
             return None;
         }
-        let at = line.find([':', '='])?;
+        let (line, signs): (&str, &[char]) = match line.strip_prefix("set -gx ") {
+            Some(of_fish) => (of_fish, &[' ']),
+            None => (line, &[':', '=']),
+        };
+        let at = line.find(signs)?;
         let (name, value) = (line[..at].trim(), line[at + 1..].trim().trim_matches(['"', '\'']));
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         is_name.then(|| (name.to_ascii_lowercase(), Value::from(value)))
@@ -213,17 +262,18 @@ fn twurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Valu
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    // A person with one key needs no more than their name.
-    let named = wanted.profile.map(|said| {
-        let mut of_person = profiles.iter().filter(|(name, _)| name.split('/').next() == Some(said));
-        match (of_person.next(), of_person.next()) {
-            (Some((name, _)), None) => name.clone(),
-            _ => said.to_owned(),
-        }
-    });
     let usual = (!usual.is_empty()).then(|| usual.join("/"));
-    let profile = one(profiles, named.as_deref(), usual.as_deref())?;
-    Ok(profile.map(|profile| self::named(&scalars_of(profile), wanted.kind)))
+    // Of a person who was named: the usual one, or the only one.
+    let is_of_person = |(name, _): &(String, &Value)| name.split('/').next() == wanted.profile;
+    let named = match profiles.iter().any(is_of_person) {
+        true => {
+            profiles.retain(is_of_person);
+            None
+        }
+        false => wanted.profile,
+    };
+    let profile = one(profiles, named, usual.as_deref())?;
+    Ok(Some(profile.map(|profile| self::named(&scalars_of(profile), wanted.kind)).unwrap_or_default()))
 }
 
 /// `~/.xurl`: apps, each with its keys, a token of OAuth 1 and those of several people of OAuth 2. Before there were apps, the tokens stood alone.
@@ -245,7 +295,7 @@ fn xurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value
             None => (None, Some(said)),
         },
     };
-    let Some(app) = one(apps, app, text(document, "default_app").as_deref())? else { return Ok(None) };
+    let Some(app) = one(apps, app, text(document, "default_app").as_deref())? else { return Ok(Some(Map::new())) };
     let keys = app.as_object().into_iter().flatten().filter(|(name, _)| ["client_id", "client_secret"].contains(&name.as_str()));
     let mut object: Map<String, Value> =
         keys.filter(|(_, value)| value.is_string()).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -264,7 +314,10 @@ fn xurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value
 
 /// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
 fn home_assistant(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
-    let Some(data) = json.get("data") else { return Ok(None) };
+    let Some(data) = json.get("data").filter(|data| ["entries", "items"].iter().any(|list| data.get(*list).is_some_and(Value::is_array)))
+    else {
+        return Ok(None);
+    };
     let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
     // Its names have _ where ours have -, and are the same otherwise: `fitbit` is not `fitbit_bluetooth`.
     let fits = |entry: &&Value| text(entry, "domain").is_some_and(|domain| domain.replace('_', "-") == wanted.provider);
@@ -276,9 +329,6 @@ fn home_assistant(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String,
     let made_by = entry.and_then(|entry| entry.pointer("/data/auth_implementation")?.as_str());
     let items = all("items").into_iter().map(|item| (text(item, "auth_domain").or_else(|| text(item, "id")).unwrap_or_default(), item));
     let keys = one(items.collect(), None, made_by)?;
-    if entry.is_none() && keys.is_none() {
-        return Ok(None);
-    }
     let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.kind)).unwrap_or_default();
     object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.kind)).unwrap_or_default());
     // What its client is called there is no id of ours.
@@ -381,6 +431,12 @@ mod tests {
         assert_eq!(of(&usual, Kind::OAuth1, None), of_person(2));
         assert_eq!(of(&usual, Kind::OAuth1, Some("alice")), of_person(1));
         assert_eq!(of(people, Kind::OAuth1, None), several(&["alice/k1", "bob/k2"]));
+        // Of somebody who has two: the usual one, or they are named.
+        let twice = people.replace("bob:", "alice2:").replace("  alice2:\n", "");
+        assert_eq!(of(&twice, Kind::OAuth1, Some("alice")), several(&["alice/k1", "alice/k2"]));
+        assert_eq!(of(&twice, Kind::OAuth1, Some("alice/k2")), of_person(2));
+        let twice = format!("{twice}configuration:\n  default_profile:\n  - alice\n  - k2\n");
+        assert_eq!(of(&twice, Kind::OAuth1, Some("alice")), of_person(2));
         assert_eq!(of(people, Kind::OAuth1, Some("carol")), several(&["alice/k1", "bob/k2"]));
 
         let apps = "apps:\n  a1:\n    client_id: i1\n    client_secret: s1\n    oauth2_tokens: {}\n  a2:\n    client_id: i2\n    client_secret: s2\n    default_user: bob\n    oauth2_tokens:\n      alice:\n        type: oauth2\n        oauth2:\n          access_token: ta\n          refresh_token: ra\n          expiration_time: 7\n      bob:\n        type: oauth2\n        oauth2:\n          access_token: tb\n          refresh_token: rb\n          expiration_time: 8\n";
@@ -403,7 +459,8 @@ mod tests {
         let storage = |entries: &[Value]| json!({"version": 1, "data": {"entries": entries}}).to_string();
         let longer = [entry("hub_bluetooth", "B", "no"), entry("hu", "C", "no"), entry("hub", "A", "yes")];
         assert_eq!(of(&storage(&longer), Kind::OAuth2, None), Ok(json!({"access_token": "yes"})));
-        assert_ne!(of(&storage(&longer[..2]), Kind::OAuth2, None), Ok(json!({"access_token": "yes"})));
+        // Whose token it is otherwise, it is not sent there.
+        assert_eq!(of(&storage(&longer[..2]), Kind::OAuth2, None), Err(NotFound::Empty("Home Assistant's storage")));
         let two = [entry("hub", "Home", "a"), entry("hub", "Cabin", "b")];
         assert_eq!(of(&storage(&two), Kind::OAuth2, None), several(&["Home", "Cabin"]));
         assert_eq!(of(&storage(&two), Kind::OAuth2, Some("Cabin")), Ok(json!({"access_token": "b"})));
@@ -484,8 +541,54 @@ mod tests {
 
     #[test]
     fn what_is_none_of_them_is_nothing() {
-        for text in ["", "\u{0}", "hello", "[]", "{}", "[[[[[[[[[[[[1]]]]]]]]]]]]", r#"{"data":{"entries":7}}"#, "a:b"] {
+        for text in ["", "\u{0}", "hello", "a:b"] {
             assert_eq!(of(text, Kind::OAuth2, None), Err(NotFound::Unknown), "{text}");
         }
+        for (text, kind) in [
+            ("[]", "JSON"),
+            ("[[[[[[[[[[[[1]]]]]]]]]]]]", "JSON"),
+            ("{}", "a JSON object"),
+            (r#"{"data":{"entries":7}}"#, "a JSON object"),
+            ("{'a': 1}", "a dictionary of Python"),
+            (r#"{"data":{"entries":[]}}"#, "Home Assistant's storage"),
+            (
+                r#"{"info":{},"item":[{"request":{"auth":{"type":"oauth1","oauth1":[{"key":"token","value":"t"}]}}}]}"#,
+                "a request of Postman",
+            ),
+            ("profiles: {}\nconfiguration:\n  a: b\n", "twurl's file"),
+            ("apps:\n  a:\n    oauth2_tokens: {}\n", "xurl's file"),
+        ] {
+            assert_eq!(of(text, Kind::OAuth2, None), Err(NotFound::Empty(kind)), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_file_is_none() {
+        for (text, kind) in [
+            ("---\nprofiles:\n  me:\n    k:\n      consumer_key: k\n      token: t\n      sec", "twurl's file"),
+            (
+                "apps:\n  a:\n    client_id: i\n    oauth2_tokens:\n      me:\n        oauth2:\n          access_token: a\n          ref",
+                "xurl's file",
+            ),
+            ("{\n  \"access_token\": \"a\",\n  \"refresh", "a JSON object"),
+        ] {
+            assert_eq!(of(text, Kind::OAuth2, None), Err(NotFound::CutOff(kind)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_env_prints_is_read_of_the_provider_it_is_for() {
+        let oauth1 = json!({"client_id": "ck", "client_secret": "cs", "token": "t", "token_secret": "ts"});
+        for (before, sign) in [("export ", "="), ("set -gx ", " "), ("$env:", " = ")] {
+            let pairs =
+                [("ACCOUNT", "hub/home"), ("CONSUMER_KEY", "ck"), ("CONSUMER_SECRET", "cs"), ("TOKEN", "t"), ("TOKEN_SECRET", "ts")];
+            let text: String = pairs.map(|(name, value)| format!("{before}KEYFOB_{name}{sign}'{value}'\n")).concat();
+            assert_eq!(of(&text, Kind::OAuth1, None), Ok(oauth1.clone()), "{text}");
+        }
+        let text =
+            r#"{"KEYFOB_ACCOUNT":"hub","KEYFOB_API":"https://a.example","KEYFOB_EXPIRES_AT":"2026-01-02T03:04:05Z","KEYFOB_TOKEN":"a"}"#;
+        assert_eq!(of(text, Kind::OAuth2, None), Ok(json!({"access_token": "a", "expires_at": "2026-01-02T03:04:05Z"})));
+        let other = text.replace("hub", "other/home");
+        assert_eq!(of(&other, Kind::OAuth2, None), Err(NotFound::OfAnother("other/home".to_owned())));
     }
 }

@@ -107,7 +107,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         None => None,
     };
     if let Some(there) = there.as_ref().filter(|_| !args.replace) {
-        replaced::agreed(&what, &replaced::account(there), context).await?;
+        replaced::agreed(&what, &replaced::account(there, args.object.is_some()), context).await?;
     }
     let object = match &args.from {
         Some(file) => Some(of_file(file, args.profile.as_deref(), &provider, context)?),
@@ -195,7 +195,10 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let need_login = if brings_app { of_another(&provider, app, context).await? } else { Vec::new() };
     let first_app = if is_first { replaced::first(app, &provider, context).await? } else { None };
     let tell = || {
-        let places = there.iter().map(replaced::account).chain(app_before.iter().map(|before| replaced::app(before, &provider)));
+        let places = there
+            .iter()
+            .map(|there| replaced::account(there, args.object.is_some()))
+            .chain(app_before.iter().map(|before| replaced::app(before, &provider)));
         places.for_each(|there| replaced::tell(&there, context));
         need_login.iter().for_each(|name| tell_of_another(name, context));
         first_app.iter().for_each(|told| context.out.note(told));
@@ -204,6 +207,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         tell();
         let mut described = account::json(&account, context);
         described["replaced"] = json!(is_replaced);
+        described["need_login"] = json!(need_login);
         if let Some(keys) = ended_keys {
             described["ended_keys"] = json!(keys);
         }
@@ -226,8 +230,13 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     Ok(())
 }
 
-/// Keeps an app alone, for a login that is still to come.
-pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, replace: bool, context: &Context) -> Result<(), Card> {
+/// Keeps an app alone, for a login that is still to come. Gives the accounts that need one because of it.
+pub(crate) async fn keep_app(
+    provider: &Provider,
+    object: &Map<String, Value>,
+    replace: bool,
+    context: &Context,
+) -> Result<Vec<String>, Card> {
     let what = format!("cannot keep the app of {}", provider.title);
     let there = match context.keyfob_if_any().await? {
         Some(keyfob) => keyfob.store().app(&provider.name).await.doing(what.as_str())?,
@@ -243,11 +252,12 @@ pub(crate) async fn keep_app(provider: &Provider, object: &Map<String, Value>, r
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the app of {} is in the vault", paint.good("✓"), paint.strong(&provider.title)));
     before.iter().for_each(|before| replaced::tell(before, context));
-    of_another(provider, &app, context).await?.iter().for_each(|name| tell_of_another(name, context));
+    let need_login = of_another(provider, &app, context).await?;
+    need_login.iter().for_each(|name| tell_of_another(name, context));
     if is_first && let Some(told) = replaced::first(&app, provider, context).await? {
         context.out.note(&told);
     }
-    Ok(())
+    Ok(need_login)
 }
 
 /// No server was asked where the API is: what is not there, or wrong, was said by whoever imports.
@@ -292,29 +302,46 @@ async fn app(
 
 /// What another program keeps in a file. Its text is in no error: it holds secrets.
 fn of_file(file: &str, profile: Option<&str>, provider: &Provider, context: &Context) -> Result<Map<String, Value>, Card> {
-    let unfit = || {
-        Card::usage(
-            format!("there are no tokens in {}", printable(file)),
+    let shown = printable(file);
+    let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit(NotFound::Unknown, &shown, profile, provider))?);
+    let wanted = Wanted { provider: &provider.name, kind: provider.kind, profile };
+    let found = elsewhere::read(&text, wanted).map_err(|why| unfit(why, &shown, profile, provider))?;
+    let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
+    context.out.note(&context.out.note_paint().dim(&format!("{shown}: {}, with {}", found.kind, names.join(", "))));
+    Ok(found.object)
+}
+
+/// Why a file has nothing to import.
+fn unfit(why: NotFound, shown: &str, profile: Option<&str>, provider: &Provider) -> Card {
+    let what = format!("there are no tokens in {shown}");
+    let login = format!("give the file that has them; or log in: keyfob login {}", provider.name);
+    match why {
+        NotFound::Unknown => Card::usage(
+            what,
             "it looks like nothing that is known",
             "keyfob import --help lists what is known; or pipe an object in: --stdin",
-        )
-    };
-    let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit())?);
-    let wanted = Wanted { provider: &provider.name, kind: provider.kind, profile };
-    let found = elsewhere::read(&text, wanted).map_err(|why| match why {
-        NotFound::Unknown => unfit(),
-        NotFound::Several(names) => Card::usage(
-            format!("cannot tell which of the logins in {} is meant", printable(file)),
-            match profile {
-                Some(profile) => format!("none of them is called \"{}\": {}", printable(profile), printable(&names.join(", "))),
-                None => format!("there are {}: {}", names.len(), printable(&names.join(", "))),
-            },
-            "name one: --profile NAME",
         ),
-    })?;
-    let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
-    context.out.note(&context.out.note_paint().dim(&format!("{}: {}, with {}", printable(file), found.kind, names.join(", "))));
-    Ok(found.object)
+        NotFound::Empty(kind) => {
+            Card::usage(what, format!("it is {kind}, and holds neither tokens nor keys for {}", provider.title), login)
+        }
+        NotFound::CutOff(kind) => Card::usage(what, format!("it begins as {kind}, and is cut off or damaged"), login),
+        NotFound::OfAnother(account) => Card::usage(
+            format!("the tokens in {shown} are not for {}", provider.title),
+            format!("they are of the account {}, says KEYFOB_ACCOUNT", printable(&account)),
+            format!("import them there: keyfob import {} --from {shown}", printable(&account)),
+        ),
+        NotFound::Several(names) => {
+            let all = printable(&names.join(", "));
+            let why = match profile {
+                Some(profile) if names.iter().all(|name| name.split('/').next() == Some(profile)) => {
+                    format!("\"{}\" has {}: {all}", printable(profile), names.len())
+                }
+                Some(profile) => format!("none of them is called \"{}\": {all}", printable(profile)),
+                None => format!("there are {}: {all}", names.len()),
+            };
+            Card::usage(format!("cannot tell which of the logins in {shown} is meant"), why, "name one: --profile NAME")
+        }
+    }
 }
 
 /// A refresh token alone has to be used before anything else. In the access token's place is one that no server ever gave, and that has ended.

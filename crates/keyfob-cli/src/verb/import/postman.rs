@@ -10,8 +10,10 @@ use super::elsewhere::{self, NotFound, Wanted};
 pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
     let mut all = Vec::new();
     gather(json, "collection", wanted.kind, &variables(json), &mut all);
+    // One whose logins are of another protocol has none for this one.
+    let is_one = json.get("info").is_some() && json.get("item").is_some();
     let usual = all.first().map(|(name, _)| name.clone()).filter(|_| json.get("auth").is_some());
-    elsewhere::one(all, wanted.profile, usual.as_deref())
+    Ok(elsewhere::one(all, wanted.profile, usual.as_deref())?.or_else(|| is_one.then(Map::new)))
 }
 
 fn gather(json: &Value, name: &str, kind: Kind, variables: &[(String, Value)], all: &mut Vec<(String, Map<String, Value>)>) {
@@ -81,7 +83,7 @@ mod tests {
         let two = json!({"token": "t2", "token_secret": "t2-secret"});
         assert_eq!(read(&all, Kind::OAuth1, Some("two")).ok().flatten(), Some(two));
         assert!(matches!(read(&all, Kind::OAuth1, Some("three")), Err(NotFound::Several(_))));
-        assert_eq!(read(&all, Kind::OAuth2, None).ok().flatten(), None);
+        assert_eq!(read(&all, Kind::OAuth2, None).ok().flatten(), Some(json!({})));
         // What the collection says of itself is what its requests have, unless they say otherwise.
         let mut with_its_own = all;
         with_its_own["auth"] = json!({"type": "oauth1", "oauth1": [{"key": "token", "value": "t0"}]});

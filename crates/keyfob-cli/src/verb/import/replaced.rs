@@ -18,15 +18,18 @@ pub(super) struct There {
     otherwise: &'static str,
 }
 
-/// The account that is there.
-pub(super) fn account(there: &Account) -> There {
+/// The account that is there, in the way of an import or of a script that is adopted.
+pub(super) fn account(there: &Account, adopts: bool) -> There {
     let (is, was) = match (is_usable(there, now()), there.renews()) {
         (false, _) => ("needs a login", "needed a login"),
         (true, true) => ("renews its tokens", "renewed its tokens"),
         (true, false) => ("works", "worked"),
     };
     let name = printable(&there.name);
-    let otherwise = "to keep both, give the account another name: PROVIDER/LABEL";
+    let otherwise = match adopts {
+        true => "to keep both, give the account another name: --account PROVIDER/LABEL",
+        false => "to keep both, give the account another name: PROVIDER/LABEL",
+    };
     There { is: format!("the account {name}, which {is}"), was: format!("the account {name}, which {was}"), otherwise }
 }
 

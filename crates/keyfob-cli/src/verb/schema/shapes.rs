@@ -22,7 +22,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("account list", "[A]"),
     ("account rename", "{account:s was:s provider:s}"),
     ("account rm", "{account:s forgotten:b revoked:R}"),
-    ("adopt", "{script:s provider:s found:{*[i]} calls:[s] next:s} / A"),
+    ("adopt", "{script:s provider:s others:[s] found:{*[i]} calls:[s] left_out:i need_login:[s] next:s} / A"),
     ("app add", "{provider:s client_id:s replaced:b need_login:[s]}"),
     ("app list", "[P]"),
     ("app rm", "{provider:s forgotten:b accounts_without_app:[s]}"),
@@ -83,7 +83,7 @@ const SHARED: &[(char, &str)] = &[
     (
         'A',
         "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
-         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t renewable_until?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b ended_keys?:i}",
+         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t renewable_until?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b need_login?:[s] ended_keys?:i}",
     ),
     (
         'X',
