@@ -130,8 +130,11 @@ async fn keep(args: &Adopt, shown: &str, found: &Found<'_>, context: &Context) -
     if keys.has_app() {
         return import::keep_app(&context.provider(&found.provider.name).await?, &keys.found, args.replace, context).await;
     }
-    let why = match keys.lines.keys().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere".to_owned(),
+    let why = match keys.found.keys().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] if keys.lines.is_empty() => {
+            "no keys were found in it: it may have them under names that say nothing, or read them from elsewhere".to_owned()
+        }
+        [] => format!("no keys were found in it that are for {}", found.provider.title),
         ref found => format!("what was found in it is not enough for an app or a login: {}", found.join(", ")),
     };
     Err(Card::usage(

@@ -78,7 +78,8 @@ const SHAPES: &str = r#"What --stdin takes:
 
 What --from takes, recognised by what it looks like:
   dictionaries of oauthlib, requests-oauthlib, rauth (JSON, or as Python prints them); ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
-  .storage/core.config_entries; requests and collections of Postman and Bruno (.bru); env-files. Where only a refresh token is kept, it is used at once.
+  .storage/core.config_entries; requests and collections of Postman and Bruno (.bru); env-files; what keyfob env prints.
+  Where only a refresh token is kept, it is used at once.
   Where there are several: the one that the file says is the usual one, or --profile NAME."#;
 
 impl Import {
