@@ -34,14 +34,31 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// What it carries under names.
-    pub(super) fn carried(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let body: &[(String, Value)] = match &self.body {
-            Body::Form(fields) | Body::Files(_, fields) | Body::Json(Value::Map(fields)) => fields,
-            _ => &[],
-        };
-        let named = self.query.iter().chain(&self.headers).chain(body).map(|(name, value)| (name.as_str(), value));
-        named.chain(self.password.iter().map(|password| ("password", password)))
+    /// What it carries under names, however deep that is.
+    pub(super) fn carried(&self) -> Vec<(&str, &Value)> {
+        fn gather<'a>(members: &'a [(String, Value)], all: &mut Vec<(&'a str, &'a Value)>) {
+            members.iter().for_each(|(name, value)| {
+                all.push((name, value));
+                gather_in(value, all);
+            });
+        }
+        fn gather_in<'a>(value: &'a Value, all: &mut Vec<(&'a str, &'a Value)>) {
+            match value {
+                Value::Map(members) => gather(members, all),
+                Value::List(items) => items.iter().for_each(|item| gather_in(item, all)),
+                Value::Dumped(value) => gather_in(value, all),
+                Value::Text(_) | Value::Plain(_) | Value::Gap(_) => {}
+            }
+        }
+        let mut all: Vec<(&str, &Value)> = self.password.iter().map(|password| ("password", password)).collect();
+        gather(&self.query, &mut all);
+        gather(&self.headers, &mut all);
+        match &self.body {
+            Body::Form(fields) | Body::Files(_, fields) => gather(fields, &mut all),
+            Body::Json(value) => gather_in(value, &mut all),
+            Body::None | Body::Text(_) | Body::Other(_) => {}
+        }
+        all
     }
 }
 

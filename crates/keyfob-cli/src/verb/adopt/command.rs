@@ -132,7 +132,8 @@ pub(super) fn calls(script: &Script, text: &str, urls: &[String], whose: &Whose,
 
 /// Whether it asks for a token (RFC 6749 §4), or for somebody's leave to, wherever it goes.
 fn is_of_login(call: &Call) -> bool {
-    let has = |wanted: &str| call.carried().any(|(name, _)| name == wanted);
+    let carried = call.carried();
+    let has = |wanted: &str| carried.iter().any(|(name, _)| *name == wanted);
     has("grant_type") || has("response_type") && has("client_id")
 }
 
@@ -193,9 +194,14 @@ fn said(text: &Value, keys: &Keys) -> String {
     let text = text.filled().unwrap_or_default();
     match text.as_str() {
         text if text.starts_with('@') => "@FILE".to_owned(),
-        text if is_to_show("", text) && !keys.are_in(text) => text.to_owned(),
+        // What has a name that tells is looked for in what can be read as names and values; here it may be half of that.
+        text if is_to_show("", text) && !keys.are_in(text) && !text.split(|c: char| !is_of_word(c)).any(is_telling) => text.to_owned(),
         _ => "BODY".to_owned(),
     }
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 /// A header, unless the account or the body has it by itself. A secret is taken from a file: what is typed is in the shell's history.
@@ -363,6 +369,18 @@ mod tests {
         ] {
             let found = sent(before, request);
             assert!(found.len() == 1 && !found[0].contains("SECRET"), "{before} {request}: {found:?}");
+        }
+        for body in [
+            r#"{"user": {"password": "SECRET"}}"#,
+            r#"[{"a": [{"password": "SECRET"}]}]"#,
+            r#"{"password": "SECRET", "n": $N}"#,
+            "<password>SECRET</password>",
+            "password: SECRET",
+            "a=b&password=SECRET",
+            "@SECRET",
+        ] {
+            let found = shown(&format!("#!/bin/sh\ncurl https://api.github.com/x -d '{body}' -H 'X-Auth: SECRET' -b SECRET=x -u a:SECRET"));
+            assert!(found.len() == 1 && !found[0].contains("SECRET"), "{body}: {found:?}");
         }
         assert_eq!(
             sent("", "requests.get(U, params={'a': cache['number'], 'b': os.environ['DAY'], 'c': os.getenv('HOUR')})"),

@@ -105,7 +105,7 @@ fn carried(script: &Script, whose: &[&Provider]) -> (Vec<Assigned>, Vec<Assigned
     let is_theirs = |url: &str| Origin::parse(url).is_some_and(|origin| theirs.contains(&origin));
     let (mut found, mut rest) = (Vec::new(), Vec::new());
     for call in &script.calls {
-        let known = call.carried().filter_map(|(name, value)| Some((name, value.known().filter(|known| !known.is_empty())?)));
+        let known = call.carried().into_iter().filter_map(|(name, value)| Some((name, value.known().filter(|known| !known.is_empty())?)));
         let carried = known.map(|(name, known)| Assigned::of(name, known, call.line));
         if is_theirs(&call.url) { found.extend(carried) } else { rest.extend(carried) }
     }

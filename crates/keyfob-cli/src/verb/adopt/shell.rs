@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::calls::{Script, WORK};
 use super::curl;
 use super::joined::Joined;
-use super::literals::Assigned;
+use super::literals::{self, Assigned};
 use super::values::{Names, Piece, Value};
 use crate::wire::is_telling;
 
@@ -141,16 +141,17 @@ impl<'a> Reader<'a> {
 
     /// What stands below a command, up to a line that is this and nothing else.
     fn document(&mut self, delimiter: &str) -> Value {
-        let mut text = Zeroizing::new(String::new());
+        let (mut text, line) = (Zeroizing::new(String::new()), self.line);
         while !self.rest.is_empty() {
-            let line = self.skip_to("\n");
+            let next = self.skip_to("\n");
             self.skip(usize::from(!self.rest.is_empty()));
-            if line.trim_start_matches('\t').trim_end() == delimiter {
+            if next.trim_start_matches('\t').trim_end() == delimiter {
                 break;
             }
-            text.push_str(line);
+            text.push_str(next);
             text.push('\n');
         }
+        self.inside(&text, line);
         Value::text(&text)
     }
 
@@ -210,8 +211,15 @@ impl<'a> Reader<'a> {
     fn text(&mut self, joined: &mut Joined, said: &mut Zeroizing<String>, line: usize) {
         if !said.is_empty() {
             joined.said(said);
+            self.inside(said, line);
             self.script.texts.push((std::mem::take(said), line));
         }
+    }
+
+    /// What a text has in it under names, in quotes: JSON that is half known.
+    fn inside(&mut self, text: &str, line: usize) {
+        let found = literals::assigned(text).into_iter();
+        self.script.assigned.extend(found.map(|one| Assigned { line: line + one.line - 1, ..one }));
     }
 
     /// `$name`, `${name:-what else}`, `$(a command)`.
@@ -363,7 +371,8 @@ mod tests {
 
     fn calls(script: &str) -> Vec<String> {
         let pair = |(name, value): (&str, &Value)| format!(" {name}={}", value.json());
-        let shown = |call: &Call| format!("{} {}{}", call.method, call.url.as_str(), call.carried().map(pair).collect::<String>());
+        let shown =
+            |call: &Call| format!("{} {}{}", call.method, call.url.as_str(), call.carried().into_iter().map(pair).collect::<String>());
         read(script).calls.iter().map(shown).collect()
     }
 
@@ -385,7 +394,7 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_a_shell_reads_them() {
-        let cases: [(&str, &[&str]); 11] = [
+        let cases: [(&str, &[&str]); 13] = [
             ("export TOKEN=abc\nA=b declare -x C='d e'", &["token abc 1", "a b 2", "c d e 2"]),
             ("T=ab\nU=\"x${T}y\"$T'$T'", &["t ab 1", "u xabyab$T 2"]),
             ("T=${TOKEN:-abc}", &["token abc 1", "t abc 1"]),
@@ -401,6 +410,8 @@ mod tests {
             ("mysql --password=abc -u x\ntool --token abc --token -x", &["password abc 1", "token abc 2"]),
             ("H=(-H \"Authorization: Bearer abc\")", &["access_token abc 1"]),
             ("cat <<E\nit's TOKEN=abc\nE\nTOKEN=d", &["token d 4"]),
+            ("cat <<E\n{\n\"password\": \"abc\"}\nE\n", &["password abc 3"]),
+            ("echo '{\"password\": \"abc\", \"n\": '$N}", &["password abc 1"]),
         ];
         for (script, expected) in cases {
             assert_eq!(keys(script), expected, "{script}");
