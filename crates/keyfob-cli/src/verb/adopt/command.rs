@@ -357,6 +357,8 @@ mod tests {
             ("TOKEN = 'abcSECRET'", "requests.post(U, json={'a': {'' + TOKEN: 1}})"),
             ("TOKEN = 'abcSECRET'", "requests.post(U, data={'' + TOKEN: 1})"),
             ("TOKEN = 'abcSECRET'", "requests.post(U, files={'' + TOKEN: f})"),
+            // Where a text of JSON says what it is.
+            ("", "requests.post(U, data='{\"a\": [{\"password\": \"SECRET\"}]}')"),
             // As the name of what is not known.
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': cache[TOKEN]})"),
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': os.environ.get(TOKEN)})"),
