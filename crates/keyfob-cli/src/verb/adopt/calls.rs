@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::clients::{Base, Clients};
 use super::expression::{Arguments, Reader};
-use super::literals::Assigned;
+use super::literals::{Assigned, of_header};
 use super::shell;
 use super::tokens::{Is, Token, tokens};
 use super::values::{Names, Value, of_query, pairs};
@@ -99,7 +99,7 @@ const PLACES: [(&str, &[&str]); 14] = [
 /// Reads it.
 pub(super) fn read(text: &str) -> Script {
     if shell::is_one(text) {
-        return shell::read(text);
+        return shell::read(text, 1);
     }
     let tokens = tokens(text);
     let mut scan = Scan { tokens: &tokens, names: Names::default(), clients: Clients::default(), script: Script::default(), work: WORK };
@@ -108,8 +108,17 @@ pub(super) fn read(text: &str) -> Script {
     (scan.script, scan.work) = (Script::default(), WORK);
     scan.all();
     let mut script = scan.script;
-    script.texts =
+    let texts: Vec<(Zeroizing<String>, usize)> =
         tokens.iter().filter_map(|token| if let Is::Text(text, _) = &token.is { Some((text.clone(), token.line)) } else { None }).collect();
+    let headers = texts.iter().filter_map(|(text, line)| of_header(text).map(|(name, value)| Assigned::of(name, value, *line)));
+    script.assigned.extend(headers);
+    // What a shell is told to run.
+    for (text, line) in texts.iter().filter(|(text, _)| text.trim_start().starts_with("curl ")) {
+        let told = shell::read(text, *line);
+        script.calls.extend(told.calls);
+        script.assigned.extend(told.assigned);
+    }
+    script.texts = texts;
     script
 }
 
@@ -260,6 +269,11 @@ impl<'a> Scan<'a> {
         };
         self.script.calls.extend(call);
     }
+}
+
+/// What a URL is called with where nothing is said.
+pub(super) fn get(url: &str) -> Option<Call> {
+    made("GET".to_owned(), None, &Value::text(url), &Arguments::default(), None, 0)
 }
 
 fn of_verb(verb: &str, base: Option<Base>, arguments: &Arguments, is_axios: bool, line: usize) -> Option<Call> {

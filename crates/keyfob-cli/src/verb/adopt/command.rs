@@ -8,8 +8,7 @@ use keyfob::proto::{Attach, Origin};
 use keyfob_providers::Provider;
 use serde_json::Value as Json;
 
-use super::calls::{Body, Call, Script};
-use super::curl;
+use super::calls::{Body, Call, Script, get};
 use super::keys::Keys;
 use super::values::{Value, capitals};
 use crate::output::is_control;
@@ -117,14 +116,13 @@ pub(super) struct Calls {
 }
 
 /// What it calls of the API, without the OAuth part; where it says nothing of how, the URLs that stand in it.
-pub(super) fn calls(script: &Script, text: &str, urls: &[String], whose: &Whose, keys: &Keys) -> Calls {
+pub(super) fn calls(script: &Script, urls: &[String], whose: &Whose, keys: &Keys) -> Calls {
     let mut seen = HashSet::new();
     let mut new = |call: &Call| command(call, whose, keys).filter(|command| seen.insert(command.clone()));
     let calls = || script.calls.iter().filter(|call| !is_of_login(call));
     let mut commands: Vec<Command> = calls().filter_map(&mut new).collect();
     if commands.is_empty() {
-        let ours: Vec<&String> = urls.iter().filter(|url| whose.path(url).is_some_and(|path| is_to_copy(path, keys))).collect();
-        commands.extend(curl::calls(text, &ours).iter().filter_map(&mut new));
+        commands.extend(urls.iter().filter_map(|url| get(url)).filter_map(|call| new(&call)));
     }
     let left_out = calls().filter(|call| whose.path(&call.url).is_some_and(|path| !is_to_copy(path, keys))).count();
     Calls { commands, left_out }
@@ -285,7 +283,7 @@ mod tests {
         let provider = catalogue.get("github").expect("embedded");
         let read = scripts::read(script);
         let keys = Keys::of(script, &read, provider, &[]);
-        calls(&read, script, &literals::urls(script), &Whose::of(provider, "github"), &keys)
+        calls(&read, &literals::urls(script, read.texts.iter().map(|(text, _)| text.as_str())), &Whose::of(provider, "github"), &keys)
             .commands
             .iter()
             .map(|command| command.words().join(" "))
@@ -388,6 +386,12 @@ mod tests {
             sent("", "requests.get(U, params={'a': cache['number'], 'b': os.environ['DAY'], 'c': os.getenv('HOUR')})"),
             ["get github /x a==NUMBER b==DAY c==HOUR"]
         );
+    }
+
+    #[test]
+    fn a_url_without_quotes_is_one_in_a_shell() {
+        assert_eq!(shown("#!/bin/sh\nwget https://api.github.com/x?a=b\n"), ["get github /x"]);
+        assert_eq!(shown("#!/bin/sh\ncurl https://api.github.com/x?a=b\n"), ["get github /x a==b"]);
     }
 
     #[test]

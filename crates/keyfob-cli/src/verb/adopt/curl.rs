@@ -1,10 +1,7 @@
 //! What curl is told to call.
 
-use std::collections::HashMap;
-
 use super::calls::{Call, made};
 use super::expression::Arguments;
-use super::shell;
 use super::values::{Value, pairs};
 
 /// What takes what stands behind it.
@@ -76,23 +73,6 @@ pub(super) fn read(words: &[Value], input: Option<&Value>, line: usize) -> Vec<C
         }
     }
     told.calls(line)
-}
-
-/// The calls of these URLs in a script that is none of a shell: as often as curl is told in a line to call them, and else once each.
-pub(super) fn calls(text: &str, urls: &[&String]) -> Vec<Call> {
-    // Each line is read once, however many URLs there are.
-    let text = text.replace("\\\n", " ");
-    let mut said: HashMap<String, Vec<Call>> = HashMap::new();
-    for line in text.lines() {
-        let told = line.split_once("curl ").map(|(before, behind)| {
-            // Where it stands in a text of another language it ends with that.
-            let end = before.chars().next_back().filter(|c| matches!(c, '"' | '\'' | '`')).and_then(|quote| behind.rfind(quote));
-            shell::read(&format!("curl {}", &behind[..end.unwrap_or(behind.len())])).calls
-        });
-        told.into_iter().flatten().for_each(|call| said.entry(call.url.to_string()).or_default().push(call));
-    }
-    let get = |url: &String| made("GET".to_owned(), None, &Value::text(url), &Arguments::default(), None, 0);
-    urls.iter().flat_map(|url| said.remove(*url).unwrap_or_else(|| get(url).into_iter().collect())).collect()
 }
 
 /// What its words come to.
@@ -182,7 +162,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calls::Body;
+    use super::super::calls::{self, Body};
     use super::*;
 
     #[test]
@@ -201,11 +181,13 @@ mod tests {
             ("curl -sI 'https://a.example/user'", "HEAD"),
             ("curl -odf.json -HX-F:d 'https://a.example/user'", "GET"),
             ("curl 'https://a.example/user'\ncurl -X DELETE 'https://a.example/user'", "GET, DELETE"),
-            ("wget -X DELETE 'https://a.example/user'", "GET"),
-            ("system(\"curl -X DELETE 'https://a.example/user'\")", "DELETE"),
+            ("wget -X DELETE 'https://a.example/user'", ""),
+            // In a text of another language.
+            ("<?php\nsystem(\"curl -X DELETE 'https://a.example/user'\")", "DELETE"),
+            ("import os\nos.system('curl -d \\'a\\' https://a.example/user')\nprint('no curl https://a.example/user')", "POST body"),
         ] {
             let one = |call: &Call| format!("{}{}", call.method, if matches!(call.body, Body::None) { "" } else { " body" });
-            let found: Vec<String> = calls(script, &[&URL.to_owned()]).iter().map(one).collect();
+            let found: Vec<String> = calls::read(script).calls.iter().filter(|call| *call.url == URL).map(one).collect();
             assert_eq!(found.join(", "), expected, "{script}");
         }
     }

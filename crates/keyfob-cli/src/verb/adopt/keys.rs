@@ -213,6 +213,11 @@ mod tests {
             ("requests.get('https://me:abc@a.example/x?api_key=abcdefgh')", "api_key [1], password [1]"),
             ("K = 'abcdefgh'\n\nrequests.get('https://a.example/x', headers={'X-Api-Key': K})", "x-api-key [1]"),
             ("#!/bin/sh\nexport TOKEN=abc\ncurl -u me:def https://a.example/x?key=abcdefgh", "access_token [2], key [3], password [3]"),
+            (
+                "array(\"Authorization: Bearer abc\", 'X-Api-Key: abcdefgh')\nprint('Password: too short', 'x-api-key: ')",
+                "access_token [1], x-api-key [1]",
+            ),
+            ("os.system('curl -u me:abc https://a.example')", "password [1]"),
             ("SLACK_TOKEN = 'abcdefgh'\nA = 'x'\nB_TOKEN = 'abcdefgh'", "slack_token [1, 3]"),
             // What goes with tokens, and what says where they are, or what kind they are, is none.
             ("scope = 'read_station'\nexpires_in = '10800'", ""),

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use keyfob::proto::encode;
 use zeroize::Zeroizing;
 
+use crate::wire::is_telling;
+
 /// A text that has a name.
 #[derive(Clone)]
 pub(super) struct Assigned {
@@ -70,20 +72,28 @@ pub(super) fn of_url(url: &str) -> Vec<(String, Zeroizing<String>)> {
     pairs.chain(password).filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// URLs in quotes, without their query.
-pub(super) fn urls(text: &str) -> Vec<String> {
-    let (mut found, mut known) = (Vec::new(), HashSet::new());
+/// A header that is one text, as curl's libraries take them: `"X-Api-Key: …"`. What has no such name is prose (`"Password: wrong"`).
+pub(super) fn of_header(text: &str) -> Option<(&str, Zeroizing<String>)> {
+    let (name, value) = text.split_once(": ")?;
+    let is_header =
+        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && (name.contains('-') || name.eq_ignore_ascii_case("authorization"));
+    (is_header && is_telling(name) && !value.trim().is_empty()).then(|| (name, Zeroizing::new(value.trim().to_owned())))
+}
+
+/// URLs in quotes, and those that are texts otherwise (a shell's have none), without their query.
+pub(super) fn urls<'a>(text: &'a str, texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut quoted = Vec::new();
     for line in text.lines() {
         let mut rest = line;
         while let Some((_, value, behind)) = literal(rest) {
-            let url = value.split(['?', '#', '{', '%', ' ']).next().unwrap_or_default();
-            if (url.starts_with("https://") || url.starts_with("http://")) && known.insert(url) {
-                found.push(url.to_owned());
-            }
+            quoted.push(value);
             rest = behind;
         }
     }
-    found
+    let mut known = HashSet::new();
+    let urls = quoted.into_iter().chain(texts).map(|value| value.split(['?', '#', '{', '%', ' ']).next().unwrap_or_default());
+    let urls = urls.filter(|url| (url.starts_with("https://") || url.starts_with("http://")) && known.insert(*url));
+    urls.map(str::to_owned).collect()
 }
 
 /// The next text in quotes: what is before it, the text, and what is behind it.
@@ -119,6 +129,6 @@ mod tests {
     #[test]
     fn urls_come_without_their_query() {
         let script = "get('https://a.example/x?y=z'); get(\"https://a.example/x\"); f'http://b.example/{id}' 'ftp://c'";
-        assert_eq!(urls(script), ["https://a.example/x", "http://b.example/"]);
+        assert_eq!(urls(script, std::iter::empty()), ["https://a.example/x", "http://b.example/"]);
     }
 }

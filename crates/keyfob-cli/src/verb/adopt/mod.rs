@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let script = calls::read(&text);
     let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
     let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
-    let urls = [urls(&text), called].concat();
+    let urls = [urls(&text, script.texts.iter().map(|(text, _)| text.as_str())), called].concat();
     let account = args.account.as_deref().map(Name::parse).transpose()?;
     // The script calls the real one, also where the sandbox is meant.
     let provider = match account.as_ref().map(|account| &account.provider).or(args.provider.as_ref()) {
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let account = account.map_or_else(|| provider.name.clone(), |account| account.to_string());
     let others = others(&urls, provider, hint, context);
     let keys = Keys::of(&text, &script, provider, &others);
-    let Calls { commands: calls, left_out } = command::calls(&script, &text, &urls, &Whose::of(provider, &account), &keys);
+    let Calls { commands: calls, left_out } = command::calls(&script, &urls, &Whose::of(provider, &account), &keys);
     let found = Found { provider, account, others, keys, calls, left_out };
     let need_login = if args.keep { keep(&args, &shown, &found, context).await? } else { Vec::new() };
     let kept_tokens = args.keep && found.keys.has_tokens();

@@ -31,9 +31,9 @@ pub(super) fn is_one(text: &str) -> bool {
         && !lines().any(|line| OTHERS.iter().any(|other| line.starts_with(other)))
 }
 
-/// Reads it.
-pub(super) fn read(text: &str) -> Script {
-    let mut reader = Reader { rest: text, line: 1, names: Names::default(), script: Script::default(), work: WORK, is_comment: false };
+/// Reads what begins in a line.
+pub(super) fn read(text: &str, line: usize) -> Script {
+    let mut reader = Reader { rest: text, line, names: Names::default(), script: Script::default(), work: WORK, is_comment: false };
     reader.commands(None, 0);
     reader.script
 }
@@ -366,14 +366,14 @@ mod tests {
     use super::*;
 
     fn keys(script: &str) -> Vec<String> {
-        read(script).assigned.iter().map(|one| format!("{} {} {}", one.name, one.value.as_str(), one.line)).collect()
+        read(script, 1).assigned.iter().map(|one| format!("{} {} {}", one.name, one.value.as_str(), one.line)).collect()
     }
 
     fn calls(script: &str) -> Vec<String> {
         let pair = |(name, value): (&str, &Value)| format!(" {name}={}", value.json());
         let shown =
             |call: &Call| format!("{} {}{}", call.method, call.url.as_str(), call.carried().into_iter().map(pair).collect::<String>());
-        read(script).calls.iter().map(shown).collect()
+        read(script, 1).calls.iter().map(shown).collect()
     }
 
     #[test]
@@ -459,7 +459,7 @@ mod tests {
             "$",
             "é\\",
         ] {
-            let read = read(&format!("a={}\n{}", "x".repeat(16_000), piece.repeat(LARGE / piece.len())));
+            let read = read(&format!("a={}\n{}", "x".repeat(16_000), piece.repeat(LARGE / piece.len())), 1);
             assert!(read.texts.len() <= LARGE, "{piece}");
         }
     }
