@@ -68,7 +68,7 @@ fn told(event: &Event) -> Told {
     match event {
         Event::LoggedIn { .. } => told("logged-in", "logged in", String::new()),
         Event::Refreshed { refresh, .. } => told("refreshed", "refreshed", refresh.why.clone()),
-        Event::RefreshFailed { refresh, reason, unanswered } => {
+        Event::RefreshFailed { refresh, reason, unanswered, .. } => {
             let lost = if *unanswered { "; it may have reached the provider" } else { "" };
             told("refresh-failed", "not refreshed", format!("{}: {reason}{lost}", refresh.why))
         }

@@ -355,19 +355,19 @@ async fn d8_a_token_that_is_refused_just_after_its_refresh_is_told_of() {
     }
 }
 
-/// The app's keys are not taken any more: no login helps, so the account is healthy, and its token has ended.
+/// Neither the refresh token nor the app is blamed: no login is said to help, so the account is healthy, and its token has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_fails_is_told_in_the_list() {
-    let refused = r#"{"error":"invalid_client"}"#;
+    let refused = r#"{"error":"invalid_request"}"#;
     let (origin, _) = serve(move |_, _| (401, "Content-Type: application/json\r\n".to_owned(), refused.to_owned())).await;
     let house = house_at(&origin).await;
     let tokens = r#"{"access_token":"example-access-not-real","refresh_token":"example-refresh-not-real","expires_in":0}"#;
     house.run_with(&["import", "hub", "--stdin", "--replace"], tokens).await.exits(0);
     assert!(!house.run(&["status"]).await.exits(0).stderr.contains("not renewed"));
-    house.run(&["refresh", "hub"]).await.fails(1, ["cannot refresh hub", "invalid_client", ""]);
+    house.run(&["refresh", "hub"]).await.fails(1, ["cannot refresh hub", "invalid_request", ""]);
     let listed = house.run(&["status"]).await.exits(0);
     assert!(
-        listed.stderr.contains("not renewed hub: the last refresh failed, ") && listed.stderr.contains("invalid_client"),
+        listed.stderr.contains("not renewed hub: the last refresh failed, ") && listed.stderr.contains("invalid_request"),
         "{listed:#?}"
     );
 }

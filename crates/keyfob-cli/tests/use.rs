@@ -455,6 +455,36 @@ async fn status_tells_of_a_refused_call_until_something_says_otherwise_and_of_th
     assert_eq!(house.json(&["status"]).await[1]["health"]["state"], "refused");
 }
 
+/// It is the app's fault, and no login mends that: what was entered for the app does, and a refresh says that it did.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_of_an_app_that_the_provider_does_not_take_until_it_does() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let app = house.sandbox.app("netatmo");
+    let enter = async |secret: &str| {
+        let keys = format!("NETATMO_API_CLIENT_ID={}\nNETATMO_API_CLIENT_SECRET={secret}\n", app.client_id);
+        let keys = house.file("keys.env", &keys);
+        house.good(&["app", "add", "netatmo", "--env-file", &keys, "--replace"]).await;
+    };
+    enter("another-secret-not-real").await;
+    let refused = house.run(&["refresh", "netatmo"]).await;
+    refused.fails(1, ["netatmo", "invalid_client", "keyfob app add PROVIDER --replace"]);
+    let again = "keyfob app add netatmo --replace, and then: keyfob refresh netatmo";
+    let told = house.json(&["status", "netatmo"]).await;
+    assert_eq!((&told["health"]["state"], &told["next"]), (&"app-refused".into(), &again.into()), "{told}");
+    let told = house.run(&["status", "netatmo"]).await.exits(0);
+    assert!(told.stdout.contains("app refused: the provider did not take the app at "), "{told:#?}");
+    assert_eq!(told.stderr, format!("app refused netatmo: {again}\n"));
+    let told = house.run(&["status"]).await.exits(0);
+    assert!(told.stdout.contains("\tapp refused\t") && told.stderr.contains(again), "{told:#?}");
+    // What was entered is right once the provider says so.
+    enter(&app.client_secret).await;
+    assert_eq!(house.json(&["status", "netatmo"]).await["health"]["state"], "app-refused");
+    house.good(&["refresh", "netatmo"]).await;
+    let told = house.json(&["status", "netatmo"]).await;
+    assert_eq!((&told["health"]["state"], &told["next"]), (&"ok".into(), &Value::Null), "{told}");
+}
+
 /// More than a clock offset that is learnt, in seconds.
 const MONTH: i64 = 30 * 86_400;
 

@@ -66,7 +66,11 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
         let past = Past::of(account, context).await?;
         sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
         if past.is_usable(account, now) {
-            stuck.extend(past.stuck(account, now).map(|failed| not_renewed(account, failed, paint)));
+            match (past.app_refused, past.stuck(account, now)) {
+                (Some(_), _) => stuck.push(app_refused_note(account, paint)),
+                (None, Some(failed)) => stuck.push(not_renewed(account, failed, paint)),
+                (None, None) => {}
+            }
             refused.extend(past.refused.map(|_| account));
         } else {
             needy.push(account);
@@ -166,8 +170,11 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
     }
     if past.is_usable(account, now) {
-        if past.refused.is_some() {
-            context.out.note(&refused_note(account, context.out.note_paint()));
+        let paint = context.out.note_paint();
+        if past.app_refused.is_some() {
+            context.out.note(&app_refused_note(account, paint));
+        } else if past.refused.is_some() {
+            context.out.note(&refused_note(account, paint));
         }
         return Ok(());
     }
@@ -178,6 +185,16 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
 /// Its health is as it was: nobody refused its refresh token. It is of no use all the same until what is wrong is mended.
 fn not_renewed(account: &Account, (at, why): &(Timestamp, String), paint: Paint) -> String {
     format!("{} {}: the last refresh failed, {}: {why}", paint.warn("not renewed"), account.name, moment::local(*at))
+}
+
+/// No login helps: what was entered for the app is wrong, or the provider has switched it off.
+fn app_refused_note(account: &Account, paint: Paint) -> String {
+    format!("{} {}: {}", paint.warn("app refused"), account.name, app_again(account))
+}
+
+/// What makes it good again where the provider does not take the app. Its next refresh says whether it does.
+fn app_again(account: &Account) -> String {
+    format!("keyfob app add {} --replace, and then: keyfob refresh {}", account.provider, account.name)
 }
 
 fn refused_note(account: &Account, paint: Paint) -> String {
@@ -197,6 +214,17 @@ fn renewable_until(account: &Account, entries: &[keyfob::history::Entry], contex
     since.ends.or_else(documented)
 }
 
+/// When the provider did not take the app, if nothing that came after says that it does: a refresh, a login, or that the refresh token is what is wrong.
+fn app_refused(entries: &[keyfob::history::Entry]) -> Option<Timestamp> {
+    let says = |event: &Event| match event {
+        Event::LoggedIn { .. } | Event::Refreshed { .. } | Event::NeedsLogin { .. } => Some(false),
+        Event::RefreshFailed { of_app: true, .. } => Some(true),
+        _ => None,
+    };
+    let last = entries.iter().rev().find_map(|entry| Some((entry.at, says(&entry.event)?)));
+    last.filter(|(_, refused)| *refused).map(|(at, _)| at)
+}
+
 /// What is known of an account that is not in its record.
 struct Past {
     last_refresh: Option<Timestamp>,
@@ -206,6 +234,8 @@ struct Past {
     /// Until when its refresh token is good, as far as the provider says or documents it.
     renewable_until: Option<Timestamp>,
     refused: Option<Refused>,
+    /// When the provider did not take the app itself, at the last refresh that says anything of it.
+    app_refused: Option<Timestamp>,
     /// Whether the vault has another app by now than the one that it was made with: no call of it is carried out.
     of_another_app: bool,
 }
@@ -223,6 +253,7 @@ impl Past {
             imported: keyfob::history::is_imported(&entries),
             renewable_until: renewable_until(account, &entries, context),
             refused: refusals::of(account, context).await?,
+            app_refused: app_refused(&entries),
             of_another_app: app.is_some_and(|app| app.client_id != account.client_id),
         })
     }
@@ -244,6 +275,10 @@ impl Past {
         match (health(account, now), &self.refused) {
             (("ok", _), _) if self.of_another_app => {
                 ("needs login", Some("it was made with another app than the one that is there now".to_owned()))
+            }
+            (("ok", _), _) if let Some(at) = self.app_refused => {
+                let why = "its id or secret is wrong, or the app was switched off there";
+                ("app refused", Some(format!("the provider did not take the app at {}: {why}", moment::local(at))))
             }
             (("ok", _), Some(refused)) => {
                 ("refused", Some(format!("the API did not take its credentials ({}) at {}", refused.why(), moment::local(refused.at()))))
@@ -268,10 +303,14 @@ impl Past {
         }
         // What the record alone does not tell.
         let (state, reason) = self.health(account, account::now());
-        if state == "refused" || self.of_another_app {
-            told["health"] = json!({"state": if state == "refused" { state } else { "needs-login" }, "reason": reason});
-            told["next"] = json!(context.out.again.in_text(&account::login_again(account)));
-        }
+        let next = match state {
+            "app refused" => app_again(account),
+            "refused" => account::login_again(account),
+            _ if self.of_another_app => account::login_again(account),
+            _ => return told,
+        };
+        told["health"] = json!({"state": state.replace(' ', "-"), "reason": reason});
+        told["next"] = json!(context.out.again.in_text(&next));
         told
     }
 }

@@ -67,7 +67,7 @@ impl Refused {
             Code::AccessDenied => "nothing was stored; log in again when you want to allow it",
             Code::InvalidGrant => "the code or refresh token is spent, revoked or expired: log in again",
             Code::InvalidClient | Code::UnauthorizedClient => {
-                "check the app's id and secret, and that the provider has this app enabled for this flow"
+                "check the app's id and secret, and that the provider has this app enabled for this flow: keyfob app add PROVIDER --replace takes them anew"
             }
             Code::ExpiredToken => "nobody decided in time: begin the login again",
             Code::InvalidTarget => "ask for a resource that the server knows and the app may have",

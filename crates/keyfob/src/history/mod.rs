@@ -97,6 +97,9 @@ pub enum Event {
         reason: String,
         /// Whether the request may have reached the provider, so that a rotated token may be lost.
         unanswered: bool,
+        /// Whether the provider did not take the app itself (`invalid_client`, `unauthorized_client`): its id or secret has to be mended, and no login helps.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_app: bool,
     },
     /// The provider refused the refresh token, or, where there is none, its API the token itself: a person has to log in again.
     NeedsLogin {

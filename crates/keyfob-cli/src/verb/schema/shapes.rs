@@ -82,7 +82,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
 const SHARED: &[(char, &str)] = &[
     (
         'A',
-        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
+        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|app-refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
          expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t renewable_until?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b need_login?:[s] ended_keys?:i}",
     ),
     (

@@ -47,6 +47,16 @@ impl Fate {
         }
     }
 
+    /// What the log says of the token.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Unspent => "not spent",
+            Self::Unclear => "may be spent",
+            Self::Lost => "may be spent: no answer came",
+        }
+    }
+
     /// Whether a rotated token may be lost.
     pub(super) fn is_unanswered(self) -> bool {
         matches!(self, Self::Unclear | Self::Lost)

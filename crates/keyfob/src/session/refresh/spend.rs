@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob_proto::oauth2::{self, Exchange};
-use keyfob_proto::{Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
+use keyfob_proto::{Code, Error as ProtoError, Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
@@ -78,7 +78,7 @@ impl Shared {
             match Fate::of(&error, grant) {
                 Fate::Refused => return self.refused(&known, &note, error).await,
                 fate => {
-                    tracing::warn!(account = known.account().name, %error, ?fate, "not refreshed");
+                    tracing::warn!(account = known.account().name, %error, refresh_token = fate.in_words(), "not refreshed");
                     let may_go_on = self.failed(&known, &note, &error, fate).await;
                     if fate != Fate::Lost || sent_before || !may_go_on {
                         return Err(error);
@@ -173,7 +173,8 @@ impl Shared {
         let health = Health::NeedsLogin { reason: reason.clone(), since: self.keyfob.now() };
         let end = |account: Account| {
             if account.spending.as_deref().is_some_and(|there| !there.over && *there != note.ours) {
-                return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason: refused.to_string(), unanswered: false });
+                let reason = refused.to_string();
+                return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: false });
             }
             let event = Event::NeedsLogin { refresh: Some(note.ours.clone()), reason: reason.clone() };
             (Account { health: health.clone(), spending: None, ..account }, event)
@@ -220,7 +221,7 @@ impl Shared {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
-        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered };
+        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered, of_app: is_of_app(error) };
         let told = error.retry_after().map(|told| told.as_secs().min(LONGEST_TOLD).cast_signed());
         let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds))).map(Box::new);
         let is_ours = AtomicBool::new(true);
@@ -275,6 +276,11 @@ fn where_it_was(settings: &Settings, account: &Account, kept: BTreeMap<String, S
     };
     tracing::warn!(account = account.name, problem, "what a refresh says of the API's place is not believed");
     kept.into_iter().filter(|(name, _)| !base.names().any(|known| known == name)).collect()
+}
+
+/// Whether it is the app that the server does not take (RFC 6749 §5.2): then no login helps, and what was entered for the app has to be mended.
+fn is_of_app(error: &Error) -> bool {
+    matches!(error, Error::Protocol(ProtoError::Refused(refused)) if matches!(refused.code, Code::InvalidClient | Code::UnauthorizedClient))
 }
 
 fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received, hold: &Hold) -> NewTokens {
