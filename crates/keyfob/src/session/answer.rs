@@ -1,5 +1,6 @@
 //! What an API answered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
@@ -185,8 +186,17 @@ pub(super) fn sentence(api: &Api, json: Option<&Value>, body: &[u8]) -> Option<S
             _ => None,
         }),
         // Plain text is worth showing; a page of HTML is not.
-        None => std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('<')).map(str::to_owned),
+        None => text(body).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && !text.starts_with('<')),
     }
+}
+
+/// As text. Old programs write Latin-1, each byte a character; what has controls in it then is no text at all.
+fn text(body: &[u8]) -> Option<Cow<'_, str>> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Some(text.into());
+    }
+    let is_readable = |text: &String| text.chars().all(|c| !c.is_control() || c.is_whitespace());
+    Some(body.iter().copied().map(char::from).collect()).filter(is_readable).map(Cow::Owned)
 }
 
 /// What another login would have to ask for, where the API says so (RFC 6750 §3.1, RFC 9470 §3). Scopes that are missing, and no word which, are no advice.
@@ -203,4 +213,16 @@ fn advice(asked: &StepUp) -> Option<String> {
     let acr = (!asked.acr_values.is_empty()).then(|| format!("acr_values \"{}\"", asked.acr_values.join(" ")));
     let parts: Vec<String> = acr.into_iter().chain(asked.max_age.map(|seconds| format!("max_age {seconds}"))).collect();
     (!parts.is_empty()).then(|| format!("the person has to sign in again, with {} (RFC 9470 §4)", parts.join(" and ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn what_an_old_program_says_is_read_and_what_is_no_text_is_not() {
+        assert_eq!(text("schlüssel".as_bytes()).as_deref(), Some("schlüssel"));
+        assert_eq!(text(b"ung\xfcltiger Schl\xfcssel\r\n").as_deref(), Some("ungültiger Schlüssel\r\n"));
+        assert_eq!(text(b"\x1f\x8b\x08\x00\xff"), None);
+    }
 }
