@@ -238,10 +238,12 @@ impl Failure {
 
     /// The account is not this visitor's. Among people it is as if it were not there (L8); a guest is told what to do.
     pub(crate) fn not_yours(site: &Site, seat: &Seat) -> Self {
-        if site.people.is_some() {
-            return Self::nowhere();
-        }
         let title = &seat.desk.provider.title;
+        if site.people.is_some() {
+            // Names are each person's own: it says nothing of what others have (L8).
+            let text = format!("You have no account {}: it was disconnected or renamed meanwhile, or never connected.", seat.shown);
+            return Self::plain(StatusCode::NOT_FOUND, format!("{title} is not connected"), text).hint("the start page shows what is");
+        }
         let text = format!("{title} was connected by another browser or an earlier run, or not at all.");
         Self::plain(StatusCode::FORBIDDEN, format!("{title} is not connected here"), text)
             .hint("connect it from the start page to use it in this browser")

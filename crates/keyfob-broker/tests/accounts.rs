@@ -77,6 +77,29 @@ async fn there_may_be_several_accounts_of_one_provider() {
     assert_eq!(names(&world).await, ["telldus"]);
 }
 
+/// What an old tab still shows is pressed: it says what has become of the account, and where there is more.
+#[tokio::test]
+async fn what_another_tab_has_disconnected_is_told_where_it_is_pressed() {
+    let world = World::known(&["telldus"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("telldus").await;
+    let page = owner.get("/accounts/telldus").await;
+    let (act, token) = (page.link("Dim"), page.form_token());
+    let mut other = owner.tab();
+    let leave = other.get("/accounts/telldus/logout").await.form_token();
+    other.post("/accounts/telldus/logout", &[("form_token", &leave)]).await;
+    let pressed = act.split('?').next().expect("a path");
+    for page in [
+        owner.get("/accounts/telldus").await,
+        owner.get(&act).await,
+        owner.post(pressed, &[("form_token", &token), ("id", "1")]).await,
+        owner.post("/accounts/telldus/logout", &[("form_token", &token)]).await,
+    ] {
+        assert_eq!(page.status, 404);
+        assert!(page.has("is not connected") && page.has("You have no account telldus:"), "{}", page.text);
+    }
+}
+
 /// Two tabs of one person, each with a login for a new account under this name: both have said yes at the provider.
 #[tokio::test]
 async fn an_account_with_a_name_of_its_own_asks_for_more_on_its_page() {
