@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use crate::failure::Failure;
 use crate::metrics;
 use crate::operations::{Operations, Phase, Readiness};
+use crate::problem::Problem;
 use crate::serve::Address;
 use crate::site::Site;
 
@@ -93,6 +94,11 @@ pub(crate) async fn figures(
 /// The figures, where everybody who asks may have them.
 pub(crate) async fn all_figures(State(site): State<Arc<Site>>) -> Response {
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::write(&site)).into_response()
+}
+
+/// For another method: whoever asks here reads no pages.
+pub(crate) async fn only_get() -> Problem {
+    Problem::not_allowed("GET", "This address takes GET.")
 }
 
 /// Asks the program that listens at this address, on this machine; `0.0.0.0` and `[::]` mean its loopback address.

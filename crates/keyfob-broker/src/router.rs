@@ -87,9 +87,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 42] {
         ("/api/{account}/", Program, any(forward::forward)),
         ("/api/{account}/{*path}", Program, any(forward::forward)),
         (TOKEN, Program, any(token::give)),
-        (health::PATH, Anybody, get(health::answer)),
-        (health::READY, Anybody, get(health::ready)),
-        (health::METRICS, Anybody, get(health::figures)),
+        (health::PATH, Anybody, get(health::answer).fallback(health::only_get)),
+        (health::READY, Anybody, get(health::ready).fallback(health::only_get)),
+        (health::METRICS, Anybody, get(health::figures).fallback(health::only_get)),
     ]
 }
 
@@ -233,9 +233,9 @@ pub(crate) fn router_with(site: Arc<Site>, operations: Arc<Operations>) -> Route
 /// What whoever runs it asks, at an address of its own.
 pub(crate) fn operations_router(site: Arc<Site>, operations: Arc<Operations>) -> Router {
     Router::new()
-        .route(health::PATH, get(health::answer))
-        .route(health::READY, get(health::ready))
-        .route(health::METRICS, get(health::all_figures))
+        .route(health::PATH, get(health::answer).fallback(health::only_get))
+        .route(health::READY, get(health::ready).fallback(health::only_get))
+        .route(health::METRICS, get(health::all_figures).fallback(health::only_get))
         .layer(from_fn(guard::by_address))
         .layer(Extension(operations))
         .with_state(site)

@@ -66,6 +66,30 @@ async fn figures_are_for_whoever_brings_the_token() {
     assert!(page.text.ends_with("# EOF\n"), "{}", page.text);
 }
 
+/// Whoever asks there is a program: it gets no page, and hears what it may ask with, at both addresses.
+#[tokio::test]
+async fn another_method_is_refused_as_programs_read_it() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "august", None)];
+    let mut port = 0;
+    let world = World::served(sandbox, services, None, |server| {
+        let server = server.listen_for_operations(&"127.0.0.1:0".parse::<Address>().expect("an address")).expect("a port");
+        port = server.ports().last().expect("a port").port();
+        server
+    })
+    .await;
+    let mut browser = world.browser();
+    for home in [browser.absolute(""), format!("http://127.0.0.1:{port}")] {
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            for method in ["POST", "DELETE"] {
+                let page = browser.send(method, &format!("{home}{path}"), &[], None).await;
+                let told = (page.status, page.header("allow"), page.header("content-type"));
+                assert_eq!(told, (405, Some("GET"), Some("application/problem+json")), "{method} {home}{path}: {}", page.text);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn figures_count_and_name_nobody() {
     let world = world(&["netatmo"], None, |server| server.metrics_token(Secret::new("a-token-for-the-figures"))).await;
