@@ -74,6 +74,8 @@ async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
     // An address that is nobody's (RFC 5737), as where people sign in.
     let issuer = "https://192.0.2.1";
     let config = house.file("keyfob.toml", &format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"an-app\"\nallow = [\"any\"]\n"));
+    let checked = house.good(&["serve", "--sandbox", "--config", &config, "--check", "--json"]).await;
+    assert!(checked.contains(&format!("nobody can sign in at {issuer} here: with --sandbox nothing leaves this machine")), "{checked}");
     let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
     let mut serve = house.start(&["serve", "--sandbox", "--config", &config, "--listen", &listen]);
     serve.line(|line| line.contains("/first-run?token=")).await;
@@ -94,6 +96,20 @@ async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
     let (status, _, page) = send(post, format!("form_token={form_token}")).await;
     // Where it was tried all the same, it says that nothing answers there.
     assert!(status == 502 && page.contains(&format!("Not allowed to connect to {issuer}")), "{status} {page}");
+}
+
+/// Port 0: the system chooses, and the link leads to what it chose.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_the_system_chooses_is_the_one_that_people_are_sent_to() {
+    let house = House::new().await;
+    let mut serve = house.start(&["serve", "--sandbox", "--listen", "127.0.0.1:0"]);
+    let line = serve.line(|line| line.contains("/first-run?token=")).await;
+    let link = line.split_whitespace().find(|word| word.contains("/first-run?token=")).expect("a link");
+    assert!(!link.contains(":0/"), "{link}");
+    assert_eq!(visit(link).await.status, 200, "{link}");
+    // Whoever asks for another link has not started it.
+    let link = ["serve", "--sandbox", "--link", "--listen", "127.0.0.1:0"];
+    house.run(&link).await.fails(2, ["cannot make a link", "chosen when it starts", "--listen 127.0.0.1:PORT"]);
 }
 
 /// The demo apps are registered for the usual address, and for the one that this web app says it has.

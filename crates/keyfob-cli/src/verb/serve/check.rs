@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keyfob::{Keyfob, MemoryStore};
+use keyfob::proto::{Error as ProtoError, TransportKind};
+use keyfob::{Error, Keyfob, MemoryStore};
 use keyfob_broker::{Config, Site};
 use serde_json::{Map, Value as Json, json};
 
@@ -62,13 +63,13 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     super::metrics_token(settings)?;
     let keyfob = config.keyfob.clone();
     let site = Site::discover(config).await.doing(WHAT);
-    let asked = ask_issuer(settings, &keyfob).await;
-    let (site, tls) = match (site, asked) {
-        (Ok(site), Ok(())) => {
+    let asked = ask_issuer(settings, &keyfob, context).await;
+    let (site, tls, unasked) = match (site, asked) {
+        (Ok(site), Ok(unasked)) => {
             let tls = super::tls(settings, &site)?;
-            (site, tls)
+            (site, tls, unasked)
         }
-        (Err(card), Ok(())) | (Ok(_), Err(card)) => return Err(card),
+        (Err(card), Ok(_)) | (Ok(_), Err(card)) => return Err(card),
         (Err(of_site), Err(of_issuer)) => {
             let problems = [of_site, of_issuer].map(|card| Problem {
                 place: None,
@@ -78,7 +79,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             return Err(refused(&problems, again, context));
         }
     };
-    let notes: Vec<String> = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).collect();
+    let notes: Vec<String> = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
     if context.out.json {
         let set = values.iter().map(|(name, value)| {
@@ -114,14 +115,23 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     Ok(())
 }
 
-/// Asks the issuer how people sign in there, as each sign-in does: by the same transport, and held to the same rules.
-async fn ask_issuer(settings: &Settings, keyfob: &Keyfob) -> Result<(), Card> {
-    let Some(named) = &settings.sign_in else { return Ok(()) };
+/// Asks the issuer how people sign in there, as each sign-in does: by the same transport, and held to the same rules. Among pretend providers one elsewhere is
+/// not asked, which is no reason not to serve them: then it says so.
+async fn ask_issuer(settings: &Settings, keyfob: &Keyfob, context: &Context) -> Result<Option<String>, Card> {
+    let Some(named) = &settings.sign_in else { return Ok(None) };
     let asked = super::sign_in(named)?.ask(keyfob).await;
-    asked.map_err(|error| {
-        let card = Card::of("sign_in.issuer does not say how people sign in there", &error);
-        card.saying(WHAT)
-    })
+    match asked {
+        Ok(()) => Ok(None),
+        Err(Error::Protocol(ProtoError::Transport(error)))
+            if context.sandbox() == Some(SANDBOX_HERE) && error.kind == TransportKind::Forbidden =>
+        {
+            Ok(Some(format!("nobody can sign in at {} here: with --sandbox nothing leaves this machine", named.issuer)))
+        }
+        Err(error) => {
+            let card = Card::of("sign_in.issuer does not say how people sign in there", &error);
+            Err(card.saying(WHAT))
+        }
+    }
 }
 
 fn metrics(settings: &Settings) -> String {

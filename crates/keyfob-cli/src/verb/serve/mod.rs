@@ -8,6 +8,7 @@ mod services;
 mod signals;
 
 use std::io::IsTerminal;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ limits.connections as KEYFOB_SERVE_LIMITS_CONNECTIONS. docs/serve.md lists them.
 
 pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     let again = check::again(args.config.as_deref());
-    let (settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, &again, context))?;
+    let (mut settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, &again, context))?;
     let debug_log = settings.debug_log.as_deref().filter(|_| !args.health_check && !args.check);
     let debug_log = debug_log.map(|path| open_debug_log(path, &settings, context)).transpose()?;
     log::begin(debug_log, LevelFilter::INFO, settings.json_log || context.out.speaks_json())?;
@@ -100,6 +101,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     if args.check {
         return check::check(&settings, &values, &again, context).await;
     }
+    let ports = if args.link { Vec::new() } else { take_ports(&mut settings)? };
     let pretended = context.sandbox() == Some(SANDBOX_HERE);
     if context.sandbox().is_none() {
         // Where there are no certificates, it is said now and not when somebody connects.
@@ -116,7 +118,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         return print_link(&site, context).await;
     }
     let tls = tls(&settings, &site)?;
-    let server = server(&settings, site.clone(), tls.clone())?;
+    let server = server(&settings, ports, site.clone(), tls.clone())?;
     // Before anybody is told that it is there: whoever is, may ask it to stop.
     let signals = Signals::listen(std::io::stderr().is_terminal());
     let paint = context.out.note_paint();
@@ -195,6 +197,10 @@ fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
 /// Whoever may open the vault may sign in as its owner.
 async fn print_link(site: &Site, context: &Context) -> Result<(), Card> {
     let what = "cannot make a link to sign in with";
+    if site.url().ends_with(":0/") {
+        let why = "which port it listens on is chosen when it starts, and known to the one that runs alone";
+        return Err(Card::usage(what, why, "say where that one is: keyfob serve --link --listen 127.0.0.1:PORT"));
+    }
     let link = site.owner_link().await.map_err(keyfob::Error::from).doing(what)?;
     let link = link.ok_or_else(|| {
         Card::new(
@@ -260,18 +266,35 @@ fn metrics_token(settings: &Settings) -> Result<Option<Secret>, Card> {
     settings.metrics_token_file.as_deref().map(config::token).transpose()
 }
 
-fn server(settings: &Settings, site: Arc<Site>, tls: Option<Arc<Tls>>) -> Result<Server, Card> {
-    let what = "cannot start the web app";
-    let busy = |address: &Address, error: std::io::Error| {
-        let why = format!("cannot listen on {address}: {error}");
-        Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")
-    };
+/// The ports, before anything else: where the system chooses one (port 0), people are sent to the one that it chose.
+fn take_ports(settings: &mut Settings) -> Result<Vec<TcpListener>, Card> {
+    let mut ports = Vec::new();
+    for address in &mut settings.listen {
+        let Address::Tcp(asked) = *address else { continue };
+        let taken = TcpListener::bind(asked).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (taken, listener) = taken.map_err(|error| busy(address, &error))?;
+        *address = taken.into();
+        ports.push(listener);
+    }
+    Ok(ports)
+}
+
+fn busy(address: &Address, error: &std::io::Error) -> Card {
+    let why = format!("cannot listen on {address}: {error}");
+    let next = "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001";
+    Card::new(Exit::Error, "cannot start the web app", why, next)
+}
+
+fn server(settings: &Settings, ports: Vec<TcpListener>, site: Arc<Site>, tls: Option<Arc<Tls>>) -> Result<Server, Card> {
     let mut server = Server::new(site).proxies(settings.proxies.clone()).limits(settings.limits.clone()).lead(settings.lead);
-    for address in &settings.listen {
-        server = server.listen(address).map_err(|error| busy(address, error))?;
+    for port in ports {
+        server = server.listener(port).map_err(|error| Card::io("cannot start the web app", &error, "start it again"))?;
+    }
+    for address in settings.listen.iter().filter(|address| !matches!(address, Address::Tcp(_))) {
+        server = server.listen(address).map_err(|error| busy(address, &error))?;
     }
     if let Some(address) = &settings.metrics_listen {
-        server = server.listen_for_operations(address).map_err(|error| busy(address, error))?;
+        server = server.listen_for_operations(address).map_err(|error| busy(address, &error))?;
     }
     if let Some(tls) = tls {
         server = server.tls(tls);
