@@ -232,6 +232,16 @@ async fn a_call_is_given_up_when_its_time_is_over() {
     let ended = house.run(&["post", "hub", "/never", "a=b", "--max-time", "1s"]).await;
     ended.fails(6, ["cannot call hub", "not over within 1 s", "look whether it was done"]);
     house.run(&["get", "hub", "/never", "-m", "soon"]).await.exits(2);
+    // A part of an answer is under nobody's name, and takes nothing's place.
+    for before in [None, Some("before")] {
+        before.inspect(|text| drop(house.file("answer.txt", text)));
+        let ended = house.run(&["get", "hub", "/slow", "-m", "0.5", "-o", "answer.txt"]).await;
+        ended.fails(6, ["cannot call hub", "not over within 0.5 s (--max-time)", "with more time"]);
+        assert_eq!(std::fs::read_to_string(house.path("answer.txt")).ok().as_deref(), before);
+    }
+    let left =
+        std::fs::read_dir(house.path("")).expect("a folder").flatten().filter(|entry| entry.path().extension() == Some("part".as_ref()));
+    assert_eq!(left.count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

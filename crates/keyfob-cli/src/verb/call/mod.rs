@@ -1,6 +1,7 @@
 //! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
 
 mod data;
+mod download;
 mod follow;
 mod pages;
 mod printed;
@@ -80,10 +81,10 @@ pub(crate) struct Call {
     /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After); not for POST and PATCH
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u32,
-    /// Give up if the answer is not there within this time, its body, all pages and repetitions: 5, 90s, 10m; 0 is no limit. What was sent may have been
-    /// done all the same
-    #[arg(short, long, value_name = "TIME", value_parser = seconds, conflicts_with_all = ["print", "dry_run", "explain"])]
-    max_time: Option<i64>,
+    /// Give up if the answer is not there within this time, its body, all pages and repetitions: 5, 0.5, 90s, 10m; 0 is no limit. What was sent may have
+    /// been done all the same
+    #[arg(short, long, value_name = "TIME", value_parser = limit, conflicts_with_all = ["print", "dry_run", "explain"])]
+    max_time: Option<Duration>,
     /// Show the request as another program takes it, instead of sending it
     #[arg(long, value_enum, conflicts_with_all = ["dry_run", "explain"])]
     print: Option<printed::As>,
@@ -163,16 +164,19 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return Box::pin(printed::run(shape, method, carried, &args, &opened, context)).await;
     }
     // 0 is no limit, as with curl.
-    let Some(limit) = args.max_time.and_then(|time| u64::try_from(time).ok()).filter(|time| *time > 0) else {
+    let Some(limit) = args.max_time.filter(|limit| !limit.is_zero()) else {
         return carry_out(&method, &carried, &args, &opened, context).await;
     };
     let work = Box::pin(carry_out(&method, &carried, &args, &opened, context));
-    tokio::time::timeout(Duration::from_secs(limit), work).await.unwrap_or_else(|_| Err(over(limit, &method, &opened)))
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(over(limit, &method, &opened)))
 }
 
 /// The time is over. A refresh that has begun comes to its end; the call does not.
-fn over(limit: u64, method: &Method, opened: &Opened) -> Card {
-    let length = moment::length(i64::try_from(limit).unwrap_or(i64::MAX));
+fn over(limit: Duration, method: &Method, opened: &Opened) -> Card {
+    let length = match limit.subsec_nanos() {
+        0 => moment::length(i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)),
+        _ => format!("{} s", limit.as_secs_f64()),
+    };
     let next = match method.is_safe() {
         true => "try again, with more time, or without --max-time (then 2 minutes for an answer to begin)",
         false => "look whether it was done before you send it again",
@@ -247,6 +251,16 @@ fn tell_limit(answer: &keyfob::Answer, out: &Output) {
         told.push_str(&format!(", new ones {}", moment::from_now(moment, now())));
     }
     out.note(&out.note_paint().dim(&told));
+}
+
+/// A time with a unit, or seconds and a part of one, as curl takes them.
+fn limit(text: &str) -> Result<Duration, String> {
+    let is_decimal = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let parsed = text.parse().ok().filter(|_| is_decimal).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match parsed {
+        Some(limit) => Ok(limit),
+        None => seconds(text).map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+    }
 }
 
 /// An expression as somebody types it.

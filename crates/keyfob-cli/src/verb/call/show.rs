@@ -1,6 +1,5 @@
 //! The answer of a call, as it came: to a file, a pipe or a person.
 
-use std::fs::File;
 use std::io::{self, Write};
 
 use http::header::LOCATION;
@@ -9,6 +8,7 @@ use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use super::download::Download;
 use super::follow::Came;
 use crate::card::{Card, Doing};
 use crate::output::{Output, without_terminal_controls, written};
@@ -43,13 +43,14 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
         Some(path) if path.as_os_str() != "-" => {
             let trouble =
                 |error: io::Error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and the disk");
-            let mut file = File::create(path).map_err(trouble)?;
+            let mut file = Download::begin(path).map_err(trouble)?;
             let mut progress = Progress::of(&headers, out);
             copy(answer, what, |piece| {
                 progress.more(piece.len());
-                file.write_all(piece).map_err(trouble)
+                file.write(piece).map_err(trouble)
             })
-            .await
+            .await?;
+            file.finish().map_err(trouble)
         }
         None if out.to_person => for_a_person(answer.all(what).await?, &headers, session, out),
         _ => {
