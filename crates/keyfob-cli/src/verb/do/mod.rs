@@ -41,7 +41,7 @@ Options of every action:
   --json              the rows as JSON objects
   --last TIME         the last 24h, 7d, 4w … of an action that has a beginning, or one of its periods
   --chart, --table    draw the chart, or the whole table, whatever the room
-  --svg FILE          write the chart to a file, as a drawing
+  --svg FILE          write the chart to a file, as a drawing; - is stdout, which has nothing else then
   --pages N           read at most N pages of a long answer (100)
   --watch TIME        do it again each time that has passed (30s, 5m), until Ctrl-C
   --dry-run           show the request instead of sending it, secrets masked

@@ -34,7 +34,9 @@ pub(super) enum Piece {
 pub(super) fn pieces(table: &Table, said: &Said, out: &Output) -> Result<Vec<Piece>, Card> {
     let mut pieces = Vec::new();
     if let Some(file) = &said.svg {
-        svg::write(table.chart().as_ref(), file, out)?;
+        if let Some(drawing) = svg::write(table.chart().as_ref(), file, out)? {
+            return Ok(vec![Piece::Data(drawing)]);
+        }
         // Who has the drawing wants the rows if they say so.
         if !out.json && !said.chart && !said.table {
             return Ok(pieces);

@@ -22,16 +22,19 @@ const BELOW: f64 = 170.0;
 const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#333}.t{font-weight:600}.a{stroke:#999}.l{fill:none;stroke:#0969da;stroke-width:2;\
 stroke-linejoin:round}@media(prefers-color-scheme:dark){text{fill:#ccc}.a{stroke:#666}.l{stroke:#58a6ff}}";
 
-/// Writes it.
-pub(super) fn write(chart: Option<&Chart>, file: &Path, out: &Output) -> Result<(), Card> {
+/// Writes it, and gives back what is for stdout (`-`).
+pub(super) fn write(chart: Option<&Chart>, file: &Path, out: &Output) -> Result<Option<String>, Card> {
     let shown = printable(&file.display().to_string());
     let what = format!("cannot write {shown}");
     let drawing = chart.and_then(drawn).ok_or_else(|| {
         Card::usage(what.as_str(), "there is no chart in it: nothing that changes along an axis", "leave --svg away to see what there is")
     })?;
+    if file.as_os_str() == "-" {
+        return Ok(Some(drawing.trim_end().to_owned()));
+    }
     std::fs::write(file, drawing).map_err(|error| Card::io(what, &error, "name a file in a folder that is yours"))?;
     out.note(&format!("{} the chart is in {shown}", out.note_paint().good("✓")));
-    Ok(())
+    Ok(None)
 }
 
 /// One below the other, since each has its unit. `None` where nothing can be drawn.
