@@ -1,6 +1,6 @@
 //! `keyfob vault move`, `export`, `import`: everything, from one vault into another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keyfob_store::transfer::{self, Exported, Moved};
@@ -54,6 +54,7 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
         return Err(Card::usage(what, "that is where it is", "name another place: --to PATH"));
     }
     let from = open(context).await?;
+    let made = missing_folder(&to);
     let into = to
         .open(context.data_folder(), true, &context.out)
         .await?
@@ -66,12 +67,15 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    // A name that was mistyped makes one, too.
+    if let Some(folder) = made {
+        context.out.note(&format!("   made the folder {}", folder.display()));
+    }
     // Where the sandbox is meant, the environment's vault is not.
+    let place = quoted(&from_anywhere(&to));
     let (used, why) = match context.sandbox() {
-        None => (format!("{}={shown}", vault::VARIABLE), String::new()),
-        Some(_) => {
-            (format!("--vault {}", quoted(&shown)), format!(", with each command: at the sandbox {} does not count", vault::VARIABLE))
-        }
+        None => (format!("{}={place}", vault::VARIABLE), String::new()),
+        Some(_) => (format!("--vault {place}"), format!(", with each command: at the sandbox {} does not count", vault::VARIABLE)),
     };
     context.out.note(&format!("   use it:    {}{why}", paint.accent(&used)));
     let left = format!(
@@ -146,6 +150,21 @@ fn target(args: &Move) -> Result<Location, Card> {
             format!("the variable {name} is not set"),
             format!("set {name} to a path or an address"),
         )),
+    }
+}
+
+/// The uppermost of its folders that are not there yet: opening it makes them.
+fn missing_folder(to: &Location) -> Option<PathBuf> {
+    let Location::File(path) = to else { return None };
+    let folders = path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    folders.last().map(Path::to_owned)
+}
+
+/// What names it in whichever folder it is typed.
+fn from_anywhere(to: &Location) -> String {
+    match to {
+        Location::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        Location::Postgres(_) => to.shown(),
     }
 }
 
