@@ -350,9 +350,9 @@ impl Checker<'_> {
         let hint = Some(match (near, count) {
             // The commonest slip: a member of the answer without its dot.
             (Some(known), 0) => format!("did you mean {known}, or the member .{name}?"),
-            (None, 0) => format!("a member is written with a dot: .{name}; functions are select, map, to_entries and the like"),
+            (None, 0) => format!("a member is written with a dot: .{name}; functions are {}", words::all()),
             (Some(known), _) => format!("did you mean {known}?"),
-            (None, _) => "allowed are paths, select, map, to_entries, arithmetic and strings".to_owned(),
+            (None, _) => format!("allowed are paths, arithmetic, strings, and the functions {}", words::all()),
         });
         Refusal { message: format!("jq with {name}, which is not allowed here"), hint, at: self.find(name) }
     }
@@ -497,6 +497,12 @@ mod tests {
         assert_eq!((refusal.message.as_str(), refusal.at), ("jq with rang, which is not allowed here", Some(5)));
         let refusal = refused(".a | selct(.b)");
         assert_eq!(refusal.hint.as_deref(), Some("did you mean select?"));
+        for nothing_like_it in [".a | frobnicate", ".a | frobnicate(.b; 1)"] {
+            let hint = refused(nothing_like_it).hint.expect("a hint");
+            let named = |name: &&str| hint.contains(&format!(" {name},"));
+            assert!(["select", "startswith", "with_entries"].iter().all(|name| named(name) || hint.ends_with(name)), "{hint}");
+            assert!(!named(&"null") && hint.matches("first").count() == 1, "each once, and no values: {hint}");
+        }
         assert_eq!(refused(".a | map").at, Some(5));
         assert_eq!(refused(".a |").at, Some(4));
         assert!(refused("$arg").hint.is_some_and(|hint| hint.contains("$args")));

@@ -64,6 +64,13 @@ pub(super) const FUNCTIONS: &[(&str, usize)] = &[
     ("with_entries", 1),
 ];
 
+/// Their names, each once, for whoever looks for one.
+pub(super) fn all() -> String {
+    let mut names: Vec<&str> = FUNCTIONS.iter().map(|(name, _)| *name).filter(|name| !["true", "false", "null"].contains(name)).collect();
+    names.dedup();
+    names.join(", ")
+}
+
 /// What stands in for a format, which writes a whole value in another way.
 pub(super) fn instead_of_format(format: &str) -> &'static str {
     match format {
