@@ -40,8 +40,20 @@ impl Sheet {
         if output.to_person { output.data(&self.drawn(output.width(), output.paint())) } else { output.data(&self.tab_separated()) }
     }
 
-    /// Columns that line up, no wider than that; or, where words would have to be broken, a block for each row.
+    /// Columns that line up, no wider than that; or, where words would have to be broken, a block for each row. Columns that are empty in every row are left away.
     pub(crate) fn drawn(&self, width: usize, paint: Paint) -> String {
+        self.without_empty_columns().drawn_whole(width, paint)
+    }
+
+    fn without_empty_columns(&self) -> Self {
+        let is_kept = |at: &usize| self.rows.is_empty() || self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| !cell.is_empty()));
+        let kept: Vec<usize> = (0..self.headings.len()).filter(is_kept).collect();
+        let of = |cells: &Vec<String>| kept.iter().filter_map(|at| cells.get(*at).cloned()).collect();
+        let right = kept.iter().filter_map(|at| self.right.get(*at).copied()).collect();
+        Self { headings: of(&self.headings), right, rows: self.rows.iter().map(of).collect() }
+    }
+
+    fn drawn_whole(&self, width: usize, paint: Paint) -> String {
         if self.least_width() > width {
             let block = |row: &Vec<String>| {
                 pairs(&self.headings.iter().zip(row).filter(|(_, cell)| !cell.is_empty()).collect::<Vec<_>>(), Some(width), paint)
@@ -281,6 +293,10 @@ mod tests {
         let mut table = table();
         table.rows.remove(0);
         assert_eq!(drawn(&table, 80, Paint::plain()), "Name         Level (%)\nA long name       12.5");
+        let mut apps = Sheet::new(["Provider", "Fields", "Secrets"]);
+        apps.row(["acme", "", "client_secret"]);
+        assert_eq!(apps.drawn(80, Paint::plain()), "Provider  Secrets\nacme      client_secret");
+        assert_eq!(apps.tab_separated(), "Provider\tFields\tSecrets\nacme\t\tclient_secret", "a program counts on the columns");
     }
 
     #[test]
