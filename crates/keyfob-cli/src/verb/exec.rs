@@ -40,6 +40,9 @@ Variables of the program:
   KEYFOB_API          where its API begins
   KEYFOB_EXPIRES_AT   when the token ends, where that is known
 
+In what the program says, this account's tokens and its app's secrets are masked, and nothing
+else: a password of its own, or another account's token, is shown as it says it.
+
 It ends with the program's exit code; 126 and 127 if it could not be run.
 
 Example: keyfob exec github -- gh repo list";
