@@ -47,7 +47,7 @@ pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
         (TokenSet::OAuth1(_), _) if account.health != Health::Ok => "not good any more".to_owned(),
         (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
         (_, None) if renews => "not said; renews itself".to_owned(),
-        (_, None) => "not said".to_owned(),
+        (_, None) => "not said; nothing renews it".to_owned(),
         (_, Some(at)) if at <= now && renews => format!("{}, renews itself at the next call", moment::from_now(at, now)),
         (_, Some(at)) if renews => format!("{}, renews itself", moment::from_now(at, now)),
         (_, Some(at)) if at <= now => moment::from_now(at, now),

@@ -5,7 +5,7 @@ use keyfob::proto::{App, Flow, Settings};
 use keyfob::{Error, LoggedIn, login};
 
 use super::cannot;
-use crate::card::{Card, Doing};
+use crate::card::Card;
 use crate::context::Context;
 
 /// What is asked for, by whom, and where it is kept.
@@ -20,7 +20,8 @@ impl Asked<'_> {
     /// An account of the app itself (RFC 6749 §4.4).
     pub(super) async fn by_client_credentials(self, context: &Context) -> Result<LoggedIn, Card> {
         let Self { settings, app, account, access } = self;
-        login::client_credentials(context.keyfob().await?, settings, app, account, &access).await.doing(cannot(account))
+        let kept = login::client_credentials(context.keyfob().await?, settings, app, account, &access).await;
+        kept.map_err(|error| refused(&error, settings, account))
     }
 
     /// An account made of another one's token (RFC 8693).
@@ -41,6 +42,21 @@ impl Asked<'_> {
             let unbound = Error::Unbound { account: opened.account.name.clone(), origin: there.to_string(), bound_to, moved: false };
             return Err(Card::of(cannot(account), &unbound).advising(format!("exchange it at {} itself", opened.provider.title)));
         }
-        login::exchanged(&opened.session().await?, settings, app, account, access).await.doing(cannot(account))
+        let kept = login::exchanged(&opened.session().await?, settings, app, account, access).await;
+        kept.map_err(|error| refused(&error, settings, account))
+    }
+}
+
+/// What somebody approved, or brought, keeps its place: it cannot be had at any time.
+fn refused(error: &Error, settings: &Settings, account: &str) -> Card {
+    match error {
+        Error::TakenName { provider, .. } if *provider == settings.provider => Card::usage(
+            cannot(account),
+            format!(
+                "there is an account {account}, which somebody approved or brought: it does not make way for one that can be had at any time"
+            ),
+            format!("choose another name, such as {provider}/service; or give that one up first: keyfob logout {account}"),
+        ),
+        _ => Card::of(cannot(account), error),
     }
 }
