@@ -66,6 +66,7 @@ struct Told {
 fn told(event: &Event) -> Told {
     let told = |kind, what, why: String| Told { kind, what, why };
     match event {
+        Event::LoggedIn { imported: true, .. } => told("logged-in", "imported", "its tokens were made elsewhere".to_owned()),
         Event::LoggedIn { .. } => told("logged-in", "logged in", String::new()),
         Event::Refreshed { refresh, .. } => told("refreshed", "refreshed", refresh.why.clone()),
         Event::RefreshFailed { refresh, reason, unanswered, .. } => {
@@ -148,6 +149,15 @@ mod tests {
             by,
             event: Event::Refreshed { refresh, received, expires_at: None },
         }
+    }
+
+    #[test]
+    fn who_brought_tokens_has_not_logged_in() {
+        let at_the_start = |imported| Entry { event: Event::LoggedIn { received: None, imported }, ..refreshed() };
+        let drawn = sheet(&[at_the_start(true)]).drawn(120, crate::output::Paint::plain());
+        assert!(drawn.contains("imported") && !drawn.contains("logged in"), "{drawn}");
+        let drawn = sheet(&[at_the_start(false)]).drawn(120, crate::output::Paint::plain());
+        assert!(drawn.contains("logged in") && !drawn.contains("imported"), "{drawn}");
     }
 
     #[test]

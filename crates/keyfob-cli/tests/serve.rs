@@ -107,6 +107,8 @@ async fn a_port_that_the_system_chooses_is_the_one_that_people_are_sent_to() {
     let link = line.split_whitespace().find(|word| word.contains("/first-run?token=")).expect("a link");
     assert!(!link.contains(":0/"), "{link}");
     assert_eq!(visit(link).await.status, 200, "{link}");
+    let checked = house.good(&["serve", "--sandbox", "--check", "--listen", "127.0.0.1:0", "--json"]).await;
+    assert!(checked.contains("the port is one that the system chooses"), "{checked}");
     // Whoever asks for another link has not started it.
     let link = ["serve", "--sandbox", "--link", "--listen", "127.0.0.1:0"];
     house.run(&link).await.fails(2, ["cannot make a link", "chosen when it starts", "--listen 127.0.0.1:PORT"]);

@@ -79,7 +79,12 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             return Err(refused(&problems, again, context));
         }
     };
-    let notes: Vec<String> = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).collect();
+    let chosen = site
+        .url()
+        .ends_with(":0/")
+        .then(|| "the port is one that the system chooses when it starts: the link that it prints has it".to_owned());
+    let notes = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).chain(chosen);
+    let notes: Vec<String> = notes.collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
     if context.out.json {
         let set = values.iter().map(|(name, value)| {
