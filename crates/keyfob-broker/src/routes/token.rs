@@ -13,7 +13,7 @@ use keyfob_providers::Rfc3339;
 
 use crate::audit::Deed;
 use crate::forward::{Use, named};
-use crate::guard::{Arrival, unbroken};
+use crate::guard::{Arrival, HEADERS_SET, unbroken};
 use crate::json::Object;
 use crate::problem::Problem;
 use crate::site::Site;
@@ -74,6 +74,8 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     };
     members.words("scope", token.scopes()).end();
     let mut response = Response::new(body.into());
+    // With what every answer says, so that it does not grow on its way.
+    response.headers_mut().reserve(1 + HEADERS_SET);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
