@@ -4,7 +4,7 @@
 use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
 
-use super::{postman, python, yaml};
+use super::{bruno, home_assistant, postman, python, twurl, xurl, yaml};
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -112,10 +112,10 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     };
     match serde_json::from_str::<Value>(text) {
         Ok(json) => {
-            if let Some(object) = home_assistant(&json, wanted)? {
+            if let Some(object) = home_assistant::read(&json, wanted)? {
                 return found("Home Assistant's storage", object);
             }
-            if let Some(object) = xurl(&json, wanted)? {
+            if let Some(object) = xurl::read(&json, wanted)? {
                 return found("xurl's file", object);
             }
             if let Some(object) = postman::read(&json, wanted)? {
@@ -129,14 +129,14 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     if let Some(printed) = python::read(text) {
         return of_scalars("a dictionary of Python", &scalars_of(&printed));
     }
-    if let Some(pairs) = bruno(text, wanted.kind) {
+    if let Some(pairs) = bruno::read(text, wanted.kind) {
         return found("a request of Bruno", named(&pairs, wanted.kind));
     }
     if let Some(document) = yaml::read(text) {
-        if let Some(object) = twurl(&document, wanted)? {
+        if let Some(object) = twurl::read(&document, wanted)? {
             return found("twurl's file", object);
         }
-        if let Some(object) = xurl(&document, wanted)? {
+        if let Some(object) = xurl::read(&document, wanted)? {
             return found("xurl's file", object);
         }
     }
@@ -199,7 +199,7 @@ pub(crate) fn named(scalars: &[(String, Value)], kind: Kind) -> Map<String, Valu
 }
 
 /// All scalars of JSON, with the names they stand under; in the order of the document's depth, so that an outer one counts first.
-fn scalars_of(json: &Value) -> Vec<(String, Value)> {
+pub(super) fn scalars_of(json: &Value) -> Vec<(String, Value)> {
     /// Deeper than this no program keeps a token.
     const DEEPEST: usize = 8;
     let (mut found, mut level) = (Vec::new(), vec![json]);
@@ -229,7 +229,7 @@ fn scalars_of(json: &Value) -> Vec<(String, Value)> {
 }
 
 /// `name: value` and `NAME=value` lines, as YAML, env-files, Bruno and shells have them. Nesting is passed over: the first of a name counts.
-fn scalars(text: &str) -> Vec<(String, Value)> {
+pub(super) fn scalars(text: &str) -> Vec<(String, Value)> {
     let line = |line: &str| {
         let line = line.trim().trim_start_matches("export ").trim_start_matches("$env:").trim_start_matches("- ");
         if line.starts_with('#') {
@@ -245,124 +245,6 @@ fn scalars(text: &str) -> Vec<(String, Value)> {
         is_name.then(|| (name.to_ascii_lowercase(), Value::from(value)))
     };
     text.lines().filter_map(line).filter(|(_, value)| value.as_str().is_some_and(|value| !value.is_empty())).collect()
-}
-
-/// `.twurlrc`: profiles by person and consumer key, and which of them is the usual one.
-fn twurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
-    let Some(people) = document.get("profiles").and_then(Value::as_object) else { return Ok(None) };
-    let mut profiles = Vec::new();
-    for (person, keys) in people {
-        let keys = keys.as_object().into_iter().flatten();
-        profiles.extend(keys.map(|(key, profile)| (format!("{person}/{key}"), profile)));
-    }
-    let usual: Vec<&str> = document
-        .pointer("/configuration/default_profile")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let usual = (!usual.is_empty()).then(|| usual.join("/"));
-    // Of a person who was named: the usual one, or the only one.
-    let is_of_person = |(name, _): &(String, &Value)| name.split('/').next() == wanted.profile;
-    let named = match profiles.iter().any(is_of_person) {
-        true => {
-            profiles.retain(is_of_person);
-            None
-        }
-        false => wanted.profile,
-    };
-    let profile = one(profiles, named, usual.as_deref())?;
-    Ok(Some(profile.map(|profile| self::named(&scalars_of(profile), wanted.kind)).unwrap_or_default()))
-}
-
-/// `~/.xurl`: apps, each with its keys, a token of OAuth 1 and those of several people of OAuth 2. Before there were apps, the tokens stood alone.
-fn xurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
-    let is_app = |app: &Value| app.get("oauth1_token").is_some() || app.get("oauth2_tokens").is_some();
-    let apps = match document.get("apps").and_then(Value::as_object) {
-        Some(apps) if apps.values().any(is_app) => apps.iter().map(|(name, app)| (name.clone(), app)).collect::<Vec<_>>(),
-        _ if is_app(document) => vec![("default".to_owned(), document)],
-        _ => return Ok(None),
-    };
-    let people = |app: &'_ Value| app.get("oauth2_tokens").and_then(Value::as_object).cloned().unwrap_or_default();
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    // An app, a person of the usual app, or both: app/person.
-    let (app, person) = match wanted.profile {
-        None => (None, None),
-        Some(said) if apps.iter().any(|(name, _)| name == said) => (Some(said), None),
-        Some(said) => match said.split_once('/') {
-            Some((app, person)) => (Some(app), Some(person)),
-            None => (None, Some(said)),
-        },
-    };
-    let Some(app) = one(apps, app, text(document, "default_app").as_deref())? else { return Ok(Some(Map::new())) };
-    let keys = app.as_object().into_iter().flatten().filter(|(name, _)| ["client_id", "client_secret"].contains(&name.as_str()));
-    let mut object: Map<String, Value> =
-        keys.filter(|(_, value)| value.is_string()).map(|(name, value)| (name.clone(), value.clone())).collect();
-    let token = match wanted.kind {
-        // Its own keys stand with it: those beside are of OAuth 2.
-        Kind::OAuth1 => app.get("oauth1_token").cloned(),
-        _ => one(people(app).into_iter().collect(), person, text(app, "default_user").as_deref())?,
-    };
-    let token = token.map(|token| named(&scalars_of(&token), wanted.kind)).unwrap_or_default();
-    if wanted.kind == Kind::OAuth1 {
-        object.clear();
-    }
-    object.extend(token);
-    Ok(Some(object))
-}
-
-/// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
-fn home_assistant(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
-    let Some(data) = json.get("data").filter(|data| ["entries", "items"].iter().any(|list| data.get(*list).is_some_and(Value::is_array)))
-    else {
-        return Ok(None);
-    };
-    let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
-    // Its names have _ where ours have -, and are the same otherwise: `fitbit` is not `fitbit_bluetooth`.
-    let fits = |entry: &&Value| text(entry, "domain").is_some_and(|domain| domain.replace('_', "-") == wanted.provider);
-    let all = |list: &str| data.get(list).and_then(Value::as_array).into_iter().flatten().filter(fits).collect::<Vec<_>>();
-    let called = |entry: &Value| text(entry, "title").or_else(|| text(entry, "entry_id")).unwrap_or_default();
-    let entries: Vec<(String, &Value)> = all("entries").into_iter().map(|entry| (called(entry), entry)).collect();
-    let entry = one(entries, wanted.profile, None)?;
-    // An entry says by which credentials it was made.
-    let made_by = entry.and_then(|entry| entry.pointer("/data/auth_implementation")?.as_str());
-    let items = all("items").into_iter().map(|item| (text(item, "auth_domain").or_else(|| text(item, "id")).unwrap_or_default(), item));
-    let keys = one(items.collect(), None, made_by)?;
-    let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.kind)).unwrap_or_default();
-    object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.kind)).unwrap_or_default());
-    // What its client is called there is no id of ours.
-    Ok(Some(object))
-}
-
-/// What `auth:oauth2 { … }` says, and blocks of variables, which may hold what the page of a login gave; of a variable that it names, what that is.
-fn bruno(text: &str, kind: Kind) -> Option<Vec<(String, Value)>> {
-    let text = text.replace("\r\n", "\n");
-    let block = |heading: &str| {
-        let (before, behind) = text.split_once(heading)?;
-        let begins = before.is_empty() || before.ends_with('\n');
-        begins.then(|| scalars(behind.split("\n}").next().unwrap_or_default()))
-    };
-    let bearer = || (kind != Kind::OAuth1).then(|| block("auth:bearer {\n")).flatten().map(as_access_token);
-    let mut pairs = block(&format!("auth:{} {{\n", protocol(kind))).or_else(bearer)?;
-    let variables: Vec<(String, Value)> =
-        ["vars:pre-request {\n", "vars {\n"].iter().filter_map(|heading| block(heading)).flatten().collect();
-    for (_, value) in &mut pairs {
-        let name = variable(value).map(|name| name.to_ascii_lowercase());
-        if let Some((_, known)) = name.and_then(|name| variables.iter().find(|(known, _)| *known == name)) {
-            *value = known.clone();
-        }
-    }
-    // What stands elsewhere hides nothing that stands here under another name.
-    pairs.retain(|(_, value)| variable(value).is_none());
-    pairs.extend(variables);
-    Some(pairs)
-}
-
-/// What `bearer` calls its token.
-fn as_access_token(pairs: Vec<(String, Value)>) -> Vec<(String, Value)> {
-    let token = pairs.into_iter().filter(|(name, _)| name == "token");
-    token.map(|(_, value)| ("access_token".to_owned(), value)).collect()
 }
 
 pub(super) const fn protocol(kind: Kind) -> &'static str {

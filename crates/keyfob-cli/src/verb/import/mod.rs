@@ -1,10 +1,15 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
+mod bruno;
 mod elsewhere;
+mod file;
+mod home_assistant;
 mod postman;
 mod python;
 mod replaced;
 mod said;
+mod twurl;
+mod xurl;
 mod yaml;
 
 pub(crate) use self::elsewhere::{known_in, named};
@@ -15,16 +20,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use keyfob::history::{Event, Fingerprint};
-use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Flow, Misbehaved, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::{Expected, StoreError, Versioned};
 use keyfob::transport::Transport;
 use keyfob::{Account, AccountId, Health, Keyfob, MemoryStore};
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
-use self::elsewhere::{NotFound, Wanted};
 use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::Context;
@@ -33,7 +35,6 @@ use crate::ended;
 use crate::name::Name;
 use crate::prompt;
 use crate::refusals;
-use crate::request::read_file;
 use crate::verb::RefusedSecrets;
 use crate::verb::app::{of_another, tell_of_another};
 
@@ -111,7 +112,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         replaced::agreed(&what, &replaced::account(there, args.object.is_some()), context).await?;
     }
     let object = match &args.from {
-        Some(file) => Some(of_file(file, args.profile.as_deref(), &provider, context)?),
+        Some(file) => Some(file::read(file, args.profile.as_deref(), &provider, context)?),
         None if args.stdin => Some(said::on_stdin()?),
         None => args.object.clone(),
     };
@@ -298,50 +299,6 @@ async fn app(
             fields.beside(there).complete(context, From::EnvFile(file.clone())).await
         }
         None => credentials::find(context, provider, None, None).await,
-    }
-}
-
-/// What another program keeps in a file. Its text is in no error: it holds secrets.
-fn of_file(file: &str, profile: Option<&str>, provider: &Provider, context: &Context) -> Result<Map<String, Value>, Card> {
-    let shown = printable(file);
-    let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit(NotFound::Unknown, &shown, profile, provider))?);
-    let wanted = Wanted { provider: &provider.name, kind: provider.kind, profile };
-    let found = elsewhere::read(&text, wanted).map_err(|why| unfit(why, &shown, profile, provider))?;
-    let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
-    context.out.note(&context.out.note_paint().dim(&format!("{shown}: {}, with {}", found.kind, names.join(", "))));
-    Ok(found.object)
-}
-
-/// Why a file has nothing to import.
-fn unfit(why: NotFound, shown: &str, profile: Option<&str>, provider: &Provider) -> Card {
-    let what = format!("there are no tokens in {shown}");
-    let login = format!("give the file that has them; or log in: keyfob login {}", provider.name);
-    match why {
-        NotFound::Unknown => Card::usage(
-            what,
-            "it looks like nothing that is known",
-            "keyfob import --help lists what is known; or pipe an object in: --stdin",
-        ),
-        NotFound::Empty(kind) => {
-            Card::usage(what, format!("it is {kind}, and holds neither tokens nor keys for {}", provider.title), login)
-        }
-        NotFound::CutOff(kind) => Card::usage(what, format!("it begins as {kind}, and is cut off or damaged"), login),
-        NotFound::OfAnother(account) => Card::usage(
-            format!("the tokens in {shown} are not for {}", provider.title),
-            format!("they are of the account {}, says KEYFOB_ACCOUNT", printable(&account)),
-            format!("import them there: keyfob import {} --from {shown}", printable(&account)),
-        ),
-        NotFound::Several(names) => {
-            let all = printable(&names.join(", "));
-            let why = match profile {
-                Some(profile) if names.iter().all(|name| name.split('/').next() == Some(profile)) => {
-                    format!("\"{}\" has {}: {all}", printable(profile), names.len())
-                }
-                Some(profile) => format!("none of them is called \"{}\": {all}", printable(profile)),
-                None => format!("there are {}: {all}", names.len()),
-            };
-            Card::usage(format!("cannot tell which of the logins in {shown} is meant"), why, "name one: --profile NAME")
-        }
     }
 }
 
