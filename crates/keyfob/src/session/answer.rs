@@ -192,8 +192,13 @@ pub(super) fn sentence(api: &Api, json: Option<&Value>, body: &[u8]) -> Option<S
 
 /// As text. Old programs write Latin-1, each byte a character; what has controls in it then is no text at all.
 fn text(body: &[u8]) -> Option<Cow<'_, str>> {
-    if let Ok(text) = std::str::from_utf8(body) {
-        return Some(text.into());
+    match std::str::from_utf8(body) {
+        Ok(text) => return Some(text.into()),
+        // What is UTF-8 before its end is that, and is cut off in the middle of a character.
+        Err(error) if error.error_len().is_none() && !body[..error.valid_up_to()].is_ascii() => {
+            return std::str::from_utf8(&body[..error.valid_up_to()]).ok().map(Cow::Borrowed);
+        }
+        Err(_) => {}
     }
     let is_readable = |text: &String| text.chars().all(|c| !c.is_control() || c.is_whitespace());
     Some(body.iter().copied().map(char::from).collect()).filter(is_readable).map(Cow::Owned)
@@ -223,6 +228,9 @@ mod tests {
     fn what_an_old_program_says_is_read_and_what_is_no_text_is_not() {
         assert_eq!(text("schlüssel".as_bytes()).as_deref(), Some("schlüssel"));
         assert_eq!(text(b"ung\xfcltiger Schl\xfcssel\r\n").as_deref(), Some("ungültiger Schlüssel\r\n"));
+        assert_eq!(text(b"caf\xe9").as_deref(), Some("café"));
+        // UTF-8 that was cut off.
+        assert_eq!(text(b"ung\xc3\xbcltiger Schl\xc3").as_deref(), Some("ungültiger Schl"));
         assert_eq!(text(b"\x1f\x8b\x08\x00\xff"), None);
     }
 }

@@ -15,6 +15,9 @@ pub(super) struct Script {
     pub(super) calls: Vec<Call>,
     /// What comes to a text, and has a name, or a place that says what it is.
     pub(super) assigned: Vec<Assigned>,
+    /// The same of what is commented out: what counts comes before it.
+    pub(super) commented: Vec<Assigned>,
+    pub(super) commented_calls: Vec<Call>,
     /// Each text that stands in it, and its line.
     pub(super) texts: Vec<(Zeroizing<String>, usize)>,
 }

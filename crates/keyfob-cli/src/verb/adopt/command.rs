@@ -229,7 +229,15 @@ fn json_text(name: &str, value: &Value, keys: &Keys) -> Option<String> {
 }
 
 fn is_to_show(name: &str, text: &str) -> bool {
-    !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control)
+    !is_telling(name) && text.len() <= LONGEST && !text.chars().any(is_control) && !names_a_secret(text)
+}
+
+/// `password=…` and `token: …` in a text.
+fn names_a_secret(text: &str) -> bool {
+    let signs = text.match_indices([':', '=']);
+    signs
+        .map(|(at, _)| text[..at].trim_end_matches([' ', '"', '\'']))
+        .any(|name| name.rsplit(|c| !is_of_word(c)).next().is_some_and(is_telling))
 }
 
 /// The items of a JSON body: its members, where it is an object.
@@ -357,6 +365,9 @@ mod tests {
             ("TOKEN = 'abcSECRET'", "requests.post(U, files={'' + TOKEN: f})"),
             // Where a text of JSON says what it is.
             ("", "requests.post(U, data='{\"a\": [{\"password\": \"SECRET\"}]}')"),
+            // Where its name stands in the text beside it.
+            ("", "requests.post(U, data={'note': 'password: SECRET'})"),
+            ("", "requests.get(U, headers={'X-Meta': 'a=b, password = SECRET'})"),
             // As the name of what is not known.
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': cache[TOKEN]})"),
             ("TOKEN = 'abcSECRET'", "requests.get(U, params={'a': os.environ.get(TOKEN)})"),

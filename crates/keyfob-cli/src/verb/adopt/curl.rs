@@ -2,7 +2,7 @@
 
 use super::calls::{Call, made};
 use super::expression::Arguments;
-use super::values::{Value, pairs};
+use super::values::{HEAVIEST, Value, pairs};
 
 /// What takes what stands behind it.
 const SHORT: &str = "AbCcDdEeFHhKmoPQrTtUuwXxYyz";
@@ -45,15 +45,22 @@ const LONG: [&str; 36] = [
     "write-out",
 ];
 
+/// Each URL of a command is a call of its own, with all that the command carries: a hostile one has thousands of both.
+const MOST_URLS: usize = 16;
+
 /// The calls of one command, by the words behind its name, and what it is given to read.
 pub(super) fn read(words: &[Value], input: Option<&Value>, line: usize) -> Vec<Call> {
+    // It is read once, and no call is shown with a long one.
+    let mut input = input.filter(|input| input.weight() <= HEAVIEST).cloned();
     let (mut told, mut rest) = (Told::default(), words.iter());
     while let Some(word) = rest.next() {
         let text = word.filled().unwrap_or_default();
         if let Some(long) = text.strip_prefix("--") {
             match long.split_once('=') {
-                Some((name, _)) => told.option(name, word.clone().behind(name.len() + 3), input),
-                None if LONG.contains(&long) => rest.next().into_iter().for_each(|value| told.option(long, value.clone(), input)),
+                Some((name, _)) => told.option(name, word.clone().behind(name.len() + 3), &mut input),
+                None if LONG.contains(&long) => {
+                    rest.next().into_iter().for_each(|value| told.option(long, value.clone(), &mut input));
+                }
                 None => told.flag(long),
             }
         } else if let Some(short) = text.strip_prefix('-') {
@@ -65,7 +72,7 @@ pub(super) fn read(words: &[Value], input: Option<&Value>, line: usize) -> Vec<C
                 }
                 let of_word = (at + 1 < short.len()).then(|| word.clone().behind(at + 2));
                 let value = of_word.or_else(|| rest.next().cloned());
-                value.into_iter().for_each(|value| told.option(&option.to_string(), value, input));
+                value.into_iter().for_each(|value| told.option(&option.to_string(), value, &mut input));
                 break;
             }
         } else {
@@ -100,7 +107,7 @@ impl Told {
         }
     }
 
-    fn option(&mut self, name: &str, value: Value, input: Option<&Value>) {
+    fn option(&mut self, name: &str, value: Value, input: &mut Option<Value>) {
         let text = value.filled().unwrap_or_default();
         let pair = |sign: &str| text.split_once(sign).map(|(name, _)| (name.to_owned(), value.clone().behind(name.len() + 1)));
         match name {
@@ -110,13 +117,13 @@ impl Told {
             "A" | "user-agent" => self.headers.push(("User-Agent".to_owned(), value)),
             "oauth2-bearer" => self.headers.push(("Authorization".to_owned(), Value::text("Bearer ").and(value))),
             "b" | "cookie" if text.contains('=') => self.headers.push(("Cookie".to_owned(), value)),
-            "u" | "user" => self.password = pair(":").map(|(_, password)| password),
+            "u" | "user" | "U" | "proxy-user" => self.password = pair(":").map(|(_, password)| password),
             "json" => {
                 self.headers.push(("Content-Type".to_owned(), Value::text("application/json")));
                 self.data.push(value);
             }
             // What is piped in is not known, what stands below it is.
-            "d" | "data" | "data-ascii" | "data-binary" if *text == "@-" => self.data.push(input.cloned().unwrap_or(value)),
+            "d" | "data" | "data-ascii" | "data-binary" if *text == "@-" => self.data.push(input.take().unwrap_or(value)),
             "d" | "data" | "data-ascii" | "data-binary" | "data-raw" => self.data.push(value),
             "data-urlencode" => self.fields.extend(pair("=")),
             "url-query" => self.query.extend(pair("=")),
@@ -156,7 +163,7 @@ impl Told {
         let mut named = vec![("headers", Value::Map(self.headers)), ("params", Value::Map(self.query)), ("files", Value::Map(self.files))];
         named.extend(self.password.map(|password| ("auth", Value::List(vec![Value::text("user"), password]))));
         let arguments = Arguments { plain: Vec::new(), named: named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() };
-        self.urls.iter().filter_map(|url| made(method.clone(), None, url, &arguments, body.as_ref(), line)).collect()
+        self.urls.iter().take(MOST_URLS).filter_map(|url| made(method.clone(), None, url, &arguments, body.as_ref(), line)).collect()
     }
 }
 

@@ -6,8 +6,9 @@ use std::ops::Bound::{Included, Unbounded};
 use keyfob::proto::Origin;
 use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use super::calls::Script;
+use super::calls::{Call, Script};
 use super::literals::{Assigned, assigned, of_url};
 use super::shell;
 use crate::verb::import::{known_in, named};
@@ -31,13 +32,17 @@ impl Keys {
         // script has neither quotes nor blanks where others have them, and is read as one.
         let mut all = if shell::is_one(text) { Vec::new() } else { assigned(text) };
         all.extend(script.assigned.iter().cloned());
-        let (ours, theirs) = carried(script, &[provider]);
-        let (of_others, _) = carried(script, others);
-        // What goes to somebody else is no key of this provider's.
+        let (ours, theirs) = carried(&script.calls, &script.texts, &[provider]);
+        let (ours_before, theirs_before) = carried(&script.commented_calls, &[], &[provider]);
+        // What was commented out has been something else since.
+        all.extend(ours.into_iter().chain(script.commented.iter().cloned()).chain(ours_before));
+        let of_others = [&script.calls, &script.commented_calls].map(|calls| carried(calls, &script.texts, others).0).concat();
+        let telling: Vec<Assigned> =
+            all.iter().chain(&theirs).chain(&theirs_before).chain(&of_others).filter(|one| is_telling(&one.name)).cloned().collect();
+        // What goes to somebody else is no key of this provider's, whatever it is called where it is put together.
         let is_of_others: HashSet<(&str, &str)> = of_others.iter().map(Assigned::pair).collect();
-        all.retain(|one| !is_of_others.contains(&one.pair()));
-        all.extend(ours);
-        let telling: Vec<Assigned> = all.iter().chain(&theirs).filter(|one| is_telling(&one.name)).cloned().collect();
+        let secrets_of_others: HashSet<&str> = of_others.iter().filter(|one| is_telling(&one.name)).map(|one| one.value.as_str()).collect();
+        all.retain(|one| !is_of_others.contains(&one.pair()) && !secrets_of_others.contains(one.value.as_str()));
         // Also what is no key for an import: a password with a blank in it, or one that begins as an example does.
         let mut secrets: BTreeSet<Vec<u8>> = telling.iter().map(|one| one.value.as_bytes().to_vec()).collect();
         all.retain(|one| may_be_a_key(&one.value));
@@ -99,17 +104,17 @@ impl Keys {
 }
 
 /// What calls carry, and URLs: of those that go to one of these, and the rest.
-fn carried(script: &Script, whose: &[&Provider]) -> (Vec<Assigned>, Vec<Assigned>) {
+fn carried(calls: &[Call], texts: &[(Zeroizing<String>, usize)], whose: &[&Provider]) -> (Vec<Assigned>, Vec<Assigned>) {
     let theirs: HashSet<Origin> =
         whose.iter().flat_map(|provider| provider.usual_endpoints()).filter_map(|(_, url)| Origin::parse(&url)).collect();
     let is_theirs = |url: &str| Origin::parse(url).is_some_and(|origin| theirs.contains(&origin));
     let (mut found, mut rest) = (Vec::new(), Vec::new());
-    for call in &script.calls {
+    for call in calls {
         let known = call.carried().into_iter().filter_map(|(name, value)| Some((name, value.known().filter(|known| !known.is_empty())?)));
         let carried = known.map(|(name, known)| Assigned::of(name, known, call.line));
         if is_theirs(&call.url) { found.extend(carried) } else { rest.extend(carried) }
     }
-    for (text, line) in script.texts.iter().filter(|(text, _)| text.contains("://")) {
+    for (text, line) in texts.iter().filter(|(text, _)| text.contains("://")) {
         let carried = of_url(text).into_iter().map(|(name, value)| Assigned::of(&name, value, *line));
         if is_theirs(text) { found.extend(carried) } else { rest.extend(carried) }
     }
@@ -240,6 +245,23 @@ mod tests {
         let keys = Keys::of(script, &calls::read(script), of("netatmo"), &[of("github")]);
         assert!(keys.secrets.contains(&b"abcdefgh"[..]) && keys.lines["access_token"] == [1, 2]);
         assert_eq!(Value::Object(keys.found), json!({"access_token": "qrstuvwx"}));
+        for script in [
+            "TOKEN = 'abcdefgh'\nrequests.get('https://api.github.com/user', headers={'Authorization': f'Bearer {TOKEN}'})",
+            "#!/bin/sh\nTOKEN=abcdefgh\ncurl -H \"Authorization: Bearer $TOKEN\" https://api.github.com/user",
+            "#!/bin/sh\n# curl -H 'Authorization: Bearer abcdefgh' https://api.github.com/user",
+        ] {
+            let keys = Keys::of(script, &calls::read(script), of("netatmo"), &[of("github")]);
+            assert!(keys.found.is_empty() && keys.secrets.contains(&b"abcdefgh"[..]), "{script}: {:?}", keys.lines);
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_counts_only_where_nothing_else_does() {
+        for old in ["# export ACCESS_TOKEN=old", "# curl -H 'Authorization: Bearer old' https://api.netatmo.com/api/homesdata"] {
+            let new = "curl -H \"Authorization: Bearer new\" https://api.netatmo.com/api/homesdata";
+            assert_eq!(found(&format!("#!/bin/sh\n{old}\n{new}"), "netatmo").0, json!({"access_token": "new"}), "{old}");
+            assert_eq!(found(&format!("#!/bin/sh\n{old}"), "netatmo").0, json!({"access_token": "old"}), "{old}");
+        }
     }
 
     #[test]

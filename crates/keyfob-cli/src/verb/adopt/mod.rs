@@ -43,7 +43,7 @@ const EXAMPLES: usize = 12;
 // Which script.
 #[derive(Args, Debug)]
 pub(crate) struct Adopt {
-    /// The script: Python, or anything that writes keys and URLs as text in quotes
+    /// The script: Python, a shell's, or anything that writes keys and URLs as text in quotes
     script: String,
     /// Whose API it calls, if its URLs do not say
     #[arg(long, value_name = "PROVIDER")]

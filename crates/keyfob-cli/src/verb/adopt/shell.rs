@@ -13,9 +13,9 @@ use crate::wire::is_telling;
 const DEEPEST: usize = 32;
 
 /// Words of the shell itself that stand before a command, and commands that run the one behind them.
-const BEFORE: [&str; 18] = [
-    "export", "declare", "typeset", "readonly", "local", "env", "sudo", "time", "exec", "command", "nohup", "if", "then", "else", "elif",
-    "do", "while", "!",
+const BEFORE: [&str; 21] = [
+    "export", "declare", "typeset", "readonly", "local", "env", "sudo", "time", "timeout", "xargs", "exec", "command", "nohup", "if",
+    "then", "else", "elif", "do", "while", "!", "{",
 ];
 
 /// Whether it is one: its first line says so, or it has lines as only a shell's script has them, and none of another language.
@@ -106,6 +106,9 @@ impl<'a> Reader<'a> {
                 Some('\\') if self.rest[1..].starts_with('\n') => {
                     self.skip(2);
                 }
+                Some('\\') if self.rest[1..].starts_with("\r\n") => {
+                    self.skip(3);
+                }
                 Some(_) => words.push(self.word(depth)),
             }
         }
@@ -133,10 +136,13 @@ impl<'a> Reader<'a> {
             text.split(' ').scan(0, |at, word| Some((std::mem::replace(at, *at + word.len() + 1), word.trim_start_matches('#'))));
         let Some((at, _)) = words.find(|(_, word)| begins(word)).filter(|_| !self.is_comment) else { return };
         let rest = text[at..].trim_start_matches('#');
-        let script = std::mem::take(&mut self.script);
-        let mut reader = Reader { rest, line, names: Names::default(), script, work: self.work, is_comment: true };
+        let (names, script) = (Names::default(), Script::default());
+        let mut reader = Reader { rest, line, names, script, work: self.work, is_comment: true };
         reader.commands(None, 0);
-        (self.script, self.work) = (reader.script, reader.work);
+        self.work = reader.work;
+        self.script.commented.extend(reader.script.assigned);
+        self.script.commented_calls.extend(reader.script.calls);
+        self.script.texts.extend(reader.script.texts);
     }
 
     /// What stands below a command, up to a line that is this and nothing else.
@@ -197,6 +203,8 @@ impl<'a> Reader<'a> {
                     self.skip(1);
                     return;
                 }
+                // Only outside of quotes it begins a text.
+                '$' if self.rest[1..].starts_with(['"', '\'']) => said.push_str(self.skip(1)),
                 '\\' if self.rest[1..].starts_with(['"', '\\', '$', '`', '\n']) => {
                     self.skip(1);
                     said.push_str(self.one());
@@ -301,7 +309,8 @@ impl<'a> Reader<'a> {
                     self.set(&name, value.value.clone(), value.line);
                 }
                 return;
-            } else if !BEFORE.contains(&said) && !said.starts_with('-') {
+            // `timeout 10`: no command begins with a digit.
+            } else if !BEFORE.contains(&said) && !said.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
                 break;
             }
             words = behind;
@@ -310,7 +319,7 @@ impl<'a> Reader<'a> {
         let values: Vec<Value> = words.iter().skip(1).filter(|_| is_curl).map(|word| word.value.clone()).collect();
         let calls = curl::read(&values, input, words.first().map_or(0, |first| first.line));
         // What a call carries is known by where it goes; of others only what is said by its name.
-        if calls.is_empty() || self.is_comment {
+        if calls.is_empty() {
             self.keys(all);
         } else {
             self.script.calls.extend(calls);
@@ -362,11 +371,12 @@ fn said(value: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calls::Call;
+    use super::super::calls::{Body, Call};
     use super::*;
 
     fn keys(script: &str) -> Vec<String> {
-        read(script, 1).assigned.iter().map(|one| format!("{} {} {}", one.name, one.value.as_str(), one.line)).collect()
+        let read = read(script, 1);
+        read.assigned.iter().chain(&read.commented).map(|one| format!("{} {} {}", one.name, one.value.as_str(), one.line)).collect()
     }
 
     fn calls(script: &str) -> Vec<String> {
@@ -394,7 +404,7 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_a_shell_reads_them() {
-        let cases: [(&str, &[&str]); 13] = [
+        let cases: [(&str, &[&str]); 12] = [
             ("export TOKEN=abc\nA=b declare -x C='d e'", &["token abc 1", "a b 2", "c d e 2"]),
             ("T=ab\nU=\"x${T}y\"$T'$T'", &["t ab 1", "u xabyab$T 2"]),
             ("T=${TOKEN:-abc}", &["token abc 1", "t abc 1"]),
@@ -406,7 +416,6 @@ mod tests {
                 "# was: export TOKEN=abc\n#PASSWORD='d e'\n# set NAME=value\necho x # TOKEN=f",
                 &["token abc 1", "password d e 2", "token f 4"],
             ),
-            ("# curl -H 'Authorization: Bearer abc' https://a.example", &["access_token abc 1"]),
             ("mysql --password=abc -u x\ntool --token abc --token -x", &["password abc 1", "token abc 2"]),
             ("H=(-H \"Authorization: Bearer abc\")", &["access_token abc 1"]),
             ("cat <<E\nit's TOKEN=abc\nE\nTOKEN=d", &["token d 4"]),
@@ -416,6 +425,8 @@ mod tests {
         for (script, expected) in cases {
             assert_eq!(keys(script), expected, "{script}");
         }
+        let script = read("# curl -H 'Authorization: Bearer abc' https://a.example", 1);
+        assert!(script.calls.is_empty() && script.commented_calls.len() == 1, "it is known where it went, and is called no more");
     }
 
     #[test]
@@ -432,6 +443,11 @@ mod tests {
             ("curl --oauth2-bearer abc https://a.example/x", "GET https://a.example/x Authorization=\"Bearer abc\""),
             ("curl -x http://b.example --referer https://c.example https://a.example/x", "GET https://a.example/x"),
             ("curl https://a.example/$((N + 1))/x", "GET https://a.example/VALUE/x"),
+            ("api() { curl -X PUT https://a.example/x; }", "PUT https://a.example/x"),
+            ("ls | xargs curl -X PUT https://a.example/x", "PUT https://a.example/x"),
+            ("timeout 10s curl -X PUT https://a.example/x", "PUT https://a.example/x"),
+            ("curl \\\r\n  -X PUT \\\r\n  https://a.example/x\r\n", "PUT https://a.example/x"),
+            ("curl https://a.example/x -u \"me:abc$\"", "GET https://a.example/x password=\"abc$\""),
         ] {
             assert_eq!(calls(script), [expected], "{script}");
         }
@@ -461,6 +477,18 @@ mod tests {
         ] {
             let read = read(&format!("a={}\n{}", "x".repeat(16_000), piece.repeat(LARGE / piece.len())), 1);
             assert!(read.texts.len() <= LARGE, "{piece}");
+        }
+        let document = "x".repeat(LARGE);
+        let many = format!("curl https://a.example {} <<E\n{document}\nE\n", "-d @- ".repeat(LARGE / 6));
+        let urls = format!("curl {} -d '{document}'\n", "https://a.example ".repeat(LARGE / 18));
+        for script in [many, urls] {
+            let body = |call: &Call| match &call.body {
+                Body::Form(pairs) => pairs.iter().map(|(_, value)| value.weight()).sum(),
+                Body::Text(text) | Body::Json(text) => text.weight(),
+                Body::None | Body::Files(..) | Body::Other(_) => 0,
+            };
+            let carried: usize = read(&script, 1).calls.iter().map(body).sum();
+            assert!(carried <= 32 * LARGE, "{carried}");
         }
     }
 }

@@ -26,6 +26,10 @@ impl Download {
             Err(_) if path.is_symlink() => return File::create(path).map(Self::There),
             Err(_) => None,
         };
+        // A file with several names, or somebody else's, is to stay what it is.
+        if found.as_ref().is_some_and(|found| !is_alone(found)) {
+            return File::create(path).map(Self::There);
+        }
         // A link goes on leading there.
         let place = if found.is_some() { path.canonicalize()? } else { path.to_owned() };
         match beside(&place, found.map(|found| found.permissions())) {
@@ -44,10 +48,26 @@ impl Download {
     /// All of it is there.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
-            Self::Beside(part, place) => part.persist(place).map(drop).map_err(|error| error.error),
+            Self::Beside(part, place) => match part.persist(&place) {
+                Ok(_) => Ok(()),
+                // A file that is mounted into a container keeps its place: what came goes into it.
+                Err(refused) => fs::copy(refused.file.path(), &place).map(drop),
+            },
             Self::There(_) => Ok(()),
         }
     }
+}
+
+/// Whether it has one name, and is of whoever this is.
+#[cfg(unix)]
+fn is_alone(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    found.nlink() == 1 && found.uid() == rustix::process::geteuid().as_raw() && found.gid() == rustix::process::getegid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_alone(_: &fs::Metadata) -> bool {
+    true
 }
 
 /// With the rights of the file in whose place it will be; of a new one those that any new file has.
@@ -110,5 +130,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&real).expect("text"), "after");
         assert_eq!(fs::metadata(&real).expect("a file").permissions().mode() & 0o777, 0o640);
         assert!(matches!(Download::begin(Path::new("/dev/null")), Ok(Download::There(_))));
+        // Its other name stays one of the same file.
+        let other = folder.path().join("other");
+        fs::hard_link(&real, &other).expect("another name");
+        let mut part = Download::begin(&real).expect("a part");
+        part.write(b"both").and_then(|()| part.finish()).expect("written");
+        assert_eq!(fs::read_to_string(&other).expect("text"), "both");
     }
 }

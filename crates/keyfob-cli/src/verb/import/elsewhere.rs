@@ -332,6 +332,8 @@ mod tests {
         assert_eq!(of(&usual, Kind::OAuth2, Some("alice")), of_person("a", "7"));
         assert_eq!(of(apps, Kind::OAuth2, Some("a2/alice")), of_person("a", "7"));
         assert_eq!(of(apps, Kind::OAuth2, None), several(&["a1", "a2"]));
+        // No app has that name, and tokens of OAuth 1 are no person's.
+        assert_eq!(of(apps, Kind::OAuth1, Some("carol")), several(&["a1", "a2"]));
         assert_eq!(of(&usual, Kind::OAuth2, Some("carol")), several(&["alice", "bob"]));
     }
 
@@ -346,6 +348,9 @@ mod tests {
         let two = [entry("hub", "Home", "a"), entry("hub", "Cabin", "b")];
         assert_eq!(of(&storage(&two), Kind::OAuth2, None), several(&["Home", "Cabin"]));
         assert_eq!(of(&storage(&two), Kind::OAuth2, Some("Cabin")), Ok(json!({"access_token": "b"})));
+        let keys = |name: &str| json!({"domain": "hub", "auth_domain": name, "client_id": name});
+        let items = json!({"data": {"items": [keys("a"), keys("b")]}}).to_string();
+        assert_eq!(of(&items, Kind::OAuth2, Some("b")), Ok(json!({"client_id": "b"})));
         let both = json!({"data": {"entries": [entry("hub", "Home", "a")], "items": [
             {"domain": "hub", "auth_domain": "other", "client_id": "i1", "client_secret": "s1"},
             {"domain": "hub", "auth_domain": "mine", "client_id": "i2", "client_secret": "s2"},

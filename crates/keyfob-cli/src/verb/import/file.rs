@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::elsewhere::{self, NotFound, Wanted};
 use crate::card::Card;
 use crate::context::Context;
+use crate::perform::quoted;
 use crate::request::read_file;
 
 /// What another program keeps in a file. Its text is in no error: it holds secrets.
@@ -38,7 +39,7 @@ fn unfit(why: NotFound, shown: &str, profile: Option<&str>, provider: &Provider)
         NotFound::OfAnother(account) => Card::usage(
             format!("the tokens in {shown} are not for {}", provider.title),
             format!("they are of the account {}, says KEYFOB_ACCOUNT", printable(&account)),
-            format!("import them there: keyfob import {} --from {shown}", printable(&account)),
+            format!("import them there: keyfob import {} --from {}", quoted(&printable(&account)), quoted(shown)),
         ),
         NotFound::Several(names) => {
             let all = printable(&names.join(", "));

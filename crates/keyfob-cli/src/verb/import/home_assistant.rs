@@ -20,7 +20,7 @@ pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String
     // An entry says by which credentials it was made.
     let made_by = entry.and_then(|entry| entry.pointer("/data/auth_implementation")?.as_str());
     let items = all("items").into_iter().map(|item| (text(item, "auth_domain").or_else(|| text(item, "id")).unwrap_or_default(), item));
-    let keys = one(items.collect(), None, made_by)?;
+    let keys = one(items.collect(), wanted.profile.filter(|_| entry.is_none()), made_by)?;
     let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.kind)).unwrap_or_default();
     object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.kind)).unwrap_or_default());
     // What its client is called there is no id of ours.

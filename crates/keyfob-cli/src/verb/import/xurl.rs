@@ -24,6 +24,10 @@ pub(super) fn read(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<St
             None => (None, Some(said)),
         },
     };
+    // Tokens of OAuth 1 are an app's, and no person's: a name that no app has is none.
+    if wanted.kind == Kind::OAuth1 && app.is_none() && person.is_some() {
+        return Err(NotFound::Several(apps.into_iter().map(|(name, _)| name).collect()));
+    }
     let Some(app) = one(apps, app, text(document, "default_app").as_deref())? else { return Ok(Some(Map::new())) };
     let keys = app.as_object().into_iter().flatten().filter(|(name, _)| ["client_id", "client_secret"].contains(&name.as_str()));
     let mut object: Map<String, Value> =
