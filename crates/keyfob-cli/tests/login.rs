@@ -342,7 +342,7 @@ async fn the_app_itself_has_an_account_that_renews_by_its_grant() {
 
     house.log_in("acme").await;
     let ended = house.run(&["login", "acme", "--client-credentials", "--scope", "echo"]).await;
-    ended.fails(2, ["cannot log in to acme", "belongs to an account", "acme/home"]);
+    ended.fails(2, ["cannot log in to acme", "which somebody approved", "acme/service"]);
     let refused = house.run(&["login", "acme/other", "--client-credentials", "--scope", "profile"]).await;
     refused.fails(1, ["acme/other", "invalid_scope", "--client-credentials --scope SCOPE"]);
     // Without any it gets what the app may have: what a login asks for by itself is for a person to approve.
@@ -391,7 +391,10 @@ async fn a_token_is_exchanged_for_one_that_can_do_less_and_only_where_it_may_go(
     assert_eq!(house.json(&["status", "acme/narrow"]).await["scopes"]["granted"], serde_json::json!(["echo"]));
     house.good(&["post", "acme/narrow", "/api/echo", "a=b"]).await;
     house.run(&["get", "acme/narrow", "/api/me", "-f"]).await.exits(5);
-    house.run(&["login", "acme", "--exchange", "acme"]).await.fails(2, ["cannot log in to acme", "belongs to an account", "acme/home"]);
+    house
+        .run(&["login", "acme", "--exchange", "acme"])
+        .await
+        .fails(2, ["cannot log in to acme", "which somebody approved", "acme/service"]);
     // D10: another provider's token endpoint is nowhere that this account's token may go.
     let before = house.sandbox.seen("acme").len();
     house.run(&["login", "acme/stolen", "--exchange", "netatmo"]).await.fails(2, ["acme/stolen", "may not be sent to", "exchange it at"]);
