@@ -478,12 +478,12 @@ mod tests {
             let read = read(&format!("a={}\n{}", "x".repeat(16_000), piece.repeat(LARGE / piece.len())), 1);
             assert!(read.texts.len() <= LARGE, "{piece}");
         }
-        let document = "x".repeat(LARGE);
-        let many = format!("curl https://a.example {} <<E\n{document}\nE\n", "-d @- ".repeat(LARGE / 6));
-        let urls = format!("curl {} -d '{document}'\n", "https://a.example ".repeat(LARGE / 18));
+        let document = format!("a={}", "x".repeat(15_000));
+        let many = format!("curl https://a.example {} <<E\n{document}\nE\n", "-d @- ".repeat(LARGE / 128));
+        let urls = format!("curl {} {}\n", "https://a.example ".repeat(LARGE / 128), format!("-d '{document}' ").repeat(16));
         for script in [many, urls] {
             let body = |call: &Call| match &call.body {
-                Body::Form(pairs) => pairs.iter().map(|(_, value)| value.weight()).sum(),
+                Body::Form(pairs) => pairs.iter().map(|(name, value)| name.len() + value.weight()).sum(),
                 Body::Text(text) | Body::Json(text) => text.weight(),
                 Body::None | Body::Files(..) | Body::Other(_) => 0,
             };
