@@ -102,7 +102,7 @@ pub(crate) fn has_ended(provider: &Provider, context: &Context) -> Option<Ended>
 }
 
 /// Where a provider is that is asked for without a sandbox and exists there alone: elsewhere nobody answers for it.
-pub(crate) fn is_elsewhere(provider: &Provider, context: &Context) -> Option<String> {
+pub(crate) fn only_in_sandbox(provider: &Provider, context: &Context) -> Option<String> {
     let Provider { name, title, .. } = provider;
     (provider.status == Status::Sandbox && context.sandbox().is_none()).then(|| {
         format!("{title} exists in the sandbox only, which has apps and a vault of its own: keyfob --sandbox login {name}, while keyfob sandbox runs")

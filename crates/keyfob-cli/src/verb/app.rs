@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::account::login_to;
 use crate::card::{Card, Doing};
 use crate::context::Context;
-use crate::credentials::{Fields, From, Given, is_elsewhere};
+use crate::credentials::{Fields, From, Given, only_in_sandbox};
 use crate::sheet::Sheet;
 use crate::signal::unless_stopped_reading;
 use crate::verb::RefusedSecrets;
@@ -94,7 +94,7 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
     };
     context.out.note(&format!("{} the app of {} is in the vault{took}", paint.good("✓"), paint.strong(&provider.title)));
     orphans.iter().for_each(|name| tell_of_another(name, context));
-    match is_elsewhere(&provider, context) {
+    match only_in_sandbox(&provider, context) {
         Some(told) => context.out.note(&format!("{} {told}", paint.warn("note:"))),
         None if orphans.is_empty() => context.out.note(&paint.dim(&format!("next: keyfob login {}", provider.name))),
         None => {}

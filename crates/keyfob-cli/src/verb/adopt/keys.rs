@@ -36,7 +36,7 @@ impl Keys {
         let (ours_before, theirs_before) = carried(&script.commented_calls, &[], &[provider]);
         // What was commented out has been something else since.
         all.extend(ours.into_iter().chain(script.commented.iter().cloned()).chain(ours_before));
-        let of_others = [&script.calls, &script.commented_calls].map(|calls| carried(calls, &script.texts, others).0).concat();
+        let of_others = [carried(&script.calls, &script.texts, others).0, carried(&script.commented_calls, &[], others).0].concat();
         let telling: Vec<Assigned> =
             all.iter().chain(&theirs).chain(&theirs_before).chain(&of_others).filter(|one| is_telling(&one.name)).cloned().collect();
         // What goes to somebody else is no key of this provider's, whatever it is called where it is put together.

@@ -1,4 +1,5 @@
-//! `-o FILE`: under its name is the whole answer, or what was there before. Whoever reads it later cannot tell a part from the whole.
+//! `-o FILE`: under its name is the whole answer, or what was there before, wherever the file is one that can be replaced. Whoever reads it later cannot tell
+//! a part from the whole.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -10,7 +11,8 @@ use tempfile::{Builder, NamedTempFile};
 pub(super) enum Download {
     /// Into another one beside it, which gets its name when all is there, and is taken away where that never comes to be.
     Beside(NamedTempFile, PathBuf),
-    /// Into what was named: a device or a pipe, which is no place for a name; or a file in a folder where no other can be made.
+    /// Into what was named: a device or a pipe, which is no place for a name; a file with several names, or somebody else's, which would become another one;
+    /// or one in a folder where no other can be made.
     There(File),
 }
 
@@ -26,7 +28,6 @@ impl Download {
             Err(_) if path.is_symlink() => return File::create(path).map(Self::There),
             Err(_) => None,
         };
-        // A file with several names, or somebody else's, is to stay what it is.
         if found.as_ref().is_some_and(|found| !is_alone(found)) {
             return File::create(path).map(Self::There);
         }

@@ -99,7 +99,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         let told = format!("{}: {}{instead}", context.out.note_paint().warn(&ended.told), ended.note);
         context.out.note(&crate::output::hang(&told, 0, context.out.note_width()));
     }
-    if let Some(told) = credentials::is_elsewhere(&provider, context) {
+    if let Some(told) = credentials::only_in_sandbox(&provider, context) {
         context.out.note(&format!("{} {told}", context.out.note_paint().warn("note:")));
     }
     if given.from == From::Person && context.app(&provider.name).await?.is_none() {
