@@ -125,6 +125,28 @@ fn asked(url: &str) -> Vec<String> {
     scope.split(' ').map(str::to_owned).collect()
 }
 
+/// No login mends it, and the page says what does: another secret was entered, or the provider changed its own.
+#[tokio::test]
+async fn the_page_of_an_account_tells_of_an_app_that_the_provider_does_not_take_until_it_does() {
+    const TOLD: &str = "Netatmo did not take the app when a token was to be renewed";
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let token = owner.get("/providers/netatmo").await.form_token();
+    let app = world.sandbox.app("netatmo");
+    let fields = |secret| [("form_token", token.as_str()), ("client_id", app.client_id.as_str()), ("client_secret", secret)];
+    owner.post("/providers/netatmo/app", &fields(&app.client_secret)).await;
+    owner.connect("netatmo").await;
+    owner.post("/providers/netatmo/app", &fields(SECRET)).await;
+    assert!(!owner.get("/accounts/netatmo").await.has(TOLD), "its token is good still");
+    world.advance(4 * 3600);
+    let page = owner.get("/accounts/netatmo").await;
+    assert!(page.has(TOLD) && page.has("href=\"/providers/netatmo\">Enter the app anew"), "{}", page.text);
+    owner.post("/providers/netatmo/app", &fields(&app.client_secret)).await;
+    world.advance(60);
+    let page = owner.get("/accounts/netatmo").await;
+    assert!(!page.has(TOLD) && page.has("Living room"), "{}", page.text);
+}
+
 /// A form that is made by hand asks for no ticks where there are none to make.
 #[tokio::test]
 async fn where_there_is_nothing_to_tick_nothing_has_to_be_ticked() {

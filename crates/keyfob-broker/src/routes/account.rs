@@ -31,6 +31,10 @@ struct Page<'a> {
     /// What can be asked for in another login.
     asks: Vec<provider::Scope>,
     story: Vec<Told>,
+    /// When the provider did not take the app itself, where that is how it is, as an element: no login helps then.
+    app_refused: Option<String>,
+    /// Where the app is entered.
+    app_path: String,
     sections: Vec<Section>,
     has_charts: bool,
     more: Vec<More>,
@@ -47,6 +51,13 @@ struct Fact {
     /// A moment before the text, where there is one, as programs and as people read it.
     moment: Option<(String, String)>,
     text: String,
+}
+
+/// What the vault and the flight recorder say of it.
+struct Past {
+    facts: Vec<Fact>,
+    app_refused: Option<Timestamp>,
+    story: Vec<Told>,
 }
 
 /// A permission that was asked for.
@@ -82,6 +93,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let story = story.map_err(|error| Failure::from_error(error.into(), &seat))?;
     let imported = history::is_imported(&story);
     let refresh = RefreshSince::of(&record.value, &story, site.keyfob.now());
+    let app_refused = history::app_refused(&story);
     let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
     let title = match &site.people {
@@ -94,7 +106,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     };
     let card = Card::new(&seat, state).called(title).with(Some(&record.value), site.keyfob.now());
     let facts = facts(&seat, &record.value, imported, refresh);
-    Ok(draw(frame, card, &seat, &visit, &record.value, sections, (facts, story)))
+    Ok(draw(frame, card, &seat, &visit, &record.value, sections, Past { facts, app_refused, story }))
 }
 
 fn draw(
@@ -104,9 +116,9 @@ fn draw(
     visit: &Visit,
     account: &Account,
     sections: Vec<Section>,
-    past: (Vec<Fact>, Vec<Told>),
+    past: Past,
 ) -> Response {
-    let (facts, story) = past;
+    let Past { facts, app_refused, story } = past;
     let served = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.
     let mut shown: BTreeSet<String> = served.overview().map(|action| action.name.clone()).collect();
@@ -119,6 +131,8 @@ fn draw(
         scopes: scopes(account),
         asks: if served.import.is_some() { Vec::new() } else { provider::scopes_again(served, &seat.desk, &account.requested_scopes) },
         story,
+        app_refused: app_refused.map(|at| page::moment_element(at.as_unix())),
+        app_path: page::provider_path(&served.name),
         has_charts: sections.iter().any(Section::has_charts),
         sections,
         more: more

@@ -214,17 +214,6 @@ fn renewable_until(account: &Account, entries: &[keyfob::history::Entry], contex
     since.ends.or_else(documented)
 }
 
-/// When the provider did not take the app, if nothing that came after says that it does: a refresh, a login, or that the refresh token is what is wrong.
-fn app_refused(entries: &[keyfob::history::Entry]) -> Option<Timestamp> {
-    let says = |event: &Event| match event {
-        Event::LoggedIn { .. } | Event::Refreshed { .. } | Event::NeedsLogin { .. } => Some(false),
-        Event::RefreshFailed { of_app: true, .. } => Some(true),
-        _ => None,
-    };
-    let last = entries.iter().rev().find_map(|entry| Some((entry.at, says(&entry.event)?)));
-    last.filter(|(_, refused)| *refused).map(|(at, _)| at)
-}
-
 /// What is known of an account that is not in its record.
 struct Past {
     last_refresh: Option<Timestamp>,
@@ -253,7 +242,7 @@ impl Past {
             imported: keyfob::history::is_imported(&entries),
             renewable_until: renewable_until(account, &entries, context),
             refused: refusals::of(account, context).await?,
-            app_refused: app_refused(&entries),
+            app_refused: keyfob::history::app_refused(&entries),
             of_another_app: app.is_some_and(|app| app.client_id != account.client_id),
         })
     }

@@ -42,6 +42,18 @@ pub fn is_imported(entries: &[Entry]) -> Option<bool> {
     })
 }
 
+/// When the provider did not take the app itself, if nothing in the history (oldest first) says that it does since: a refresh, a login, or that the refresh
+/// token is what is wrong.
+pub fn app_refused(entries: &[Entry]) -> Option<Timestamp> {
+    let says = |event: &Event| match event {
+        Event::LoggedIn { .. } | Event::Refreshed { .. } | Event::NeedsLogin { .. } => Some(false),
+        Event::RefreshFailed { of_app: true, .. } => Some(true),
+        _ => None,
+    };
+    let last = entries.iter().rev().find_map(|entry| Some((entry.at, says(&entry.event)?)));
+    last.filter(|(_, refused)| *refused).map(|(at, _)| at)
+}
+
 /// What the life of an account's refresh token can be counted from, or its end, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshSince {
