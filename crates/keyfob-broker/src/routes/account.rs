@@ -109,15 +109,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     Ok(draw(frame, card, &seat, &visit, &record.value, sections, Past { facts, app_refused, story }))
 }
 
-fn draw(
-    frame: Frame,
-    card: Card,
-    seat: &Seat,
-    visit: &Visit,
-    account: &Account,
-    sections: Vec<Section>,
-    past: Past,
-) -> Response {
+fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account, sections: Vec<Section>, past: Past) -> Response {
     let Past { facts, app_refused, story } = past;
     let served = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.

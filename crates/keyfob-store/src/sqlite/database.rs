@@ -377,4 +377,18 @@ mod tests {
         assert!(connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).expect("reads"));
         assert!(!connection.db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).expect("reads"));
     }
+
+    /// `.cargo/config.toml` says with what SQLite is compiled, to a build script that is silent where it does not listen.
+    #[test]
+    fn sqlite_has_nothing_compiled_in_that_a_vault_has_no_use_for() {
+        let connection = Connection::open_in_memory().expect("opens");
+        let mut options = connection.prepare("PRAGMA compile_options").expect("reads");
+        let options: Vec<String> = options.query_map((), |row| row.get(0)).and_then(Iterator::collect).expect("reads");
+        for chosen in ["DQS=0", "OMIT_LOAD_EXTENSION", "DEFAULT_MEMSTATUS=0"] {
+            assert!(options.iter().any(|option| option == chosen), "{chosen}: {options:?}");
+        }
+        for left_out in ["ENABLE_FTS3", "ENABLE_FTS5", "ENABLE_RTREE", "ENABLE_DBSTAT_VTAB", "ENABLE_LOAD_EXTENSION"] {
+            assert!(!options.iter().any(|option| option == left_out), "{left_out}: {options:?}");
+        }
+    }
 }

@@ -79,9 +79,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             return Err(refused(&problems, again, context));
         }
     };
-    let chosen = site
-        .url()
-        .ends_with(":0/")
+    let chosen = super::chooses_port(&site)
         .then(|| "the port is one that the system chooses when it starts: the link that it prints has it".to_owned());
     let notes = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).chain(chosen);
     let notes: Vec<String> = notes.collect();

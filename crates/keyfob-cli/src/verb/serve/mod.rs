@@ -194,10 +194,15 @@ fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
     Ok(SignIn { issuer, client_id, client_secret, allow })
 }
 
+/// Whether the system gives it a port when it starts, so that nobody knows its address before.
+fn chooses_port(site: &Site) -> bool {
+    site.url().ends_with(":0/")
+}
+
 /// Whoever may open the vault may sign in as its owner.
 async fn print_link(site: &Site, context: &Context) -> Result<(), Card> {
     let what = "cannot make a link to sign in with";
-    if site.url().ends_with(":0/") {
+    if chooses_port(site) {
         let why = "which port it listens on is chosen when it starts, and known to the one that runs alone";
         return Err(Card::usage(what, why, "say where that one is: keyfob serve --link --listen 127.0.0.1:PORT"));
     }
