@@ -58,9 +58,16 @@ async fn vault_answers(site: &Site, readiness: &Readiness) -> bool {
     {
         return answer;
     }
-    let question = tokio::time::timeout(PATIENCE, site.keyfob.store().app("readyz")).await;
-    let answer = match question {
-        Ok(Ok(_)) => true,
+    let question = async {
+        site.keyfob.store().app("readyz").await?;
+        // Where the last line could not be written, nothing is done for anybody until one can be: whoever sends requests elsewhere meanwhile sends none to find out.
+        match &site.gate {
+            Some(gate) => gate.book.open(site.keyfob.now()).await,
+            None => Ok(()),
+        }
+    };
+    let answer = match tokio::time::timeout(PATIENCE, question).await {
+        Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the vault does not answer");
             false

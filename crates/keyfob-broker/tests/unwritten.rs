@@ -137,6 +137,25 @@ async fn l17_a_logout_by_a_program_that_is_done_is_told_as_done() {
     assert!(world.account("telldus").await.is_none());
 }
 
+/// A load balancer sends requests elsewhere while none is answered here; and sends them again, although it is by requests that the book is found open.
+#[tokio::test]
+async fn l17_whoever_cannot_write_the_book_is_not_ready_until_it_can() {
+    let (world, disk) = world().await;
+    let mut owner = world.owner().await;
+    let probe = async || world.browser().get("/readyz").await.status;
+    let pause = async || tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_eq!(probe().await, 200);
+    disk.is_full(true);
+    let begun = owner.begin("netatmo").await;
+    let back = owner.approve(&begun).await;
+    assert_eq!(owner.get(&back).await.status, 503);
+    pause().await;
+    assert_eq!(probe().await, 503);
+    disk.is_full(false);
+    pause().await;
+    assert_eq!(probe().await, 200);
+}
+
 async fn back(browser: &mut Browser, url: &str) -> Page {
     browser.send("GET", url, &[("sec-fetch-site", "cross-site")], None).await
 }

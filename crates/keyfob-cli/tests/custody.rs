@@ -6,10 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::House;
+use common::{House, visit};
 use keyfob::proto::{OAuth2Tokens, Secret, TokenSet};
 use keyfob::store::Expected;
 use keyfob::{Clock, Store};
+use keyfob_testbed::{Cluster, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
@@ -58,6 +59,28 @@ async fn watch_tells_what_another_process_does_to_tokens() {
         let told: serde_json::Value = serde_json::from_str(&line).expect("JSON on one line");
         assert_eq!((&told["account"], &told["event"]), (&"netatmo".into(), &event.into()), "{line}");
     }
+}
+
+/// A server that is restarted ends nothing: what happens once it is there again is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_goes_on_when_its_database_was_away() {
+    let Some(cluster) = Cluster::start(&Options { no_fsync: true, ..Options::default() }) else { return };
+    let (house, database) = (House::new().await, cluster.database().url());
+    let there = |arguments: &[&str]| house.start(&[&["--vault", &database], arguments].concat());
+    let mut login = there(&["login", "netatmo", "--no-browser", "--paste"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("it leads back");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    let mut watching = there(&["watch"]);
+    watching.line(|line| line.contains("watching")).await;
+    cluster.stop();
+    watching.line(|line| line.contains("what happens is told once it answers")).await;
+    cluster.start_again();
+    there(&["refresh", "netatmo"]).end().await.exits(0);
+    let mut told = BufReader::new(watching.out()).lines();
+    let line = timeout(Duration::from_secs(30), told.next_line()).await.expect("in time").expect("words").expect("a line");
+    assert!(line.contains("\"refreshed\""), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use common::{Home, app, assert_same, error, oauth2_account, wait};
 use keyfob::proto::Secret;
@@ -177,6 +178,23 @@ fn j6_a_log_without_its_vault_is_corrupt_and_is_not_played_into_a_new_one() {
     let error = error(home.try_open());
     assert!(corrupt(&error) && error.to_string().contains("vault.db-wal"), "{error}");
     assert!(!home.vault().exists());
+}
+
+/// A backup is put in its place while it is open: what is read is not the old file's for long, nor a mixture of both.
+#[test]
+fn j6_a_file_that_was_replaced_while_it_was_open_is_told_to_whoever_reads() {
+    let home = filled();
+    let vault = home.open();
+    assert!(wait(vault.app("another")).expect("reads").is_none());
+    let backup = home.folder().join("backup.db");
+    fs::copy(home.vault(), &backup).expect("copies");
+    fs::rename(&backup, home.vault()).expect("is put in its place");
+    // It is looked once a second.
+    std::thread::sleep(Duration::from_millis(1100));
+    for _ in 0..2 {
+        let error = error(wait(vault.app("another")));
+        assert!(matches!(&error, StoreError::Io(..)) && error.to_string().contains("deleted or replaced"), "{error:?}");
+    }
 }
 
 #[test]

@@ -226,7 +226,11 @@ impl fmt::Display for StoreError {
             Self::Newer(what) => write!(f, "the vault is from a newer version: {what}"),
             Self::Conflict => f.write_str("the record was changed by somebody else in between"),
             Self::Crowded => f.write_str("too many logins were begun and not finished"),
-            Self::Io(what, _) => write!(f, "the vault cannot be read or written: {what}"),
+            // A log has one line for it: what the system said belongs to that, too.
+            Self::Io(what, error) => match error.to_string() {
+                said if what.contains(&said) => write!(f, "the vault cannot be read or written: {what}"),
+                said => write!(f, "the vault cannot be read or written: {what} ({said})"),
+            },
             Self::Unsafe(what) => write!(f, "the vault is not safe where it is: {what}"),
         }
     }
@@ -261,6 +265,11 @@ impl StoreError {
         }
     }
 
+    /// Whether it is a database that is not reached for now: what was asked may be had a little later.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Io(_, error) if is_of_the_network(error))
+    }
+
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -281,7 +290,7 @@ impl StoreError {
                 "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
                  and chattr -i or -a takes it away"
             }
-            Self::Io(_, error) if is_of_the_network(error) => "see whether the database server is up, and can be reached from here",
+            Self::Io(..) if self.is_away() => "see whether the database server is up, and can be reached from here",
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
         }

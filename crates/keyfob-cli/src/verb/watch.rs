@@ -1,13 +1,17 @@
 //! `keyfob watch`: what happens to tokens, as it happens, whichever process does it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
+use keyfob::Error;
 use keyfob::history::Watch as Following;
 
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::history;
+
+/// While the database does not answer, that is said so often.
+const AGAIN: Duration = Duration::from_secs(60);
 
 // How often to look.
 #[derive(Args, Debug)]
@@ -30,8 +34,20 @@ pub(crate) async fn run(args: Watch, context: &Context) -> Result<(), Card> {
     };
     let mut following = Following::begin(context.keyfob().await?, Duration::from_secs(args.every)).await.doing(what)?;
     context.out.note(&context.out.note_paint().dim("watching; Ctrl-C ends it"));
+    let mut told: Option<Instant> = None;
     loop {
-        let entry = following.next().await.doing(what)?;
+        let entry = match following.next().await {
+            Ok(entry) => entry,
+            // A database that is restarted: what happens meanwhile stands in it, and is told then. It looks again as often as ever.
+            Err(Error::Store(error)) if error.is_away() => {
+                if told.is_none_or(|told| told.elapsed() >= AGAIN) {
+                    context.out.note(&format!("{error}; what happens is told once it answers"));
+                    told = Some(Instant::now());
+                }
+                continue;
+            }
+            Err(error) => return Err(error).doing(what),
+        };
         if only.as_ref().is_none_or(|id| *id == entry.id) {
             context.out.json_line(&history::json(&entry))?;
         }

@@ -14,7 +14,7 @@ use keyfob::{Body, HyperTransport};
 use keyfob_sandbox::{Consent, Sandbox};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// Nothing here takes longer, even on a busy machine.
@@ -203,6 +203,11 @@ impl Running {
                 return line.trim().to_owned();
             }
         }
+    }
+
+    /// What it prints, to be read while it runs.
+    pub fn out(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("a pipe")
     }
 
     pub async fn say(&mut self, text: &str) {

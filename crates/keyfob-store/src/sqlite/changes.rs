@@ -114,7 +114,10 @@ fn tell(herald: &Herald, known: Option<i64>, look: Option<Result<i64, StoreError
             None
         }
         Some(Err(error)) => {
-            tracing::warn!(%error, "it cannot be told whether the vault was changed by another program");
+            // Once, and not four times a second.
+            if herald.is_heard() {
+                tracing::warn!(%error, "it cannot be told whether the vault was changed by another program");
+            }
             herald.is_deaf();
             None
         }

@@ -10,6 +10,7 @@ mod frozen;
 mod hold;
 mod inspect;
 mod items;
+mod lying;
 mod pour;
 mod readers;
 mod reads;
@@ -145,7 +146,7 @@ impl Vault {
         drop(lock);
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
-        let readers = Readers::new(path.clone(), sealing, connection, None);
+        let readers = Readers::new(path.clone(), sealing, connection, None)?;
         let watch = Watch::new(Some(writer.others()));
         Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers, looked_to: LookedTo::nothing() })
     }
@@ -171,7 +172,7 @@ impl Vault {
         let (connection, sealer, header) = database::open_frozen(&frozen, &path, |header| source.open(header, &mut warnings))?;
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
-        let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)));
+        let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)))?;
         let looked_to = LookedTo::nothing();
         Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), watch: Watch::new(None), writer, readers, looked_to })
     }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::database;
 use super::frozen::Frozen;
+use super::lying::Lying;
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
 use crate::place;
@@ -35,14 +36,16 @@ pub(super) struct Pool {
     pub(super) sealing: Arc<Sealing>,
     /// Where it cannot be written, and so need not be locked.
     frozen: Option<Arc<Frozen>>,
+    file: Lying,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// `first` is the connection that the vault was opened with.
-    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, first: Connection, frozen: Option<Arc<Frozen>>) -> Self {
-        let pool = Arc::new(Pool { path, sealing, frozen, idle: Mutex::new(vec![first]) });
-        Self { pool, long: Worker::new("keyfob-vault-reader") }
+    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, first: Connection, frozen: Option<Arc<Frozen>>) -> Result<Self, StoreError> {
+        let file = Lying::at(&path)?;
+        let pool = Arc::new(Pool { path, sealing, frozen, file, idle: Mutex::new(vec![first]) });
+        Ok(Self { pool, long: Worker::new("keyfob-vault-reader") })
     }
 
     /// Reads something short, here and now. `nothing` says whether nothing was found.
@@ -118,12 +121,16 @@ impl Pool {
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {
+        // Another file's records, beside those of the connections that are kept, would be a mixture of both.
+        if self.frozen.is_none() {
+            self.file.is_still_there()?;
+        }
         self.frozen.as_ref().map_or_else(|| database::connect(&self.path), |frozen| frozen.connect())
     }
 
     /// Whether what was read may be believed.
     pub(super) fn counts(&self) -> Result<(), StoreError> {
-        self.frozen.as_ref().map_or(Ok(()), |frozen| frozen.is_still_so())
+        self.frozen.as_ref().map_or_else(|| self.file.was_there_lately(), |frozen| frozen.is_still_so())
     }
 
     /// What is not found, or does not open, may have been sealed anew in another process: then once more, with the new key.

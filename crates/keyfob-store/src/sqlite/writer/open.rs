@@ -1,9 +1,7 @@
 //! The vault's file while it is written to: its connection, and whether it is still the file that lies there.
 
 use std::cell::RefCell;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError};
 
@@ -13,19 +11,17 @@ use rusqlite::hooks::Wal;
 
 use super::transaction::Transaction;
 use super::{Answer, Shared};
-use crate::place;
 use crate::seal::Sealer;
 use crate::sqlite::changes::Seen;
 use crate::sqlite::checkpoint::Checkpoints;
 use crate::sqlite::database::{self, sql};
+use crate::sqlite::lying::Lying;
 use crate::sqlite::sealing::Sealing;
 
 /// The file, open for writing.
 pub(in crate::sqlite) struct Open {
     pub(super) connection: Connection,
-    path: PathBuf,
-    /// Device and inode of the file that was opened.
-    file: Option<(u64, u64)>,
+    file: Lying,
     /// How many pages the log had after the last commit.
     log: Arc<AtomicI32>,
     pub(super) checkpoints: Checkpoints,
@@ -37,7 +33,7 @@ pub(in crate::sqlite) struct Open {
 impl Open {
     pub(super) fn new(path: &Path, seen: &Seen) -> Result<Self, StoreError> {
         let mut connection = database::connect(path)?;
-        let file = identity(path)?;
+        let file = Lying::at(path)?;
         let log = Arc::new(AtomicI32::new(0));
         let pages = Arc::clone(&log);
         // In place of SQLite's own hook, which would check-point after every thousand pages and keep a writer waiting.
@@ -48,7 +44,7 @@ impl Open {
             }))
             .map_err(sql)?;
         let checkpoints = Checkpoints::new(path.to_owned());
-        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints, seen: Arc::clone(seen), sealed_with: RefCell::default() })
+        Ok(Self { connection, file, log, checkpoints, seen: Arc::clone(seen), sealed_with: RefCell::default() })
     }
 
     /// Does the jobs, commits, and answers.
@@ -56,7 +52,7 @@ impl Open {
         let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
         let version = transaction.version_of_others;
         // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
-        let committed = transaction.commit().and_then(|()| self.is_still_there());
+        let committed = transaction.commit().and_then(|()| self.file.is_still_there());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
         for answer in answers {
             answer(committed.as_ref().copied().map_err(StoreError::again));
@@ -77,27 +73,15 @@ impl Open {
 
     /// For work that has transactions of its own, and may seal it anew itself.
     pub(super) fn lend(&mut self) -> Result<&mut Connection, StoreError> {
-        self.is_still_there()?;
+        self.file.is_still_there()?;
         self.sealed_with.take();
         Ok(&mut self.connection)
     }
 
     pub(in crate::sqlite) fn version_of_others(&self) -> Result<i64, StoreError> {
+        // In a file that has no name any more nobody writes.
+        self.file.was_there_lately()?;
         let read = self.connection.prepare_cached("PRAGMA data_version");
         read.and_then(|mut read| read.query_row((), |row| row.get(0))).map_err(sql)
     }
-
-    /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.
-    fn is_still_there(&self) -> Result<(), StoreError> {
-        if self.file.is_some() && identity(&self.path)? == self.file {
-            return Ok(());
-        }
-        let what = "it was deleted or replaced while it was open; start this program again";
-        Err(StoreError::Io(self.path.display().to_string(), io::Error::new(io::ErrorKind::NotFound, what)))
-    }
-}
-
-/// Device and inode of the vault's file, if there is one.
-fn identity(path: &Path) -> Result<Option<(u64, u64)>, StoreError> {
-    Ok(place::look(path)?.map(|found| (found.dev(), found.ino())))
 }
