@@ -48,6 +48,8 @@ impl Failure {
             let chain = chain(error);
             let ended = error.is_closed() || chain.iter().any(|error| error.is::<io::Error>());
             let kind = chain.iter().find_map(|error| error.downcast_ref::<io::Error>()).map_or(io::ErrorKind::Other, io::Error::kind);
+            // A server that ends takes its socket along: nobody listens there.
+            let kind = if kind == io::ErrorKind::NotFound { io::ErrorKind::ConnectionRefused } else { kind };
             let text = address.scrub(&chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": "));
             let fate = if ended { Fate::Unknown } else { Fate::Refused };
             return Self { error: StoreError::Io(format!("{place}: {text}"), io::Error::new(kind, text)), fate };
