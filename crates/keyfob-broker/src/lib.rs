@@ -60,4 +60,4 @@ pub use rate::Rate;
 pub use recognise::{Recognised, recognise};
 pub use router::{paths, router};
 pub use serve::{Address, Server, Tls, TlsError, serve};
-pub use site::{Config, Pretended, Service, Site};
+pub use site::{Config, Pretended, Service, Site, external};

@@ -384,11 +384,7 @@ impl Desk {
 fn origin(listen: SocketAddr, external_url: Option<&str>, services: &[Service]) -> Result<Origin, Misuse> {
     let mut known: Option<(Origin, String)> = None;
     if let Some(url) = external_url {
-        let origin = Origin::parse(url).ok_or_else(|| Misuse::new("an external URL such as https://home.example", "text that is none"))?;
-        if path(url)? != "/" || url.contains('?') {
-            return Err(Misuse::new("an external URL without path", "one with a path").with_hint("give scheme, host and port alone"));
-        }
-        known = Some((origin, format!("the external URL {}", keyfob::proto::scrub::printable(url))));
+        known = Some((external(url)?, format!("the external URL {}", keyfob::proto::scrub::printable(url))));
     }
     for service in services {
         let Some(uri) = &service.redirect_uri else { continue };
@@ -410,9 +406,25 @@ fn origin(listen: SocketAddr, external_url: Option<&str>, services: &[Service]) 
         None if listen.ip().is_loopback() => {
             Origin::parse(&format!("http://{listen}")).ok_or_else(|| Misuse::new("an address to listen on", format!("{listen}")))
         }
-        None => Err(Misuse::new("an external URL, when listening on other addresses than this machine's own", format!("only {listen}"))
-            .with_hint("say which address browsers use: --external-url https://home.example")),
+        None => {
+            let expected = "an external URL, when listening on other addresses than this machine's own";
+            // Port 0 of every address stands for sockets that have none.
+            let found = if listen.port() == 0 { "only a socket without an address".to_owned() } else { format!("only {listen}") };
+            Err(Misuse::new(expected, found).with_hint("say which address browsers use: --external-url https://home.example"))
+        }
     }
+}
+
+/// The origin that an external URL says: scheme, host and port, and no more.
+///
+/// # Errors
+/// If it is no URL, or one with a path or a query.
+pub fn external(url: &str) -> Result<Origin, Misuse> {
+    let origin = Origin::parse(url).ok_or_else(|| Misuse::new("an external URL such as https://home.example", "text that is none"))?;
+    if path(url)? != "/" || url.contains('?') {
+        return Err(Misuse::new("an external URL without path", "one with a path").with_hint("give scheme, host and port alone"));
+    }
+    Ok(origin)
 }
 
 /// The path of an absolute URL, as it is written.

@@ -188,11 +188,50 @@ async fn check_says_everything_that_is_wrong() {
     house.run(&["serve", "--config", &config]).await.fails(2, ["cannot be served", "keyfob.toml:1:1", "did you mean \"listen\"?"]);
     let all = house.run(&["serve", "--check", "--env-file", "august.env", "--listen", "0.0.0.0:5000"]).await;
     all.fails(2, ["cannot be served", "0.0.0.0:5000", "--external-url"]);
-    let one_of_them = ["serve", "--check", "--env-file", "august.env", "--listen", "127.0.0.1:5000,0.0.0.0:5000"];
-    house.run(&one_of_them).await.fails(2, ["cannot be served", "0.0.0.0:5000", "--external-url"]);
+    let one_of_them = ["serve", "--check", "--env-file", "august.env", "--listen", "127.0.0.1:5000,0.0.0.0:5001"];
+    house.run(&one_of_them).await.fails(2, ["cannot be served", "0.0.0.0:5001", "--external-url"]);
+    let none = ["serve", "--check", "--env-file", "august.env", "--listen", "unix:/run/keyfob/web.sock"];
+    house.run(&none).await.fails(2, ["cannot be served", "a socket without an address", "--external-url"]);
     let short = house.file("token", "short\n");
     let config = house.file("keyfob.toml", &format!("env_file = \"august.env\"\n[metrics]\ntoken_file = \"{short}\"\n"));
     house.run(&["serve", "--check", "--config", &config]).await.fails(2, ["cannot be served", "can be guessed", "openssl rand"]);
+}
+
+/// What looking passes has to start, and what it refuses has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_and_serve_say_the_same_of_addresses_and_of_a_vault_without_apps() {
+    let mut house = House::new().await;
+    let config = house.file(
+        "keyfob.toml",
+        "listen = [\"127.0.0.1:5001\", \"127.0.0.1:5001\"]\nexternal_url = \"https://home.example/x\"\n[metrics]\nlisten = \"0.0.0.0:5001\"\n",
+    );
+    for verb in [&["serve", "--check"][..], &["serve"]] {
+        let ended =
+            house.run(&[verb, &["--config", &config]].concat()).await.fails(2, ["cannot be served", "3 things are wrong", "--check"]);
+        for line in [
+            "keyfob.toml:1:10: expected another address than 127.0.0.1:5001 for listen, found 127.0.0.1:5001",
+            "keyfob.toml:2:16: expected an external URL without path",
+            "keyfob.toml:4:10: expected another address than 127.0.0.1:5001 for metrics.listen, found 0.0.0.0:5001",
+        ] {
+            assert!(ended.stderr.contains(line), "{line}\nin {}", ended.stderr);
+        }
+    }
+    // The owner enters apps on its pages.
+    house.unset("KEYFOB_SANDBOX");
+    let said = house.good(&["serve", "--check", "--listen", "127.0.0.1:0"]).await;
+    assert!(said.contains("nothing yet"), "{said}");
+    let mut serving = house.start(&["serve", "--listen", "127.0.0.1:0"]);
+    serving.line(|line| line.contains("Open this link to come in as the owner")).await;
+}
+
+/// It would be another vault than the web app's, and its link would open nothing there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_made_by_a_vault_that_is_there_and_makes_none() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let ended = house.run(&["serve", "--link"]).await;
+    ended.fails(7, ["cannot make a link", "there is no vault at", "KEYFOB_DATA_DIR"]);
+    assert!(!common::exists(&house.path("data/vault.db")));
 }
 
 /// Whoever has to mend it finds the setting by its name, all of them at once; and serving says the same as looking.

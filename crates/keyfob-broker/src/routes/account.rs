@@ -7,9 +7,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
+use keyfob::Account;
 use keyfob::history::{self, RefreshSince};
 use keyfob::proto::{Deviation, Timestamp, TokenSet};
-use keyfob::{Account, Health};
 use keyfob_providers::Action;
 use tokio::task::JoinSet;
 
@@ -173,7 +173,7 @@ fn facts(seat: &Seat, account: &Account, imported: Option<bool>, refresh: Option
         let moment = Some((page::iso(at.as_unix()), page::utc(at.as_unix())));
         Fact { moment, ..fact(name, text) }
     };
-    let renews = account.renews() && matches!(account.health, Health::Ok);
+    let renews = account.renews() && seat.wants_login(account).is_none();
     let renewed = if renews { ", then renewed by itself" } else { "" };
     let mut facts = vec![
         fact("Account", &seat.shown),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use keyfob::proto::{Error as ProtoError, TransportKind};
 use keyfob::{Error, Keyfob, MemoryStore};
 use keyfob_broker::{Config, Site};
+use keyfob_store::MemoryShelf;
 use serde_json::{Map, Value as Json, json};
 
 use super::config::{Problem, Settings, Values};
@@ -54,6 +55,10 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             // A store of its own: looking makes no vault.
             let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(context::transport()?));
             let mut config = Config::new(settings.port(), services, keyfob);
+            // As what is served has people where there is a vault: they can enter apps later.
+            if !catalogue.is_empty() {
+                config.shelf = Some(Arc::new(MemoryShelf::default()));
+            }
             (config.catalogue, config.unplayed) = (catalogue, unplayed);
             (config, None)
         }
@@ -95,7 +100,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     let mut lines = vec![
         ("address", site.url()),
         ("listens", listen.join(", ")),
-        ("connects", accounts.join(", ")),
+        ("connects", if accounts.is_empty() { "nothing yet: the owner enters apps on its pages".to_owned() } else { accounts.join(", ") }),
         ("vault", context.vault().shown()),
         (
             "proxies",

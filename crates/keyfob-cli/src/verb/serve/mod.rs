@@ -107,6 +107,15 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         // Where there are no certificates, it is said now and not when somebody connects.
         context::certificates()?;
     }
+    // One that is made now would be another than the web app's, and so would whom its link makes the owner.
+    if args.link && !pretended && context.keyfob_if_any().await?.is_none() {
+        return Err(Card::new(
+            Exit::Vault,
+            "cannot make a link to sign in with",
+            format!("there is no vault at {}", context.vault().shown()),
+            "say where the web app's is, as it was started with (KEYFOB_DATA_DIR, KEYFOB_VAULT or --vault): docs/serve.md has the line for a service of systemd",
+        ));
+    }
     let Stage { mut config, keyfob, providers, sandbox } =
         if pretended { pretend::stage(&settings, context).await? } else { stage(&settings, context).await? };
     config.external_url.clone_from(&settings.external_url);
@@ -140,7 +149,8 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
             }
             None => {
                 let url = site.url();
-                context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&url), paint.dim("Ctrl-C ends it.")));
+                let what = if names.is_empty() { "It is".to_owned() } else { format!("Connect {}", names.join(", ")) };
+                context.out.note(&format!("{what} at {}\n{}", paint.accent(&url), paint.dim("Ctrl-C ends it.")));
             }
         }
         if sandbox.is_some() {

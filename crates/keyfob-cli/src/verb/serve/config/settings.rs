@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Endpoint, Origin};
-use keyfob_broker::{Address, Allow, Limits, Proxies};
+use keyfob_broker::{Address, Allow, Limits, Proxies, external};
 
 use super::keys::{KEYS, Kind};
 use super::{Place, Problem, Value, Values, path};
@@ -60,7 +60,7 @@ impl Settings {
         let listen: Vec<Address> = judge.each("listen", |text| text.parse::<Address>().map_err(|misuse| misuse.to_string()));
         let mut settings = Self {
             listen: if listen.is_empty() { vec![USUAL.parse().expect("an address")] } else { listen },
-            external_url: judge.text("external_url"),
+            external_url: judge.external_url(),
             env_file: judge.path("env_file"),
             provider: judge.text("provider"),
             debug_log: judge.path("debug_log"),
@@ -92,7 +92,23 @@ impl Settings {
             let message = "expected an address for metrics.listen, found systemd: its sockets are for pages";
             judge.wrong("metrics.listen", message.to_owned(), None);
         }
+        judge.apart("listen", &settings.listen, &[]);
+        if let Some(metrics) = &settings.metrics_listen {
+            judge.apart("metrics.listen", std::slice::from_ref(metrics), &settings.listen);
+        }
         settings
+    }
+}
+
+/// Whether only one of them can be listened at. (What an address of IPv6 takes of IPv4 is the system's to say.)
+fn clash(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Tcp(one), Address::Tcp(other)) => {
+            let (ip, its) = (one.ip(), other.ip());
+            let same = ip == its || ip.is_ipv4() == its.is_ipv4() && (ip.is_unspecified() || its.is_unspecified());
+            one.port() == other.port() && one.port() != 0 && same
+        }
+        _ => one == other,
     }
 }
 
@@ -130,6 +146,28 @@ impl Judge<'_> {
 
     fn text(&self, name: &'static str) -> Option<String> {
         self.value(name)?.texts.first().cloned()
+    }
+
+    fn external_url(&mut self) -> Option<String> {
+        let text = self.text("external_url")?;
+        match external(&text) {
+            Ok(_) => Some(text),
+            Err(misuse) => {
+                let hint = misuse.hint.clone();
+                self.wrong("external_url", format!("{misuse} for external_url"), hint);
+                None
+            }
+        }
+    }
+
+    /// Each can be listened at beside those before it, and beside the others.
+    fn apart(&mut self, name: &'static str, listed: &[Address], others: &[Address]) {
+        for (at, address) in listed.iter().enumerate() {
+            if let Some(first) = others.iter().chain(&listed[..at]).find(|first| clash(first, address)) {
+                let hint = "each needs a port of its own".to_owned();
+                self.wrong(name, format!("expected another address than {first} for {name}, found {address}"), Some(hint));
+            }
+        }
     }
 
     fn path(&self, name: &'static str) -> Option<PathBuf> {
