@@ -4,9 +4,9 @@ use zeroize::Zeroizing;
 
 use super::clients::{Base, Clients};
 use super::expression::{Arguments, Reader};
-use super::literals::{Assigned, of_header};
+use super::literals::{Assigned, assigned, of_header};
 use super::shell;
-use super::tokens::{Is, Token, tokens};
+use super::tokens::{Is, Token, Written, written};
 use super::values::{Names, Value, of_query, pairs};
 
 /// What is read of a script.
@@ -15,7 +15,9 @@ pub(super) struct Script {
     pub(super) calls: Vec<Call>,
     /// What comes to a text, and has a name, or a place that says what it is.
     pub(super) assigned: Vec<Assigned>,
-    /// The same of what is commented out: what counts comes before it.
+    /// What has a name in its line, in any language. A shell's script has neither quotes nor blanks where others have them.
+    pub(super) lines: Vec<Assigned>,
+    /// All of that of what is commented out: what counts comes before it.
     pub(super) commented: Vec<Assigned>,
     pub(super) commented_calls: Vec<Call>,
     /// Each text that stands in it, and its line.
@@ -104,8 +106,19 @@ pub(super) fn read(text: &str) -> Script {
     if shell::is_one(text) {
         return shell::read(text, 1);
     }
-    let tokens = tokens(text);
-    let mut scan = Scan { tokens: &tokens, names: Names::default(), clients: Clients::default(), script: Script::default(), work: WORK };
+    let Written { tokens, code, comments } = written(text);
+    let script = scanned(&tokens, &code);
+    let before = scanned(&written(&comments).tokens, &comments);
+    Script {
+        commented: [before.lines, before.assigned].concat(),
+        commented_calls: before.calls,
+        texts: [script.texts, before.texts].concat(),
+        ..script
+    }
+}
+
+fn scanned(tokens: &[Token<'_>], text: &str) -> Script {
+    let mut scan = Scan { tokens, names: Names::default(), clients: Clients::default(), script: Script::default(), work: WORK };
     // What a function needs may be said below it.
     scan.all();
     (scan.script, scan.work) = (Script::default(), WORK);
@@ -121,8 +134,7 @@ pub(super) fn read(text: &str) -> Script {
         script.calls.extend(told.calls);
         script.assigned.extend(told.assigned);
     }
-    script.texts = texts;
-    script
+    Script { texts, lines: assigned(text), ..script }
 }
 
 struct Scan<'a> {

@@ -290,7 +290,7 @@ mod tests {
         let catalogue = keyfob_providers::Catalogue::embedded();
         let provider = catalogue.get("github").expect("embedded");
         let read = scripts::read(script);
-        let keys = Keys::of(script, &read, provider, &[]);
+        let keys = Keys::of(&read, provider, &[]);
         calls(&read, &literals::urls(script, read.texts.iter().map(|(text, _)| text.as_str())), &Whose::of(provider, "github"), &keys)
             .commands
             .iter()

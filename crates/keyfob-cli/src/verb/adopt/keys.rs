@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
 
-use keyfob::proto::Origin;
 use keyfob_providers::{Kind, Provider};
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
-use super::calls::{Call, Script};
-use super::literals::{Assigned, assigned, of_url};
-use super::shell;
+use super::calls::Script;
+use super::literals::Assigned;
+use super::whom::Whom;
 use crate::verb::import::{known_in, named};
 use crate::wire::is_telling;
 
@@ -27,22 +25,20 @@ pub(super) struct Keys {
 const NO_SECRETS: [&str; 3] = ["scope", "expires_at", "expires_in"];
 
 impl Keys {
-    pub(super) fn of(text: &str, script: &Script, provider: &Provider, others: &[&Provider]) -> Self {
-        // By its lines any language is read, comments, too; what is put together, or has a place instead of a name, comes from what the script says. A shell's
-        // script has neither quotes nor blanks where others have them, and is read as one.
-        let mut all = if shell::is_one(text) { Vec::new() } else { assigned(text) };
-        all.extend(script.assigned.iter().cloned());
-        let (ours, theirs) = carried(&script.calls, &script.texts, &[provider]);
-        let (ours_before, theirs_before) = carried(&script.commented_calls, &[], &[provider]);
-        // What was commented out has been something else since.
-        all.extend(ours.into_iter().chain(script.commented.iter().cloned()).chain(ours_before));
-        let of_others = [carried(&script.calls, &script.texts, others).0, carried(&script.commented_calls, &[], others).0].concat();
-        let telling: Vec<Assigned> =
-            all.iter().chain(&theirs).chain(&theirs_before).chain(&of_others).filter(|one| is_telling(&one.name)).cloned().collect();
-        // What goes to somebody else is no key of this provider's, whatever it is called where it is put together.
-        let is_of_others: HashSet<(&str, &str)> = of_others.iter().map(Assigned::pair).collect();
-        let secrets_of_others: HashSet<&str> = of_others.iter().filter(|one| is_telling(&one.name)).map(|one| one.value.as_str()).collect();
-        all.retain(|one| !is_of_others.contains(&one.pair()) && !secrets_of_others.contains(one.value.as_str()));
+    pub(super) fn of(script: &Script, provider: &Provider, others: &[&Provider]) -> Self {
+        // What is put together, or has a place instead of a name, comes from what the script says. What was commented out has been something else since.
+        let whom = Whom::of(provider, others, script);
+        let (now, before) = (whom.sent(&script.calls, &script.texts), whom.sent(&script.commented_calls, &[]));
+        let lists = [&script.lines, &script.assigned, &now.ours, &script.commented, &before.ours];
+        let mut all: Vec<Assigned> = lists.into_iter().flatten().cloned().collect();
+        let rest = [&now.elsewhere, &now.unsaid, &before.elsewhere, &before.unsaid].into_iter().flatten();
+        let telling: Vec<Assigned> = all.iter().chain(rest).filter(|one| is_telling(&one.name)).cloned().collect();
+        // What goes to somebody else, and not to this provider, is no key of theirs, whatever it is called where it is put together.
+        let is_ours: HashSet<&str> = now.ours.iter().map(|one| one.value.as_str()).collect();
+        let elsewhere = || now.elsewhere.iter().chain(&before.elsewhere).filter(|one| !is_ours.contains(one.value.as_str()));
+        let pairs: HashSet<(&str, &str)> = elsewhere().map(Assigned::pair).collect();
+        let secrets: HashSet<&str> = elsewhere().filter(|one| is_telling(&one.name)).map(|one| one.value.as_str()).collect();
+        all.retain(|one| !pairs.contains(&one.pair()) && !secrets.contains(one.value.as_str()));
         // Also what is no key for an import: a password with a blank in it, or one that begins as an example does.
         let mut secrets: BTreeSet<Vec<u8>> = telling.iter().map(|one| one.value.as_bytes().to_vec()).collect();
         all.retain(|one| may_be_a_key(&one.value));
@@ -101,24 +97,6 @@ impl Keys {
         }
         false
     }
-}
-
-/// What calls carry, and URLs: of those that go to one of these, and the rest.
-fn carried(calls: &[Call], texts: &[(Zeroizing<String>, usize)], whose: &[&Provider]) -> (Vec<Assigned>, Vec<Assigned>) {
-    let theirs: HashSet<Origin> =
-        whose.iter().flat_map(|provider| provider.usual_endpoints()).filter_map(|(_, url)| Origin::parse(&url)).collect();
-    let is_theirs = |url: &str| Origin::parse(url).is_some_and(|origin| theirs.contains(&origin));
-    let (mut found, mut rest) = (Vec::new(), Vec::new());
-    for call in calls {
-        let known = call.carried().into_iter().filter_map(|(name, value)| Some((name, value.known().filter(|known| !known.is_empty())?)));
-        let carried = known.map(|(name, known)| Assigned::of(name, known, call.line));
-        if is_theirs(&call.url) { found.extend(carried) } else { rest.extend(carried) }
-    }
-    for (text, line) in texts.iter().filter(|(text, _)| text.contains("://")) {
-        let carried = of_url(text).into_iter().map(|(name, value)| Assigned::of(&name, value, *line));
-        if is_theirs(text) { found.extend(carried) } else { rest.extend(carried) }
-    }
-    (found, rest)
 }
 
 /// What else there is that nobody else may know, by the names it has there, each once: where it stands as a text, or else where it was found.
@@ -184,7 +162,7 @@ mod tests {
 
     fn found(script: &str, provider: &str) -> (Value, String) {
         let catalogue = keyfob_providers::Catalogue::embedded();
-        let keys = Keys::of(script, &calls::read(script), catalogue.get(provider).expect("embedded"), &[]);
+        let keys = Keys::of(&calls::read(script), catalogue.get(provider).expect("embedded"), &[]);
         let lines: Vec<String> = keys.lines.iter().map(|(name, lines)| format!("{name} {lines:?}")).collect();
         (Value::Object(keys.found), lines.join(", "))
     }
@@ -242,7 +220,7 @@ mod tests {
             requests.get('https://api.netatmo.com/api/homesdata?access_token=qrstuvwx')";
         let catalogue = keyfob_providers::Catalogue::embedded();
         let of = |name: &str| catalogue.get(name).expect("embedded");
-        let keys = Keys::of(script, &calls::read(script), of("netatmo"), &[of("github")]);
+        let keys = Keys::of(&calls::read(script), of("netatmo"), &[of("github")]);
         assert!(keys.secrets.contains(&b"abcdefgh"[..]) && keys.lines["access_token"] == [1, 2]);
         assert_eq!(Value::Object(keys.found), json!({"access_token": "qrstuvwx"}));
         for script in [
@@ -250,13 +228,55 @@ mod tests {
             "#!/bin/sh\nTOKEN=abcdefgh\ncurl -H \"Authorization: Bearer $TOKEN\" https://api.github.com/user",
             "#!/bin/sh\n# curl -H 'Authorization: Bearer abcdefgh' https://api.github.com/user",
         ] {
-            let keys = Keys::of(script, &calls::read(script), of("netatmo"), &[of("github")]);
+            let keys = Keys::of(&calls::read(script), of("netatmo"), &[of("github")]);
             assert!(keys.found.is_empty() && keys.secrets.contains(&b"abcdefgh"[..]), "{script}: {:?}", keys.lines);
         }
     }
 
     #[test]
+    fn what_goes_to_a_host_that_nobody_knows_is_no_key_of_this_provider() {
+        const OURS: &str = "\nrequests.get('https://api.fitbit.com/1/user/-/profile.json', headers=h)";
+        for script in [
+            "API_KEY = 'abcdefgh'\nh = {}\nrequests.post('https://my.example/x', headers={'X-Api-Key': API_KEY})",
+            "ACCESS_TOKEN = 'abcdefgh'\nrequests.get(f'https://my.example/x?token={ACCESS_TOKEN}')",
+            "CLIENT_SECRET = 'abcdefgh'\nrequests.get('http://192.168.1.5:8123/x', auth=('me', CLIENT_SECRET))",
+        ] {
+            let keys = Keys::of(
+                &calls::read(&format!("{script}{OURS}")),
+                keyfob_providers::Catalogue::embedded().get("fitbit").expect("embedded"),
+                &[],
+            );
+            assert!(keys.found.is_empty() && keys.secrets.contains(&b"abcdefgh"[..]), "{script}: {:?}", keys.lines);
+        }
+        for script in [
+            // This provider has it, too.
+            "h = {'Authorization': 'Bearer abcdefgh'}\nrequests.post('https://my.example/x', headers=h)",
+            // So may whoever is beside it, and whoever is known when it runs.
+            "ACCESS_TOKEN = 'abcdefgh'\nrequests.get('https://dev.fitbit.com/x', params={'key': ACCESS_TOKEN})",
+            "ACCESS_TOKEN = 'abcdefgh'\nrequests.get(f'https://{host}/x', params={'key': ACCESS_TOKEN})",
+        ] {
+            assert_eq!(found(&format!("{script}{OURS}"), "fitbit").0, json!({"access_token": "abcdefgh"}), "{script}");
+        }
+        // Where it is called at no address that is known, it may be any.
+        let script = "requests.get('https://git.my.example/api/v4/projects', headers={'Authorization': 'Bearer ' + ACCESS_TOKEN})";
+        assert_eq!(found(&format!("ACCESS_TOKEN = 'abcdefgh'\n{script}"), "gitlab").0, json!({"access_token": "abcdefgh"}));
+    }
+
+    #[test]
     fn what_is_commented_out_counts_only_where_nothing_else_does() {
+        for old in [
+            "# ACCESS_TOKEN = 'old'",
+            "#  h = {'Authorization': 'Bearer old'}",
+            "// const accessToken = 'old';",
+            "/*\n * ACCESS_TOKEN = 'old'\n */",
+        ] {
+            let new = "ACCESS_TOKEN = 'new'  # 'old' until May";
+            assert_eq!(found(&format!("{old}\n{new}"), "netatmo").0, json!({"access_token": "new"}), "{old}");
+            assert_eq!(found(&format!("{old}\n"), "netatmo").0, json!({"access_token": "old"}), "{old}");
+        }
+        let old = "# requests.get(\n#    'https://api.netatmo.com/api/homesdata',\n#    headers={'Authorization': 'Bearer old'})";
+        let read = calls::read(old);
+        assert!(read.calls.is_empty() && read.commented_calls.len() == 1, "it is known where it went, and is called no more");
         for old in ["# export ACCESS_TOKEN=old", "# curl -H 'Authorization: Bearer old' https://api.netatmo.com/api/homesdata"] {
             let new = "curl -H \"Authorization: Bearer new\" https://api.netatmo.com/api/homesdata";
             assert_eq!(found(&format!("#!/bin/sh\n{old}\n{new}"), "netatmo").0, json!({"access_token": "new"}), "{old}");

@@ -12,6 +12,7 @@ mod literals;
 mod shell;
 mod tokens;
 mod values;
+mod whom;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     };
     let account = account.map_or_else(|| provider.name.clone(), |account| account.to_string());
     let others = others(&urls, provider, hint, context);
-    let keys = Keys::of(&text, &script, provider, &others);
+    let keys = Keys::of(&script, provider, &others);
     let Calls { commands: calls, left_out } = command::calls(&script, &urls, &Whose::of(provider, &account), &keys);
     let found = Found { provider, account, others, keys, calls, left_out };
     let need_login = if args.keep { keep(&args, &shown, &found, context).await? } else { Vec::new() };

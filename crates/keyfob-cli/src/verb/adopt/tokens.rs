@@ -23,21 +23,31 @@ pub(super) enum Is<'a> {
     End,
 }
 
-/// All of them, in their order.
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+/// What a script is written as.
+pub(super) struct Written<'a> {
+    /// In their order.
+    pub(super) tokens: Vec<Token<'a>>,
+    /// Without what is commented out, and that alone: each line is where it was.
+    pub(super) code: Zeroizing<String>,
+    pub(super) comments: Zeroizing<String>,
+}
+
+pub(super) fn written(text: &str) -> Written<'_> {
     let mut found = Vec::new();
+    let (mut code, mut comments) = (Zeroizing::new(String::new()), Zeroizing::new(String::new()));
     let (mut rest, mut line, mut depth) = (text, 1, 0_usize);
-    let mut open = Open::new();
+    let (mut open, mut closes) = (Open::new(), true);
     while let Some(c) = rest.chars().next() {
-        let mut is = None;
+        let (mut is, mut is_comment) = (None, false);
         let mut length = c.len_utf8();
         if c == '\n' {
             if begins_anew(&rest[1..]) {
                 depth = 0;
             }
             is = (depth == 0).then_some(Is::End);
-        } else if c == '#' {
-            length = rest.find('\n').unwrap_or(rest.len());
+        } else if let Some(comment) = comment(rest, &text[..text.len() - rest.len()], &mut closes) {
+            length = comment.len();
+            is_comment = true;
         } else if let Some((behind, inside, formatted)) = literal(rest, &mut open) {
             length = rest.len() - behind.len();
             is = Some(Is::Text(inside, formatted));
@@ -59,11 +69,34 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         if matches!(c, '(' | '[' | '{') {
             depth += 1;
         }
-        line += rest[..length].matches('\n').count();
-        rest = &rest[length..];
+        let (piece, behind) = rest.split_at(length);
+        let lines = piece.matches('\n').count();
+        if is_comment {
+            piece.split_inclusive('\n').for_each(|line| comments.push_str(line.trim_start_matches([' ', '\t', '#', '/', '*'])));
+            code.push_str(&"\n".repeat(lines));
+        } else {
+            code.push_str(piece);
+            comments.push_str(&"\n".repeat(lines));
+        }
+        line += lines;
+        rest = behind;
     }
     found.push(Token { is: Is::End, line, depth: 0 });
-    found
+    Written { tokens: found, code, comments }
+}
+
+/// The comment that begins here: Python's, and those of JavaScript and its like, where Python would have no `//`.
+fn comment<'a>(text: &'a str, before: &str, closes: &mut bool) -> Option<&'a str> {
+    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    let begins = || before.trim_end_matches([' ', '\t']).chars().next_back().is_none_or(|c| "\n;,{}".contains(c));
+    if text.starts_with('#') || text.starts_with("//") && begins() {
+        return Some(line);
+    }
+    // Where one is not closed none behind it is, and is not looked for again.
+    let inside = text.strip_prefix("/*").filter(|_| *closes)?;
+    let end = inside.find("*/");
+    *closes = end.is_some();
+    end.map(|end| &text[..end + 4])
 }
 
 /// Whether a line is a statement whatever was left open before it: a bracket in prose, or in what is no Python.
@@ -145,7 +178,7 @@ mod tests {
             Is::Sign(sign) => sign.to_string(),
             Is::End => ";".to_owned(),
         };
-        tokens(text).iter().map(one).collect::<Vec<_>>().join(" ")
+        written(text).tokens.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -160,8 +193,8 @@ mod tests {
 
     #[test]
     fn each_has_its_line_and_how_deep_it_is() {
-        let found = tokens("a(\n[b]\n)\nc");
-        let places: Vec<_> = found.iter().map(|token| (token.line, token.depth)).collect();
+        let found = written("a(\n[b]\n)\nc");
+        let places: Vec<_> = found.tokens.iter().map(|token| (token.line, token.depth)).collect();
         assert_eq!(places, [(1, 0), (1, 0), (2, 1), (2, 2), (2, 1), (3, 0), (3, 0), (4, 0), (4, 0)]);
     }
 }
