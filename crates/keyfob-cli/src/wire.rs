@@ -171,7 +171,25 @@ pub(crate) fn is_telling(name: &str) -> bool {
     ];
     let name = name.to_ascii_lowercase();
     // As a word: what an author, an `oauth_nonce` and `WWW-Authenticate` say is good to see.
-    let is_auth = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "auth" | "pass" | "pwd"));
+    const WORDS: [&str; 16] = [
+        "auth",
+        "pass",
+        "pwd",
+        "session",
+        "sessionid",
+        "jsessionid",
+        "sid",
+        "jwt",
+        "credential",
+        "credentials",
+        "csrf",
+        "xsrf",
+        "hmac",
+        "sig",
+        "otp",
+        "pin",
+    ];
+    let is_auth = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word));
     // How something is signed is a word of the protocol.
     let is_method = name.ends_with("signature_method");
     is_auth || matches!(name.as_str(), "code" | "key") || !is_method && TELLING.iter().any(|telling| name.contains(telling))
@@ -257,9 +275,28 @@ mod tests {
 
     #[test]
     fn a_name_tells_by_its_words() {
-        for telling in
-            ["X-Functions-Key", "key", "auth", "passwd", "DB_PASS", "X-Auth-User", "auth_key", "X-Original-Authorization", "client_secret"]
-        {
+        for telling in [
+            "X-Functions-Key",
+            "key",
+            "auth",
+            "passwd",
+            "DB_PASS",
+            "X-Auth-User",
+            "auth_key",
+            "X-Original-Authorization",
+            "client_secret",
+            "X-Session",
+            "X-Session-Id",
+            "JSESSIONID",
+            "X-FTL-SID",
+            "_sid",
+            "X-CSRF",
+            "X-Hmac-256",
+            "user_credentials",
+            "x-jwt",
+            "sig",
+            "otp",
+        ] {
             assert!(is_telling(telling), "{telling}");
         }
         for plain in [
@@ -271,6 +308,10 @@ mod tests {
             "x-monkey",
             "country_code",
             "compass",
+            "sessions",
+            "side",
+            "spin",
+            "signal",
         ] {
             assert!(!is_telling(plain), "{plain}");
         }

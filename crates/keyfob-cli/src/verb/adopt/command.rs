@@ -282,14 +282,14 @@ fn item(name: &str, sign: &str, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{calls as scripts, literals};
+    use super::super::{literals, scan};
     use super::*;
 
     /// What comes of a whole script: its commands, a line each.
     fn shown(script: &str) -> Vec<String> {
         let catalogue = keyfob_providers::Catalogue::embedded();
         let provider = catalogue.get("github").expect("embedded");
-        let read = scripts::read(script);
+        let read = scan::read(script);
         let keys = Keys::of(&read, provider, &[]);
         calls(&read, &literals::urls(script, read.texts.iter().map(|(text, _)| text.as_str())), &Whose::of(provider, "github"), &keys)
             .commands
@@ -341,7 +341,7 @@ mod tests {
             format!("requests.get(U, params={{{}}})", "'a': a, ".repeat(1_000)),
         ] {
             let script = format!("{long}\nU = 'https://api.github.com/x'\n{request}");
-            for call in scripts::read(&script).calls {
+            for call in scan::read(&script).calls {
                 let query: usize = call.query.iter().map(|(name, value)| name.len() + value.json().to_string().len()).sum();
                 assert!(call.url.len() + query < 256 * 1024, "{}", &request[..60]);
             }
@@ -397,6 +397,28 @@ mod tests {
             sent("", "requests.get(U, params={'a': cache['number'], 'b': os.environ['DAY'], 'c': os.getenv('HOUR')})"),
             ["get github /x a==NUMBER b==DAY c==HOUR"]
         );
+    }
+
+    #[test]
+    fn a_header_that_lets_somebody_in_is_taken_from_a_file() {
+        for name in [
+            "X-Session",
+            "X-Session-Id",
+            "X-Auth-Token",
+            "X-Access-Token",
+            "Cookie",
+            "X-CSRF",
+            "X-JWT",
+            "X-FTL-SID",
+            "X-User-Credentials",
+            "X-Subscription-Key",
+        ] {
+            for request in [format!("requests.get(U, headers={{'{name}': 'SECRET'}})"), format!("s.headers['{name}'] = 'SECRET'\ns.get(U)")]
+            {
+                assert_eq!(sent("", &request), ["get github /x -H @FILE"], "{request}");
+            }
+        }
+        assert_eq!(sent("", "requests.get(U, params={'sid': 'SECRET'}, headers={'X-Trace': 'a'})"), ["get github /x sid==SID X-Trace:a"]);
     }
 
     #[test]

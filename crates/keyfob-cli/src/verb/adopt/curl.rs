@@ -83,8 +83,8 @@ pub(super) fn read(words: &[Value], input: Option<&Value>, line: usize) -> Vec<C
 }
 
 /// What its words come to.
-#[derive(Default)]
-struct Told {
+#[derive(Clone, Default)]
+pub(super) struct Told {
     method: Option<String>,
     urls: Vec<Value>,
     headers: Vec<(String, Value)>,
@@ -93,13 +93,13 @@ struct Told {
     fields: Vec<(String, Value)>,
     files: Vec<(String, Value)>,
     query: Vec<(String, Value)>,
-    password: Option<Value>,
+    login: Option<(Value, Value)>,
     is_get: bool,
     is_head: bool,
 }
 
 impl Told {
-    fn flag(&mut self, name: &str) {
+    pub(super) fn flag(&mut self, name: &str) {
         match name {
             "G" | "get" => self.is_get = true,
             "I" | "head" => self.is_head = true,
@@ -107,7 +107,7 @@ impl Told {
         }
     }
 
-    fn option(&mut self, name: &str, value: Value, input: &mut Option<Value>) {
+    pub(super) fn option(&mut self, name: &str, value: Value, input: &mut Option<Value>) {
         let text = value.filled().unwrap_or_default();
         let pair = |sign: &str| text.split_once(sign).map(|(name, _)| (name.to_owned(), value.clone().behind(name.len() + 1)));
         match name {
@@ -117,7 +117,9 @@ impl Told {
             "A" | "user-agent" => self.headers.push(("User-Agent".to_owned(), value)),
             "oauth2-bearer" => self.headers.push(("Authorization".to_owned(), Value::text("Bearer ").and(value))),
             "b" | "cookie" if text.contains('=') => self.headers.push(("Cookie".to_owned(), value)),
-            "u" | "user" | "U" | "proxy-user" => self.password = pair(":").map(|(_, password)| password),
+            "u" | "user" | "U" | "proxy-user" => {
+                self.login = pair(":").map(|(user, password)| (value.clone().before(user.len()), password));
+            }
             "json" => {
                 self.headers.push(("Content-Type".to_owned(), Value::text("application/json")));
                 self.data.push(value);
@@ -136,7 +138,24 @@ impl Told {
         }
     }
 
-    fn calls(mut self, line: usize) -> Vec<Call> {
+    /// What an option said before is said no more.
+    pub(super) fn anew(&mut self, option: &str) {
+        match option {
+            "url" => self.urls.clear(),
+            "header" => self.headers.clear(),
+            "data-raw" => self.data.clear(),
+            _ => {}
+        }
+    }
+
+    /// How long all of it is, about.
+    pub(super) fn weight(&self) -> usize {
+        let named = self.headers.iter().chain(&self.fields).chain(&self.files).chain(&self.query);
+        1 + named.map(|(name, value)| name.len() + value.weight()).sum::<usize>()
+            + self.urls.iter().chain(&self.data).map(Value::weight).sum::<usize>()
+    }
+
+    pub(super) fn calls(mut self, line: usize) -> Vec<Call> {
         const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         let has_body = !self.data.is_empty() || !self.fields.is_empty() || !self.files.is_empty();
         // Several are one behind the other.
@@ -161,7 +180,7 @@ impl Told {
             false => data,
         };
         let mut named = vec![("headers", Value::Map(self.headers)), ("params", Value::Map(self.query)), ("files", Value::Map(self.files))];
-        named.extend(self.password.map(|password| ("auth", Value::List(vec![Value::text("user"), password]))));
+        named.extend(self.login.map(|(user, password)| ("auth", Value::List(vec![user, password]))));
         let arguments = Arguments { plain: Vec::new(), named: named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() };
         self.urls.iter().take(MOST_URLS).filter_map(|url| made(method.clone(), None, url, &arguments, body.as_ref(), line)).collect()
     }
@@ -169,7 +188,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calls::{self, Body};
+    use super::super::calls::Body;
+    use super::super::scan;
     use super::*;
 
     #[test]
@@ -194,7 +214,7 @@ mod tests {
             ("import os\nos.system('curl -d \\'a\\' https://a.example/user')\nprint('no curl https://a.example/user')", "POST body"),
         ] {
             let one = |call: &Call| format!("{}{}", call.method, if matches!(call.body, Body::None) { "" } else { " body" });
-            let found: Vec<String> = calls::read(script).calls.iter().filter(|call| *call.url == URL).map(one).collect();
+            let found: Vec<String> = scan::read(script).calls.iter().filter(|call| *call.url == URL).map(one).collect();
             assert_eq!(found.join(", "), expected, "{script}");
         }
     }

@@ -35,6 +35,11 @@ impl Arguments {
         self.named.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
+    /// How long all of it is, about.
+    pub(super) fn weight(&self) -> usize {
+        self.plain.iter().chain(self.named.iter().map(|(_, value)| value)).map(Value::weight).sum()
+    }
+
     /// By its name, or else by its place.
     pub(super) fn one(&self, name: &str, place: usize) -> Option<&Value> {
         self.named(name).or_else(|| self.plain.get(place))
@@ -55,6 +60,16 @@ impl<'a> Reader<'a> {
 
     fn is(&self) -> &'a Is<'a> {
         self.tokens.get(self.at).map_or(&Is::End, |token| &token.is)
+    }
+
+    fn is_sign(&self, further: usize, sign: char) -> bool {
+        matches!(self.tokens.get(self.at + further).map(|token| &token.is), Some(Is::Sign(found)) if *found == sign)
+    }
+
+    /// PHP's and Ruby's sign between a name and its value; JavaScript's has a bracket before it.
+    fn is_arrow(&self) -> bool {
+        let is_function = self.at.checked_sub(1).is_some_and(|before| matches!(self.tokens[before].is, Is::Sign(')')));
+        self.is_sign(0, '=') && self.is_sign(1, '>') && !is_function
     }
 
     fn takes(&mut self, sign: char) -> bool {
@@ -86,6 +101,14 @@ impl<'a> Reader<'a> {
                     value = if matches!(value, Value::Gap(_)) { other } else { value };
                 }
                 Is::End | Is::Sign(',' | ')' | ']' | '}' | ':' | ';') => break,
+                Is::Sign(sign @ ('|' | '?')) if matches!(self.tokens.get(self.at + 1).map(|token| &token.is), Some(Is::Sign(next)) if next == sign) =>
+                {
+                    self.at += 2;
+                    let other = self.term();
+                    value = if matches!(value, Value::Gap(_)) { other } else { value };
+                }
+                // `name => value`.
+                Is::Sign('=') if self.is_arrow() => break,
                 // What else there is to calculate is a run's business.
                 _ => {
                     self.skip();
@@ -125,7 +148,7 @@ impl<'a> Reader<'a> {
                 Is::Sign('(' | '[' | '{') => open += 1,
                 Is::Sign(')' | ']' | '}') if open == 0 => return,
                 Is::Sign(')' | ']' | '}') => open -= 1,
-                Is::Sign(',') if open == 0 => return,
+                Is::Sign(',' | ';') if open == 0 => return,
                 Is::End => return,
                 _ => {}
             }
@@ -157,9 +180,12 @@ impl<'a> Reader<'a> {
             }
             Is::Sign(open @ ('(' | '[')) => {
                 self.at += 1;
-                let mut items = self.items();
+                let (mut items, members) = self.items();
                 let is_tuple = matches!(self.tokens[self.at - 1].is, Is::Sign(','));
                 self.takes(if *open == '(' { ')' } else { ']' });
+                if !members.is_empty() {
+                    return self.behind(Value::Map(members));
+                }
                 let value = if *open == '(' && items.len() == 1 && !is_tuple { items.remove(0) } else { Value::List(items) };
                 self.behind(value)
             }
@@ -174,6 +200,7 @@ impl<'a> Reader<'a> {
                     "True" | "true" => json!(true),
                     "False" | "false" => json!(false),
                     "None" | "null" | "nil" => Json::Null,
+                    "new" | "await" if matches!(self.is(), Is::Word(_)) => return self.term_within(),
                     _ => return self.named(word),
                 };
                 Value::Plain(plain)
@@ -183,6 +210,14 @@ impl<'a> Reader<'a> {
                 Value::Gap("value".to_owned())
             }
         }
+    }
+
+    /// What stands behind a word that says nothing of it.
+    fn term_within(&mut self) -> Value {
+        self.depth += 1;
+        let value = if self.depth > DEEPEST { Value::Gap("value".to_owned()) } else { self.term() };
+        self.depth -= 1;
+        value
     }
 
     /// What a word stands for, and what is made of it: `config.KEY`, `keys["public"]`, `os.getenv("X", "…")`.
@@ -212,10 +247,21 @@ impl<'a> Reader<'a> {
         let first = if arguments.plain.is_empty() { None } else { Some(arguments.plain.remove(0)) };
         let value = match (last(path), first) {
             ("getenv", _) => from_environment(written, arguments.plain.first()),
-            ("get", _) if path.ends_with("environ.get") => from_environment(written, arguments.plain.first()),
-            ("dumps" | "stringify", Some(value)) => value.dumped(),
-            ("dict", None) => Value::Map(arguments.named),
-            ("urlencode" | "str" | "int" | "quote" | "quote_plus" | "bytes", Some(value)) => value,
+            ("get" | "fetch", _) if path.ends_with("environ.get") || path == "ENV.fetch" => {
+                from_environment(written, arguments.plain.first())
+            }
+            ("dumps" | "stringify" | "json_encode", Some(value)) => value.dumped(),
+            ("dict" | "array", None) => Value::Map(arguments.named),
+            ("array", Some(first)) => Value::List([vec![first], arguments.plain].concat()),
+            ("HTTPBasicAuth" | "HTTPDigestAuth" | "BasicAuth" | "DigestAuth", Some(user)) => {
+                Value::List([vec![user], arguments.plain].concat())
+            }
+            (
+                "urlencode" | "str" | "int" | "quote" | "quote_plus" | "bytes" | "http_build_query" | "rawurlencode" | "encodeURIComponent",
+                Some(value),
+            ) => value,
+            ("URI" | "URL", Some(url)) => url,
+            ("parse", Some(url)) if path == "URI.parse" => url,
             ("urljoin", Some(base)) => match arguments.plain.first() {
                 Some(more) => behind(base, more.clone()),
                 None => base,
@@ -249,6 +295,7 @@ impl<'a> Reader<'a> {
             let arguments = self.arguments();
             value = match *method {
                 "encode" | "decode" | "strip" | "rstrip" | "lstrip" | "copy" => value,
+                "to_json" => value.dumped(),
                 "get" => match arguments.plain.first().and_then(|key| member(&value, key)) {
                     Some(found) => found,
                     None => from_environment(written, arguments.plain.get(1)),
@@ -277,15 +324,24 @@ impl<'a> Reader<'a> {
             let before = self.at;
             match (self.is(), self.tokens.get(self.at + 1).map(|token| &token.is)) {
                 (Is::Word(name), Some(Is::Sign('=')))
-                    if !matches!(self.tokens.get(self.at + 2).map(|token| &token.is), Some(Is::Sign('='))) =>
+                    if !matches!(self.tokens.get(self.at + 2).map(|token| &token.is), Some(Is::Sign('=' | '>'))) =>
                 {
+                    self.at += 2;
+                    let value = self.value_within(&mut weight);
+                    arguments.named.push(((*name).to_owned(), value));
+                }
+                // Of Ruby.
+                (Is::Word(name), Some(Is::Sign(':'))) => {
                     self.at += 2;
                     let value = self.value_within(&mut weight);
                     arguments.named.push(((*name).to_owned(), value));
                 }
                 _ => {
                     let value = self.value_within(&mut weight);
-                    arguments.plain.push(value);
+                    match key(&value).filter(|_| self.is_arrow()) {
+                        Some(key) => arguments.named.extend(self.behind_arrow(key, &mut weight)),
+                        None => arguments.plain.push(value),
+                    }
                 }
             }
             self.onward(before);
@@ -294,29 +350,45 @@ impl<'a> Reader<'a> {
         arguments
     }
 
-    fn items(&mut self) -> Vec<Value> {
-        let (mut items, mut weight) = (Vec::new(), 0);
+    /// What stands in brackets, and what has names there (`["name" => "value"]`).
+    fn items(&mut self) -> (Vec<Value>, Vec<(String, Value)>) {
+        let (mut items, mut members, mut weight) = (Vec::new(), Vec::new(), 0);
         while !matches!(self.is(), Is::Sign(')' | ']' | '}')) && self.at < self.tokens.len() {
             let before = self.at;
-            items.push(self.value_within(&mut weight));
+            let item = self.value_within(&mut weight);
+            match key(&item).filter(|_| self.is_arrow()) {
+                Some(key) => members.extend(self.behind_arrow(key, &mut weight)),
+                None => items.push(item),
+            }
             self.onward(before);
         }
-        items
+        (items, members)
+    }
+
+    fn behind_arrow(&mut self, key: String, weight: &mut usize) -> Option<(String, Value)> {
+        self.at += 2;
+        let value = self.value_within(weight);
+        *weight += key.len();
+        (*weight <= 2 * HEAVIEST).then_some((key, value))
     }
 
     fn members(&mut self) -> Value {
         let (mut members, mut weight) = (Vec::new(), 0);
         while !matches!(self.is(), Is::Sign(')' | ']' | '}')) && self.at < self.tokens.len() {
             let before = self.at;
+            // Of Ruby: `:name => …`.
+            self.takes(':');
             // Of JavaScript: a name without quotes.
             let key = match (self.is(), self.tokens.get(self.at + 1).map(|token| &token.is)) {
                 (Is::Word(name), Some(Is::Sign(':'))) => {
                     self.at += 1;
                     Some((*name).to_owned())
                 }
-                _ => self.value().known().map(|key| key.to_string()),
+                _ => key(&self.value()),
             };
-            if self.takes(':') {
+            if self.is_arrow() {
+                members.extend(key.and_then(|key| self.behind_arrow(key, &mut weight)));
+            } else if self.takes(':') {
                 let value = self.value_within(&mut weight);
                 weight += key.as_ref().map_or(0, String::len);
                 members.extend(key.filter(|_| weight <= 2 * HEAVIEST).map(|key| (key, value)));
@@ -360,6 +432,14 @@ impl<'a> Reader<'a> {
 /// `self.base` and `config.base` are what was called `base`.
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or_default()
+}
+
+/// What a member of a dictionary is called: a text, or a constant (`CURLOPT_URL`).
+fn key(value: &Value) -> Option<String> {
+    match value {
+        Value::Gap(name) if name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') => Some(name.clone()),
+        value => value.known().map(|key| key.to_string()),
+    }
 }
 
 /// What is there unless the environment says something else; else a gap of that name.

@@ -157,7 +157,7 @@ pub(super) fn behind(base: Value, more: Value) -> Value {
 #[cfg(test)]
 mod tests {
     fn json(text: &str) -> String {
-        let calls = super::super::calls::read(&format!("s.post('https://a.example/x', json=[{text}])")).calls;
+        let calls = super::super::scan::read(&format!("s.post('https://a.example/x', json=[{text}])")).calls;
         let super::super::calls::Body::Json(value) = &calls[0].body else { panic!("{text}") };
         value.json().to_string()
     }

@@ -150,19 +150,22 @@ fn is_example(value: &str) -> bool {
     let small = value.to_ascii_lowercase();
     let is_said = small.rsplit_once(' ').is_some_and(|(_, last)| ["key", "secret", "token", "password", "here"].contains(&last));
     let is_one_sign = value.chars().all(|c| value.starts_with(c));
-    is_one_sign || is_said || value.contains("://") || ["your", "<", "...", "{", "%s", "$"].iter().any(|start| small.starts_with(start))
+    is_one_sign
+        || is_said
+        || value.contains("://")
+        || ["your", "<", "...", "{", "%s", "$", "#{"].iter().any(|start| small.starts_with(start))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::calls;
+    use super::super::scan;
     use super::*;
 
     fn found(script: &str, provider: &str) -> (Value, String) {
         let catalogue = keyfob_providers::Catalogue::embedded();
-        let keys = Keys::of(&calls::read(script), catalogue.get(provider).expect("embedded"), &[]);
+        let keys = Keys::of(&scan::read(script), catalogue.get(provider).expect("embedded"), &[]);
         let lines: Vec<String> = keys.lines.iter().map(|(name, lines)| format!("{name} {lines:?}")).collect();
         (Value::Object(keys.found), lines.join(", "))
     }
@@ -220,7 +223,7 @@ mod tests {
             requests.get('https://api.netatmo.com/api/homesdata?access_token=qrstuvwx')";
         let catalogue = keyfob_providers::Catalogue::embedded();
         let of = |name: &str| catalogue.get(name).expect("embedded");
-        let keys = Keys::of(&calls::read(script), of("netatmo"), &[of("github")]);
+        let keys = Keys::of(&scan::read(script), of("netatmo"), &[of("github")]);
         assert!(keys.secrets.contains(&b"abcdefgh"[..]) && keys.lines["access_token"] == [1, 2]);
         assert_eq!(Value::Object(keys.found), json!({"access_token": "qrstuvwx"}));
         for script in [
@@ -228,7 +231,7 @@ mod tests {
             "#!/bin/sh\nTOKEN=abcdefgh\ncurl -H \"Authorization: Bearer $TOKEN\" https://api.github.com/user",
             "#!/bin/sh\n# curl -H 'Authorization: Bearer abcdefgh' https://api.github.com/user",
         ] {
-            let keys = Keys::of(&calls::read(script), of("netatmo"), &[of("github")]);
+            let keys = Keys::of(&scan::read(script), of("netatmo"), &[of("github")]);
             assert!(keys.found.is_empty() && keys.secrets.contains(&b"abcdefgh"[..]), "{script}: {:?}", keys.lines);
         }
     }
@@ -242,7 +245,7 @@ mod tests {
             "CLIENT_SECRET = 'abcdefgh'\nrequests.get('http://192.168.1.5:8123/x', auth=('me', CLIENT_SECRET))",
         ] {
             let keys = Keys::of(
-                &calls::read(&format!("{script}{OURS}")),
+                &scan::read(&format!("{script}{OURS}")),
                 keyfob_providers::Catalogue::embedded().get("fitbit").expect("embedded"),
                 &[],
             );
@@ -275,7 +278,7 @@ mod tests {
             assert_eq!(found(&format!("{old}\n"), "netatmo").0, json!({"access_token": "old"}), "{old}");
         }
         let old = "# requests.get(\n#    'https://api.netatmo.com/api/homesdata',\n#    headers={'Authorization': 'Bearer old'})";
-        let read = calls::read(old);
+        let read = scan::read(old);
         assert!(read.calls.is_empty() && read.commented_calls.len() == 1, "it is known where it went, and is called no more");
         for old in ["# export ACCESS_TOKEN=old", "# curl -H 'Authorization: Bearer old' https://api.netatmo.com/api/homesdata"] {
             let new = "curl -H \"Authorization: Bearer new\" https://api.netatmo.com/api/homesdata";

@@ -8,7 +8,9 @@ mod curl;
 mod expression;
 mod joined;
 mod keys;
+mod libcurl;
 mod literals;
+mod scan;
 mod shell;
 mod tokens;
 mod values;
@@ -63,7 +65,7 @@ pub(crate) struct Adopt {
 pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let shown = printable(&args.script);
     let text = text_of(read_file(&args.script)?, &shown)?;
-    let script = calls::read(&text);
+    let script = scan::read(&text);
     let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
     let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
     let urls = [urls(&text, script.texts.iter().map(|(text, _)| text.as_str())), called].concat();

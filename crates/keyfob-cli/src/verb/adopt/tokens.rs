@@ -10,6 +10,8 @@ pub(super) struct Token<'a> {
     pub(super) line: usize,
     /// How many brackets are open around it.
     pub(super) depth: usize,
+    /// Whether statements may stand here: outside of brackets, or in the braces of a function.
+    pub(super) is_statements: bool,
 }
 
 /// What it is.
@@ -35,39 +37,45 @@ pub(super) struct Written<'a> {
 pub(super) fn written(text: &str) -> Written<'_> {
     let mut found = Vec::new();
     let (mut code, mut comments) = (Zeroizing::new(String::new()), Zeroizing::new(String::new()));
-    let (mut rest, mut line, mut depth) = (text, 1, 0_usize);
+    let (mut rest, mut line, mut open_signs) = (text, 1, Vec::new());
+    let dialect = Dialect::of(text);
     let (mut open, mut closes) = (Open::new(), true);
     while let Some(c) = rest.chars().next() {
         let (mut is, mut is_comment) = (None, false);
         let mut length = c.len_utf8();
         if c == '\n' {
             if begins_anew(&rest[1..]) {
-                depth = 0;
+                open_signs.clear();
             }
-            is = (depth == 0).then_some(Is::End);
+            is = (open_signs.is_empty() || open_signs.last() == Some(&'{') && is_statement(&rest[1..])).then_some(Is::End);
         } else if let Some(comment) = comment(rest, &text[..text.len() - rest.len()], &mut closes) {
             length = comment.len();
             is_comment = true;
-        } else if let Some((behind, inside, formatted)) = literal(rest, &mut open) {
+        } else if let Some((behind, inside, formatted)) = literal(rest, dialect, &mut open) {
             length = rest.len() - behind.len();
             is = Some(Is::Text(inside, formatted));
         } else if c.is_alphabetic() || matches!(c, '_' | '$') {
             length = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '$')).unwrap_or(rest.len());
-            is = Some(Is::Word(&rest[..length]));
+            is = Some(Is::Word(if dialect == Dialect::Php { rest[..length].trim_start_matches('$') } else { &rest[..length] }));
         } else if c.is_ascii_digit() {
             length = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).unwrap_or(rest.len());
             is = Some(Is::Number(&rest[..length]));
+        } else if ["->", "::", "?."].iter().any(|sign| rest.starts_with(sign)) {
+            // What belongs to something, as Python says it.
+            (is, length) = (Some(Is::Sign('.')), 2);
         } else if !c.is_whitespace() {
             if matches!(c, ')' | ']' | '}') {
-                depth = depth.saturating_sub(1);
+                open_signs.pop();
             }
-            is = Some(Is::Sign(c));
+            is = Some(Is::Sign(if c == '.' && dialect == Dialect::Php { '+' } else { c }));
         }
+        let opens = matches!(is, Some(Is::Sign('(' | '[' | '{')));
         if let Some(is) = is {
-            found.push(Token { is, line, depth });
+            let is_statements = open_signs.last().is_none_or(|open| *open == '{');
+            found.push(Token { is, line, depth: open_signs.len(), is_statements });
         }
-        if matches!(c, '(' | '[' | '{') {
-            depth += 1;
+        if opens {
+            open_signs.push(c);
         }
         let (piece, behind) = rest.split_at(length);
         let lines = piece.matches('\n').count();
@@ -81,7 +89,7 @@ pub(super) fn written(text: &str) -> Written<'_> {
         line += lines;
         rest = behind;
     }
-    found.push(Token { is: Is::End, line, depth: 0 });
+    found.push(Token { is: Is::End, line, depth: 0, is_statements: true });
     Written { tokens: found, code, comments }
 }
 
@@ -99,6 +107,40 @@ fn comment<'a>(text: &'a str, before: &str, closes: &mut bool) -> Option<&'a str
     end.map(|end| &text[..end + 4])
 }
 
+/// Whose way of filling texts it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// Python's, JavaScript's.
+    Usual,
+    /// `"…$name…"`, and texts one behind the other with a dot.
+    Php,
+    /// `"…#{name}…"`.
+    Ruby,
+}
+
+impl Dialect {
+    fn of(text: &str) -> Self {
+        let mut lines = text.lines().map(str::trim_start);
+        if text.contains("<?php") {
+            Self::Php
+        } else if text.lines().next().is_some_and(|first| first.starts_with("#!") && first.contains("ruby"))
+            || lines.any(|line| line == "end" || line.starts_with("require '") || line.starts_with("require \""))
+        {
+            Self::Ruby
+        } else {
+            Self::Usual
+        }
+    }
+}
+
+/// Whether a line in braces begins a statement, and is no member of a dictionary.
+fn is_statement(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t']);
+    let word = line.find(|c: char| !c.is_ascii_alphanumeric() && !"_.$".contains(c)).unwrap_or(line.len());
+    ["const ", "let ", "var ", "return", "await ", "if ", "for "].iter().any(|word| line.starts_with(word))
+        || word > 0 && line[word..].starts_with(" = ")
+}
+
 /// Whether a line is a statement whatever was left open before it: a bracket in prose, or in what is no Python.
 fn begins_anew(line: &str) -> bool {
     let word = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(line.len());
@@ -111,7 +153,7 @@ fn begins_anew(line: &str) -> bool {
 type Open = HashMap<(String, bool), usize>;
 
 /// The text in quotes that begins here: what is behind it, what it says, and whether braces in it are filled.
-fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<String>, bool)> {
+fn literal<'a>(text: &'a str, dialect: Dialect, open: &mut Open) -> Option<(&'a str, Zeroizing<String>, bool)> {
     let start = text.char_indices().take(3).find(|(_, c)| matches!(c, '"' | '\'' | '`'))?.0;
     let prefix = &text[..start];
     if !prefix.chars().all(|c| "rRbBfFuU".contains(c)) {
@@ -129,8 +171,17 @@ fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<Str
     }
     loop {
         if let Some(behind) = rest.strip_prefix(end) {
-            let filled = template || prefix.contains(['f', 'F']);
-            return Some((behind, if template { filled_by_name(&said) } else { said }, filled));
+            let fills = match (dialect, quote) {
+                (Dialect::Ruby, "\"" | "`") => Some("#{"),
+                (Dialect::Php, "\"") => {
+                    said = in_braces(&said);
+                    Some("${")
+                }
+                (_, "`") => Some("${"),
+                _ => None,
+            };
+            let filled = fills.is_some() || prefix.contains(['f', 'F']);
+            return Some((behind, fills.map_or_else(|| said.clone(), |opens| filled_by_name(&said, opens)), filled));
         }
         let mut chars = rest.chars();
         match chars.next() {
@@ -149,9 +200,38 @@ fn literal<'a>(text: &'a str, open: &mut Open) -> Option<(&'a str, Zeroizing<Str
     }
 }
 
+/// `$name`, `{$name}` and `$this->name` of PHP as JavaScript has them.
+fn in_braces(said: &str) -> Zeroizing<String> {
+    let mut pieces = said.split('$');
+    let mut text = Zeroizing::new(pieces.next().unwrap_or_default().to_owned());
+    for piece in pieces {
+        let word = |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let in_braces = text.ends_with('{').then(|| piece.split_once('}')).flatten();
+        let (name, behind) = match in_braces {
+            Some(inside) => {
+                text.pop();
+                inside
+            }
+            None if piece.starts_with('{') => {
+                text.push('$');
+                text.push_str(piece);
+                continue;
+            }
+            None => {
+                let name = word(piece);
+                let member = piece[name..].strip_prefix("->").map_or(0, |member| 2 + word(member));
+                piece.split_at(if member > 2 { name + member } else { name })
+            }
+        };
+        text.push_str(&if name.is_empty() { "$".to_owned() } else { format!("${{{}}}", name.replace("->", ".")) });
+        text.push_str(behind);
+    }
+    text
+}
+
 /// `${…}` of JavaScript as Python has it: a brace alone is a sign there.
-fn filled_by_name(said: &str) -> Zeroizing<String> {
-    let mut pieces = said.split("${");
+fn filled_by_name(said: &str, opens: &str) -> Zeroizing<String> {
+    let mut pieces = said.split(opens);
     let plain = |text: &str| text.replace('{', "{{").replace('}', "}}");
     let mut text = Zeroizing::new(plain(pieces.next().unwrap_or_default()));
     for piece in pieces {
@@ -189,6 +269,20 @@ mod tests {
         assert_eq!(shown("see (this\na = 'b'"), "see ( this ; a = <b> ;");
         assert_eq!(shown("«é» 'open"), "« é » ' open ;");
         assert_eq!(shown("it's \\'a\nb = 'c'"), "it ' s \\ ' a ; b = <c> ;");
+    }
+
+    #[test]
+    fn other_languages_are_read_as_python_has_it() {
+        assert_eq!(shown("<?php\n$a->b = \"c/$d/{$e}/$f->g{h}\" . X::Y;"), "< ? php ; a . b = f<c/{d}/{e}/{f.g}{{h}}> + X . Y ; ;");
+        assert_eq!(shown("require 'a'\nb = \"c/#{d}{e}\" + '#{f}'"), "require <a> ; b = f<c/{d}{{e}}> + <#{f}> ;");
+        assert_eq!(shown("f(() => {\n const a = 'b'\n const c = a?.d\n})"), "f ( ( ) = > { ; const a = <b> ; const c = a . d } ) ;");
+    }
+
+    #[test]
+    fn comments_are_no_tokens_and_stand_apart() {
+        let read = written("a = 'x#y' # b\n// c = 'd'\ne = f // 2; // g\n/* h\n * i */ j('http://k')");
+        assert_eq!(read.comments.as_str(), "b\nc = 'd'\ng\nh\ni */");
+        assert_eq!(read.code.as_str(), "a = 'x#y' \n\ne = f // 2; \n\n j('http://k')");
     }
 
     #[test]

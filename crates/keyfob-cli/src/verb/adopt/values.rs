@@ -1,7 +1,7 @@
 //! What an expression of a script comes to, as far as that stands in the script: texts and what is put together of them, dictionaries, lists, numbers. What is
 //! known only when it runs is a gap that has a name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyfob::proto::encode;
 use serde_json::{Map, Value as Json, json};
@@ -58,6 +58,19 @@ impl Names {
         }
     }
 
+    /// A dictionary gets more members.
+    pub(super) fn merge(&mut self, name: &str, more: Value) {
+        if let Some(known) =
+            self.0.get_mut(name).filter(|known| matches!(known, Value::Map(_)) && known.weight() + more.weight() <= HEAVIEST)
+        {
+            known.merge(more);
+        }
+    }
+
+    pub(super) fn weight(&self, name: &str) -> usize {
+        self.0.get(name).map_or(0, Value::weight)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -84,13 +97,32 @@ impl Value {
         Some(text)
     }
 
-    /// A text without so much of its beginning.
+    /// A text without so much of its beginning, as it is filled.
     pub(super) fn behind(self, length: usize) -> Self {
-        let Self::Text(mut pieces) = self else { return self };
-        if let Some(Piece::Said(said)) = pieces.first_mut() {
-            *said = Zeroizing::new(said.get(length..).unwrap_or_default().to_owned());
-        }
-        Self::Text(pieces)
+        let Self::Text(pieces) = self else { return self };
+        let mut left = length;
+        let rest = pieces.into_iter().filter_map(|piece| {
+            let written = match &piece {
+                Piece::Said(said) => said.len(),
+                Piece::Gap(name) => capitals(name).len(),
+            };
+            let skipped = left.min(written);
+            left -= skipped;
+            match piece {
+                piece if skipped == 0 => Some(piece),
+                Piece::Said(said) if skipped < written => {
+                    Some(Piece::Said(Zeroizing::new(said.get(skipped..).unwrap_or_default().to_owned())))
+                }
+                _ => None,
+            }
+        });
+        Self::Text(rest.collect())
+    }
+
+    /// So much of the beginning of a text, if that is known.
+    pub(super) fn before(&self, length: usize) -> Self {
+        let known = self.filled().filter(|_| self.known().is_some());
+        known.and_then(|known| Some(Self::text(known.get(..length)?))).unwrap_or_else(|| Self::Gap("user".to_owned()))
     }
 
     /// A text without blanks at its beginning.
@@ -173,6 +205,18 @@ impl Value {
         let dumped = Self::Dumped(Box::new(self));
         let is_too_much = matches!(&dumped, Self::Dumped(value) if matches!(**value, Self::Dumped(_))) || dumped.weight() > HEAVIEST;
         if is_too_much { Self::Gap("json".to_owned()) } else { dumped }
+    }
+
+    /// A dictionary with another's members, in place of those that have their names; anything else is that other.
+    pub(super) fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Map(members), Self::Map(more)) => {
+                let anew: HashSet<String> = more.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+                members.retain(|(name, _)| !anew.contains(&name.to_ascii_lowercase()));
+                members.extend(more);
+            }
+            (known, other) => *known = other,
+        }
     }
 
     /// How long it is, about, when it is written.

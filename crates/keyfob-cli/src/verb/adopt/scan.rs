@@ -1,0 +1,573 @@
+//! A script of Python, JavaScript and their like, looked through for the calls that it makes: of requests, requests-oauthlib, httpx, aiohttp, urllib,
+//! http.client, pycurl, axios and fetch, of PHP's curl and Ruby's Net::HTTP, and what has their names.
+
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
+
+use super::calls::{Call, Script, is_nothing, made, method, of_verb};
+use super::clients::{Base, Clients, assigned_to};
+use super::curl;
+use super::expression::{Arguments, Reader};
+use super::libcurl::Transfers;
+use super::literals::{Assigned, assigned, of_header};
+use super::shell;
+use super::tokens::{Is, Token, Written, written};
+use super::values::{Names, Value, pairs};
+
+/// So much is read of expressions, in words and signs, and in what their names stand for.
+pub(super) const WORK: usize = 8 * 1024 * 1024;
+
+/// Each text of a call is looked at so often, about, until it is shown or not.
+const LOOKED_AT: usize = 16;
+
+/// What stands at which place where a session is made.
+const PLACES: [(&str, &[&str]); 14] = [
+    ("OAuth1Session", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuth1", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuthHandler", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("OAuth1UserHandler", &["client_key", "client_secret", "resource_owner_key", "resource_owner_secret"]),
+    ("set_access_token", &["resource_owner_key", "resource_owner_secret"]),
+    ("Consumer", &["client_key", "client_secret"]),
+    ("Token", &["resource_owner_key", "resource_owner_secret"]),
+    ("OAuth2Session", &["client_id"]),
+    ("WebApplicationClient", &["client_id"]),
+    ("BackendApplicationClient", &["client_id"]),
+    ("HTTPBasicAuth", &["username", "password"]),
+    ("HTTPDigestAuth", &["username", "password"]),
+    ("BasicAuth", &["username", "password"]),
+    ("DigestAuth", &["username", "password"]),
+];
+
+/// Reads it.
+pub(super) fn read(text: &str) -> Script {
+    if shell::is_one(text) {
+        return shell::read(text, 1);
+    }
+    let Written { tokens, code, comments } = written(text);
+    let script = scanned(&tokens, &code);
+    let before = scanned(&written(&comments).tokens, &comments);
+    Script {
+        commented: [before.lines, before.assigned].concat(),
+        commented_calls: before.calls,
+        texts: [script.texts, before.texts].concat(),
+        ..script
+    }
+}
+
+fn scanned(tokens: &[Token<'_>], text: &str) -> Script {
+    let mut scan = Scan {
+        tokens,
+        names: Names::default(),
+        clients: Clients::default(),
+        transfers: Transfers::default(),
+        requests: HashMap::new(),
+        script: Script::default(),
+        work: WORK,
+    };
+    // What a function needs may be said below it.
+    scan.all();
+    (scan.script, scan.transfers, scan.requests, scan.work) = (Script::default(), Transfers::default(), HashMap::new(), WORK);
+    scan.all();
+    let rest = scan.transfers.rest();
+    scan.script.calls.extend(rest);
+    let mut script = scan.script;
+    let texts: Vec<(Zeroizing<String>, usize)> =
+        tokens.iter().filter_map(|token| if let Is::Text(text, _) = &token.is { Some((text.clone(), token.line)) } else { None }).collect();
+    let headers = texts.iter().filter_map(|(text, line)| of_header(text).map(|(name, value)| Assigned::of(name, value, *line)));
+    script.assigned.extend(headers);
+    Script { texts, lines: assigned(text), ..script }
+}
+
+struct Scan<'a> {
+    tokens: &'a [Token<'a>],
+    names: Names,
+    clients: Clients,
+    transfers: Transfers,
+    /// Calls that are in a variable before they are made, by their places.
+    requests: HashMap<&'a str, usize>,
+    script: Script,
+    /// How much work is left for its expressions: each name of `f(a=f(a=…` has all that follows it.
+    work: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn all(&mut self) {
+        for at in 0..self.tokens.len() {
+            match &self.tokens[at].is {
+                Is::Word(word) if self.sign(at + 1) == Some('(') => self.call(at, word),
+                Is::Word(word) if self.sign(at + 1) == Some('=') && !matches!(self.sign(at + 2), Some('=' | '>')) => {
+                    // `name: type = …`
+                    let name = match (
+                        at.checked_sub(2).map(|before| &self.tokens[before].is),
+                        at.checked_sub(1).and_then(|before| self.sign(before)),
+                    ) {
+                        (Some(Is::Word(name)), Some(':')) => name,
+                        _ => word,
+                    };
+                    self.named(name, at, at + 2, self.tokens[at].is_statements);
+                }
+                Is::Word(word) if self.sign(at + 1) == Some(':') && self.tokens[at].depth > 0 => self.named(word, at, at + 2, false),
+                Is::Text(text, _) => {
+                    match (self.sign(at + 1), self.sign(at + 2)) {
+                        (Some(':'), _) => self.named(text, at, at + 2, false),
+                        (Some('='), Some('>')) | (Some(']'), Some('=')) if self.sign(at + 3) != Some('=') => {
+                            self.named(text, at, at + 3, false)
+                        }
+                        _ => {}
+                    }
+                    self.told(at, text);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn sign(&self, at: usize) -> Option<char> {
+        match self.tokens.get(at).map(|token| &token.is) {
+            Some(Is::Sign(sign)) => Some(*sign),
+            _ => None,
+        }
+    }
+
+    fn word(&self, at: Option<usize>) -> Option<&'a str> {
+        match self.tokens.get(at?).map(|token| &token.is) {
+            Some(Is::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// What it is a part of: `session` is of `session.get`.
+    fn receiver(&self, at: usize) -> Option<usize> {
+        at.checked_sub(2).filter(|_| self.sign(at - 1) == Some('.'))
+    }
+
+    fn value(&mut self, at: usize) -> Value {
+        let mut reader = Reader::new(self.tokens, at, &self.names, self.work);
+        let value = reader.value();
+        self.work = self.work.saturating_sub(reader.spent(at));
+        value
+    }
+
+    fn arguments(&mut self, at: usize) -> Arguments {
+        let mut reader = Reader::new(self.tokens, at, &self.names, self.work);
+        let arguments = reader.arguments();
+        self.work = self.work.saturating_sub(reader.spent(at));
+        arguments
+    }
+
+    /// What curl is told where a text begins it: a command as a shell has it, or its words, in a list or in a call's brackets.
+    fn told(&mut self, at: usize, text: &str) {
+        let line = self.tokens[at].line;
+        let is_begun = matches!(at.checked_sub(1).map(|before| &self.tokens[before].is), Some(Is::Text(..) | Is::Sign('+')));
+        if text.trim_start().starts_with("curl ") && !is_begun && self.work > 0 {
+            let command = shell::command(&self.value(at));
+            self.spend(LOOKED_AT * command.len());
+            let told = shell::read(&command, line);
+            self.script.calls.extend(told.calls);
+            self.script.assigned.extend(told.assigned);
+        }
+        let opens = at.checked_sub(1).and_then(|before| self.sign(before));
+        if (text == "curl" || text.ends_with("/curl")) && matches!(opens, Some('[' | '(')) && self.sign(at + 1) == Some(',') {
+            let words = match opens {
+                Some('(') => self.arguments(at - 1).plain,
+                _ => vec![self.value(at - 1)],
+            };
+            // `spawn("curl", ["-H", …])`.
+            let flat = words.into_iter().flat_map(|word| if let Value::List(words) = word { words } else { vec![word] });
+            let flat: Vec<Value> = flat.skip(1).collect();
+            self.script.calls.extend(curl::read(&flat, None, line));
+        }
+    }
+
+    /// What is said of a session, or of a request, where a path to it ends: `headers` of `session.headers`, or of `axios.defaults.headers.common`.
+    fn say(&mut self, mut at: usize, value: Value) {
+        let mut what = None;
+        while let Some(word) = self.word(Some(at)) {
+            match word {
+                "headers" | "params" | "auth" | "body" => what = Some(word),
+                "defaults" | "common" => {}
+                owner => return what.into_iter().for_each(|what| self.say_of(owner, what, value.clone())),
+            }
+            let Some(of) = self.receiver(at) else { return };
+            at = of;
+        }
+    }
+
+    fn say_of(&mut self, owner: &'a str, what: &str, value: Value) {
+        match self.requests.get(owner).copied().filter(|at| *at < self.script.calls.len()) {
+            Some(at) => {
+                if self.spend(LOOKED_AT * self.script.calls[at].headers.len()) {
+                    self.script.calls[at].with(&Arguments { plain: Vec::new(), named: vec![(what.to_owned(), value)] });
+                }
+            }
+            None => {
+                if self.spend(self.clients.said(owner).map_or(0, Arguments::weight)) {
+                    self.clients.say(owner, what, value);
+                }
+            }
+        }
+    }
+
+    /// A dictionary in a variable gets more members.
+    fn merge(&mut self, variable: &str, more: &Value) {
+        if self.spend(self.names.weight(variable)) {
+            self.names.merge(variable, more.clone());
+        }
+    }
+
+    /// Whether there was work left for this.
+    fn spend(&mut self, work: usize) -> bool {
+        let is_left = self.work > 0;
+        self.work = self.work.saturating_sub(work);
+        is_left
+    }
+
+    /// `@app.get("/items/{id}")`: what is called there is this script.
+    fn is_decorator(&self, mut at: usize) -> bool {
+        while at >= 2 && self.sign(at - 1) == Some('.') && matches!(self.tokens[at - 2].is, Is::Word(_)) {
+            at -= 2;
+        }
+        at.checked_sub(1).and_then(|before| self.sign(before)) == Some('@')
+    }
+
+    fn named(&mut self, name: &str, before: usize, at: usize, is_variable: bool) {
+        let value = self.value(at);
+        let line = self.tokens[at.min(self.tokens.len() - 1)].line;
+        if let Some(known) = value.known().filter(|known| !known.is_empty()) {
+            if ["base_url", "baseurl", "base_uri"].contains(&name.to_ascii_lowercase().as_str()) && known.contains("://") {
+                self.clients.made(self.tokens, at, Base { url: known.clone(), is_axios: name == "baseURL", is_own: true });
+            }
+            self.assign(name, known, line);
+        }
+        // `session.auth = ("name", "password")` (RFC 7617).
+        if let ("auth", Value::List(pair)) = (name, &value)
+            && let [_, password] = &pair[..]
+            && let Some(known) = password.known().filter(|known| !known.is_empty())
+        {
+            self.assign("password", known, line);
+        }
+        // `headers["X-Key"] = …`, of a session, of a request, or in a variable.
+        if self.sign(before + 1) == Some(']') {
+            let Some(at) = self.receiver_of_member(before) else { return };
+            let member = Value::Map(vec![(name.to_owned(), value)]);
+            if let Some(variable) = self.word(Some(at)) {
+                if self.requests.contains_key(variable) {
+                    return self.say_of(variable, "headers", member);
+                }
+                self.merge(variable, &member);
+            }
+            return self.say(at, member);
+        }
+        if is_variable {
+            if self.receiver(before).is_some() {
+                self.say(before, value.clone());
+            }
+            self.names.set(name, value);
+        }
+    }
+
+    /// Of `headers["name"]`, where the text stands.
+    fn receiver_of_member(&self, at: usize) -> Option<usize> {
+        at.checked_sub(2).filter(|_| self.sign(at - 1) == Some('['))
+    }
+
+    fn assign(&mut self, name: &str, value: Zeroizing<String>, line: usize) {
+        self.script.assigned.push(Assigned::of(name, value, line));
+    }
+
+    fn call(&mut self, at: usize, word: &'a str) {
+        const READS: [&str; 12] =
+            ["get", "post", "put", "patch", "delete", "head", "options", "request", "Request", "urlopen", "fetch", "HTTPSConnection"];
+        if self.of_session(at, word) || self.of_libcurl(at, word) {
+            return;
+        }
+        let places = PLACES.iter().find(|(made, _)| *made == word);
+        if places.is_none() && !READS.contains(&word) || self.is_decorator(at) {
+            return;
+        }
+        let is_method = at.checked_sub(1).and_then(|before| self.sign(before)) == Some('.');
+        let arguments = self.arguments(at + 1);
+        if let Some((_, names)) = places {
+            for (name, value) in names.iter().zip(&arguments.plain) {
+                if let Some(known) = value.known().filter(|known| !known.is_empty()) {
+                    self.assign(name, known, self.tokens[at].line);
+                }
+            }
+            return;
+        }
+        if word == "HTTPSConnection" {
+            if let Some(host) = arguments.plain.first().and_then(Value::known) {
+                let url = Zeroizing::new(format!("https://{}", host.as_str()));
+                self.clients.made(self.tokens, at, Base { url, is_axios: false, is_own: true });
+            }
+            return;
+        }
+        let receiver = self.word(self.receiver(at));
+        // `config.get("/a/b")` is none of a session, where config is something that is known.
+        let is_other = receiver.is_some_and(|receiver| self.names.has(receiver) && !matches!(self.names.get(receiver), Value::Gap(_)));
+        let base = self.clients.base(receiver).filter(|base| !is_other || base.is_own);
+        let is_axios = receiver == Some("axios") || base.as_ref().is_some_and(|base| base.is_axios);
+        let line = self.tokens[at].line;
+        let call = match word {
+            "get" | "post" | "put" | "patch" | "delete" | "head" | "options" if is_method => {
+                of_verb(word, base, &arguments, is_axios, line)
+            }
+            "request" | "Request"
+                if method(arguments.plain.first()).is_some() || arguments.named("method").is_some() && arguments.plain.len() < 2 =>
+            {
+                let said = arguments.named("method").or(arguments.plain.first());
+                let place = usize::from(method(arguments.plain.first()).is_some());
+                method(said).and_then(|method| {
+                    let body = arguments.plain.get(place + 1);
+                    made(method, base, arguments.one("url", place)?, &arguments, body, line)
+                })
+            }
+            "Request" | "urlopen" => {
+                let data = arguments.one("data", 1).filter(|data| !is_nothing(data));
+                let usual = if data.is_some() { "POST" } else { "GET" };
+                let said = method(arguments.named("method")).unwrap_or_else(|| usual.to_owned());
+                arguments.one("url", 0).and_then(|url| made(said, base, url, &arguments, data, line))
+            }
+            "fetch" if !is_method => {
+                let options = Arguments { plain: Vec::new(), named: arguments.plain.get(1).map(pairs).unwrap_or_default() };
+                let said = method(options.named("method")).unwrap_or_else(|| "GET".to_owned());
+                arguments.plain.first().and_then(|url| made(said, base, url, &options, options.named("body"), line))
+            }
+            _ => None,
+        };
+        let Some(mut call) = call else { return };
+        let session = receiver.filter(|session| self.clients.said(session).is_some());
+        if let Some(session) = session {
+            let weight = self.clients.said(session).map_or(0, Arguments::weight);
+            if self.spend(LOOKED_AT * weight) {
+                self.clients.said(session).into_iter().for_each(|said| call.with(said));
+            }
+        }
+        self.request(at, call);
+    }
+
+    /// It may be in a variable, and be told more there.
+    fn request(&mut self, at: usize, call: Call) {
+        if let Some(variable) = assigned_to(self.tokens, at) {
+            self.requests.insert(variable, self.script.calls.len());
+        }
+        self.script.calls.push(call);
+    }
+
+    /// Where a session is made, or told what it carries.
+    fn of_session(&mut self, at: usize, word: &'a str) -> bool {
+        const MADE: [&str; 9] =
+            ["Session", "session", "Client", "AsyncClient", "ClientSession", "OAuth1Session", "OAuth2Session", "create", "extend"];
+        const VERBS: [&str; 5] = ["Get", "Post", "Put", "Patch", "Delete"];
+        let receiver = self.receiver(at);
+        match word {
+            word if MADE.contains(&word) => {
+                let Some(session) = assigned_to(self.tokens, at) else { return false };
+                self.requests.remove(session);
+                self.clients.anew(session);
+                let arguments = self.arguments(at + 1);
+                let named = arguments.named.into_iter().chain(arguments.plain.iter().flat_map(pairs));
+                named
+                    .filter(|(name, _)| ["headers", "params", "auth"].contains(&name.as_str()))
+                    .for_each(|(name, value)| self.clients.say(session, &name, value));
+                // What stands at which place is read besides.
+                false
+            }
+            "update" => {
+                let Some(of) = receiver else { return false };
+                let arguments = self.arguments(at + 1);
+                let more = Value::Map(arguments.plain.iter().flat_map(pairs).chain(arguments.named).collect());
+                self.word(Some(of)).into_iter().for_each(|variable| self.merge(variable, &more));
+                self.say(of, more);
+                true
+            }
+            "add_header" | "setRequestHeader" => {
+                let (Some(owner), [name, value]) = (self.word(receiver), &self.arguments(at + 1).plain[..]) else { return false };
+                name.known()
+                    .into_iter()
+                    .for_each(|name| self.say_of(owner, "headers", Value::Map(vec![(name.to_string(), value.clone())])));
+                true
+            }
+            // PHP's constants.
+            "define" => {
+                if let [name, value] = &self.arguments(at + 1).plain[..]
+                    && let Some(name) = name.known()
+                {
+                    value.known().into_iter().for_each(|known| self.assign(&name, known, self.tokens[at].line));
+                    self.names.set(&name, value.clone());
+                }
+                true
+            }
+            // Ruby's `Net::HTTP.post_form(uri, "name" => "value")`.
+            "post_form" => {
+                let arguments = self.arguments(at + 1);
+                let fields = Value::Map(arguments.plain.iter().skip(1).flat_map(pairs).chain(arguments.named).collect());
+                let line = self.tokens[at].line;
+                let call =
+                    arguments.plain.first().and_then(|url| made("POST".to_owned(), None, url, &Arguments::default(), Some(&fields), line));
+                self.script.calls.extend(call);
+                true
+            }
+            "basic_auth" => {
+                let (Some(owner), Arguments { plain, .. }) = (self.word(receiver), self.arguments(at + 1)) else { return false };
+                self.say_of(owner, "auth", Value::List(plain));
+                true
+            }
+            // Ruby's `Net::HTTP::Get.new(uri)`.
+            "new" if self.word(receiver).is_some_and(|verb| VERBS.contains(&verb)) => {
+                let verb = self.word(receiver).unwrap_or_default().to_ascii_uppercase();
+                let arguments = self.arguments(at + 1);
+                let call = arguments.plain.first().and_then(|url| made(verb, None, url, &Arguments::default(), None, self.tokens[at].line));
+                call.into_iter().for_each(|call| self.request(at, call));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// PHP's `curl_setopt($ch, CURLOPT_URL, …)`, pycurl's `c.setopt(pycurl.URL, …)`.
+    fn of_libcurl(&mut self, at: usize, word: &'a str) -> bool {
+        if !["curl_init", "curl_setopt", "curl_setopt_array", "curl_exec", "Curl", "setopt", "perform"].contains(&word) {
+            return false;
+        }
+        let (line, arguments) = (self.tokens[at].line, self.arguments(at + 1));
+        // `$this->ch`: the last word of what stands first.
+        let first = (at + 2..).take_while(|at| self.word(Some(*at)).is_some() || self.sign(*at) == Some('.')).last();
+        let handle = match word {
+            "curl_init" | "Curl" => assigned_to(self.tokens, at),
+            "setopt" | "perform" => self.word(self.receiver(at)),
+            _ => self.word(first),
+        };
+        let Some(handle) = handle else { return false };
+        let option = |place: usize| Some((arguments.plain.get(place)?.name(), arguments.plain.get(place + 1)?.clone()));
+        let calls = match word {
+            "curl_init" | "Curl" => self.transfers.made(handle, arguments.plain.first().cloned(), line),
+            "curl_exec" | "perform" => self.transfers.done(handle, &mut self.work),
+            _ => {
+                let options = match word {
+                    "curl_setopt_array" => arguments.plain.get(1).map(pairs).unwrap_or_default(),
+                    _ => option(usize::from(word == "curl_setopt")).into_iter().collect(),
+                };
+                options.into_iter().for_each(|(name, value)| self.transfers.told(handle, &name, value, line));
+                Vec::new()
+            }
+        };
+        self.script.calls.extend(calls);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::calls::Body;
+    use super::*;
+
+    /// The calls, a line each.
+    fn calls(text: &str) -> Vec<String> {
+        let pair = |(name, value): &(String, Value)| format!("{name}={}", value.json());
+        let shown = |call: &Call| {
+            let query: Vec<String> = call.query.iter().map(pair).collect();
+            let body = match &call.body {
+                Body::None => String::new(),
+                Body::Form(pairs) => format!(" form {}", pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
+                Body::Json(json) => format!(" json {}", json.json()),
+                Body::Files(names, pairs) => format!(" files {} {}", names.join(" "), pairs.iter().map(pair).collect::<Vec<_>>().join(" ")),
+                Body::Text(text) => format!(" text {}", text.json()),
+                Body::Other(name) => format!(" other {name}"),
+            };
+            format!("{} {}?{}{body}", call.method, call.url.as_str(), query.join("&"))
+        };
+        read(text).calls.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn calls_have_their_method_and_what_they_carry() {
+        for (script, expected) in [
+            ("requests.post('https://a.example/x', data={'a': 1, 'b': c})", "POST https://a.example/x? form a=1 b=\"C\""),
+            (
+                "B = 'https://a.example'\ndef f(id):\n  return s.put(B + '/x/' + str(id), json={'on': True, 'n': [1, -2.5], 'z': None})",
+                "PUT https://a.example/x/ID? json {\"n\":[1,-2.5],\"on\":true,\"z\":null}",
+            ),
+            ("B = 'https://a.example'\ns.delete(f\"{B}/x/{r.json()['number']}\")", "DELETE https://a.example/x/NUMBER?"),
+            (
+                "s.patch('https://a.example/%s/y' % name, data=json.dumps(dict(a='b')))",
+                "PATCH https://a.example/NAME/y? json {\"a\":\"b\"}",
+            ),
+            (
+                "s.get('https://a.example/{}/y?z=1'.format(user.id), params=[('a', 'b c')], headers=h)",
+                "GET https://a.example/ID/y?z=\"1\"&a=\"b c\"",
+            ),
+            (
+                "p = {'a': 'b&c'}\nurl = 'https://a.example/x?' + urllib.parse.urlencode(p)\nurl, h, b = o.add_token(url)\nq = Request(url, headers=h)",
+                "GET https://a.example/x?a=\"b&c\"",
+            ),
+            (
+                "urllib.request.urlopen(urllib.request.Request('https://a.example/x', data=urlencode({'a': 'b'}).encode()))",
+                "POST https://a.example/x? form a=\"b\"",
+            ),
+            (
+                "with httpx.Client(base_url='https://a.example/v1') as c:\n  c.post('/x', files={'f': open('g', 'rb')}, data={'h': 'i'})",
+                "POST https://a.example/v1/x? files f h=\"i\"",
+            ),
+            (
+                "c = http.client.HTTPSConnection('a.example')\nc.request('POST', '/x', payload, headers)",
+                "POST https://a.example/x? other payload",
+            ),
+            ("requests.request('put', self.base + '/x')\nclass A:\n  base = 'https://a.example'", "PUT https://a.example/x?"),
+            (
+                "await fetch(`https://a.example/x/${id}`, {method: 'POST', body: JSON.stringify({a: 1})})",
+                "POST https://a.example/x/ID? json {\"a\":1}",
+            ),
+            ("axios.post('https://a.example/x', {a: 'b'}, {params: {c: 2}})", "POST https://a.example/x?c=2 json {\"a\":\"b\"}"),
+            ("c = axios.create({baseURL: 'https://a.example/v1'})\nc.get('/x', {params: {b: 1}})", "GET https://a.example/v1/x?b=1"),
+            ("requests.get(self.api + path)\napi = 'https://a.example/v1'", "GET https://a.example/v1/PATH?"),
+            ("requests.post(os.environ.get('URL', 'https://a.example/x'), data)", "POST https://a.example/x? other data"),
+        ] {
+            assert_eq!(calls(script), [expected], "{script}");
+        }
+    }
+
+    #[test]
+    fn each_session_has_its_own_base() {
+        let script = "a = httpx.Client(base_url='https://a.example')\nself.b = BaseUrlSession(\n base_url='https://b.example/v1')\n\
+            with httpx.Client(base_url='https://c.example') as c:\n  c.get('/3')\na.get('/1')\nself.b.post('x/2')\nother.get('/4')";
+        assert_eq!(calls(script), ["GET https://c.example/3?", "GET https://a.example/1?", "POST https://b.example/v1/x/2?"]);
+        let script = "a = httpx.Client(base_url='https://a.example')\ndef f(session):\n  session.get('/1')\ncfg = {}\nx = cfg.get('a/b')\n\
+            @app.get('/items/{id}')\n@app.router.post('/items')\ndef g(id): pass";
+        assert_eq!(calls(script), ["GET https://a.example/1?"]);
+        let script = "a = axios.create({baseURL: 'https://a.example'})\nb = httpx.Client(base_url='https://b.example')\na.post('/1', {c: 1})\nb.post('/2', d)";
+        assert_eq!(calls(script), ["POST https://a.example/1? json {\"c\":1}", "POST https://b.example/2? other d"]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_call_is_none() {
+        for script in [
+            "d.get('https')",
+            "d = {}\nx = d.get('a/b')",
+            "os.environ.get('https_proxy', 'x')",
+            "open('https://a.example')",
+            "get",
+            "s.post(",
+            "s.post(url)",
+        ] {
+            assert_eq!(calls(script), [""; 0], "{script}");
+        }
+    }
+
+    #[test]
+    fn what_comes_to_a_text_is_found_under_its_name() {
+        let found = |script: &str| {
+            let one = |one: &Assigned| format!("{} {} {}", one.name, one.value.as_str(), one.line);
+            read(script).assigned.iter().map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(found("T = os.environ.get('X', 'abc')"), ["t abc 1"]);
+        assert_eq!(found("T: str = os.getenv('X') or 'abc'\n"), ["t abc 1"]);
+        assert_eq!(
+            found("k = {'public': 'a',\n 'private': 'b'}\nOAuth1Session(k['public'], k.get('private'))"),
+            ["public a 1", "private b 2", "client_key a 3", "client_secret b 3"]
+        );
+        assert_eq!(found("t = 'a' + 'b'\nh = {'Authorization': f'Bearer {t}'}"), ["t ab 1", "access_token ab 2"]);
+        assert_eq!(found("t = input()\nh = {'Authorization': 'Bearer ' + t}"), [""; 0]);
+    }
+}
