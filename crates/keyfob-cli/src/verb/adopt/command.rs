@@ -465,6 +465,14 @@ mod tests {
             format!("{long}{}", full("x(a)\n")),
             format!("{long}{}", full("get(a)\n")),
             format!("{long}{}", full("b = a + a\n")),
+            full("'curl '+"),
+            full("['curl',"),
+            full("/*"),
+            full("['a'=>"),
+            // What is told more and more, and goes with each call.
+            format!("h = {{}}\n{}", numbered(|n| format!("h['a{n}'] = 'b'\n"))),
+            format!("h = Request('https://api.github.com/x')\n{}", numbered(|n| format!("h['a{n}'] = 'b'\n"))),
+            numbered(|n| format!("s.headers['a{n}'] = 'b'\ns.get('https://api.github.com/x')\n")),
             // Many URLs, calls, and secrets.
             numbered(|n| format!("curl 'https://api.github.com/{n}'\n")),
             numbered(|n| format!("'https://elsewhere.example/{n}'\n")),

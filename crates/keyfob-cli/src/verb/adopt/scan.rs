@@ -540,6 +540,66 @@ mod tests {
         assert_eq!(calls(script), ["POST https://a.example/1? json {\"c\":1}", "POST https://b.example/2? other d"]);
     }
 
+    /// The calls with all that they carry under names.
+    fn carried(script: &str) -> Vec<String> {
+        let pair = |(name, value): (&str, &Value)| format!(" {name}={}", value.json());
+        let shown =
+            |call: &Call| format!("{} {}{}", call.method, call.url.as_str(), call.carried().into_iter().map(pair).collect::<String>());
+        read(script).calls.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_is_told_once_goes_with_the_calls_it_is_told_for() {
+        for (script, expected) in [
+            // Another session in the same variable knows nothing of the one before.
+            (
+                "s = requests.Session()\ns.headers.update({'X-A': 'b'}, c='d')\ns.auth = ('me', 'abc')\ns.get('https://a.example/x', headers={'x-a': 'e'})\n\
+                    s = requests.Session()\ns.params = {'f': 'g'}\ns.get('https://b.example/y')",
+                &["GET https://a.example/x password=\"abc\" x-a=\"e\" c=\"d\"", "GET https://b.example/y f=\"g\""][..],
+            ),
+            (
+                "def f(self):\n  self.s.get('https://a.example/x')\ndef __init__(self):\n  self.s.headers['X-A'] = 'b'",
+                &["GET https://a.example/x X-A=\"b\""],
+            ),
+            (
+                "with httpx.Client(headers={'X-A': 'b'}, auth=httpx.BasicAuth('me', 'abc')) as c:\n  c.get('https://a.example/x')",
+                &["GET https://a.example/x password=\"abc\" X-A=\"b\""],
+            ),
+            (
+                "const c = axios.create({baseURL: 'https://a.example/v1', headers: {'X-A': 'b'}})\nc.defaults.headers.common['X-C'] = 'd'\nc.get('/x')",
+                &["GET https://a.example/v1/x X-A=\"b\" X-C=\"d\""],
+            ),
+            // A dictionary that is filled line by line.
+            (
+                "h = {'X-A': 'b'}\nh['X-C'] = 'd'\nh.update({'X-E': 'f'})\nrequests.get('https://a.example/x', headers=h)",
+                &["GET https://a.example/x X-A=\"b\" X-C=\"d\" X-E=\"f\""],
+            ),
+            // A request in a variable, and the next one there.
+            (
+                "r = Request('https://a.example/x')\nr.add_header('X-A', 'b')\nr = Request('https://b.example/y')\nr.add_header('X-C', 'd')",
+                &["GET https://a.example/x X-A=\"b\"", "GET https://b.example/y X-C=\"d\""],
+            ),
+        ] {
+            assert_eq!(carried(script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn curl_is_told_the_same_in_words_and_in_a_text() {
+        for script in [
+            "T = 'abc'\nsubprocess.run(['curl', '-X', 'PUT', '-H', f'X-A: {T}', 'https://a.example/%s' % n])",
+            "T = 'abc'\ncommand = ['/usr/bin/curl', '-XPUT', '-HX-A: ' + T, 'https://a.example/' + n]\ncheck_output(command)",
+            "T = 'abc'\nos.system(f'curl -X PUT -H \"X-A: {T}\" \\'https://a.example/{n}\\'')",
+            "T = 'abc'\nos.popen('curl -X PUT -H \"X-A: ' + T + '\" https://a.example/' + n)",
+            "const T = 'abc'\nexecFile('curl', ['-X', 'PUT', '-H', `X-A: ${T}`, `https://a.example/${n}`])",
+            "<?php\n$T = 'abc';\nshell_exec(\"curl -X PUT -H 'X-A: $T' https://a.example/{$n}\");",
+            "require 'json'\nT = 'abc'\nsystem('curl', '-X', 'PUT', '-H', \"X-A: #{T}\", \"https://a.example/#{n}\")",
+        ] {
+            assert_eq!(carried(script), ["PUT https://a.example/N X-A=\"abc\""], "{script}");
+        }
+        assert_eq!(carried("print('curl')\nf('curl', 'x')\ntools = ['curl', 'jq']"), [""; 0]);
+    }
+
     #[test]
     fn what_only_looks_like_a_call_is_none() {
         for script in [
