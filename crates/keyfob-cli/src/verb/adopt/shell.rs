@@ -7,7 +7,7 @@ use super::curl;
 use super::joined::Joined;
 use super::literals::{self, Assigned};
 use super::scan::WORK;
-use super::values::{Names, Piece, Value, capitals};
+use super::values::{Names, Piece, Value};
 use crate::wire::is_telling;
 
 /// Deeper than this nobody writes `$(…)`, and a hostile script would have us call ourselves without end.
@@ -37,31 +37,6 @@ pub(super) fn read(text: &str, line: usize) -> Script {
     let mut reader = Reader { rest: text, line, names: Names::default(), script: Script::default(), work: WORK, is_comment: false };
     reader.commands(None, 0);
     reader.script
-}
-
-/// A command that another language puts together, as a shell has it: what only a run knows is a variable.
-pub(super) fn command(told: &Value) -> Zeroizing<String> {
-    let (mut text, mut quote) = (Zeroizing::new(String::new()), None);
-    for piece in told.clone().pieces() {
-        match piece {
-            Piece::Said(said) => {
-                let mut chars = said.chars();
-                while let Some(c) = chars.next() {
-                    match (c, quote) {
-                        ('\\', None | Some('"')) => drop(chars.next()),
-                        ('"' | '\'', None) => quote = Some(c),
-                        (c, Some(open)) if c == open => quote = None,
-                        _ => {}
-                    }
-                }
-                text.push_str(&said);
-            }
-            // Between these quotes there are none.
-            Piece::Gap(name) if quote == Some('\'') => text.push_str(&format!("'\"${{{}}}\"'", capitals(&name))),
-            Piece::Gap(name) => text.push_str(&format!("${{{}}}", capitals(&name))),
-        }
-    }
-    text
 }
 
 /// The name of an assignment and what is behind its sign.
