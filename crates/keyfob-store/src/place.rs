@@ -29,7 +29,12 @@ pub(crate) fn in_safe_folder(path: &Path, make: bool) -> Result<PathBuf, StoreEr
         other => other.map_err(io(folder))?,
     };
     let found = folder.metadata().map_err(io(&folder))?;
-    if !is_ours_or_roots(&found) || found.mode() & 0o022 != 0 {
+    if !is_ours_or_roots(&found) {
+        // Both are told: the one to be changed is as likely who runs this (root, in somebody's home).
+        let (folder, owner, me) = (folder.display(), found.uid(), rustix::process::geteuid().as_raw());
+        return Err(StoreError::Unsafe(format!("the folder {folder} belongs to another user (uid {owner}; this runs as uid {me})")));
+    }
+    if found.mode() & 0o022 != 0 {
         return Err(StoreError::Unsafe(format!("others can write in the folder {}", folder.display())));
     }
     Ok(folder.join(name))

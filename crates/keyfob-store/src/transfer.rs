@@ -259,11 +259,6 @@ impl Moved {
     }
 }
 
-/// The vault that was to be filled has something in it.
-pub(crate) fn not_empty() -> StoreError {
-    StoreError::Io("there is something in it already, which nothing may be mixed with".to_owned(), io::ErrorKind::AlreadyExists.into())
-}
-
 fn cut() -> StoreError {
     StoreError::Io("the other vault".to_owned(), io::ErrorKind::BrokenPipe.into())
 }

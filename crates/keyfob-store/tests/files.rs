@@ -72,7 +72,7 @@ fn j1_a_folder_that_others_can_write_is_refused() {
     drop(home.open());
     for wrong in [0o770, 0o702, 0o1777] {
         chmod(&home.folder(), wrong);
-        assert_unsafe(home.try_open(), "folder");
+        assert_unsafe(home.try_open(), "others can write in the folder");
     }
     // Others may look: the files are closed.
     chmod(&home.folder(), 0o755);
@@ -111,8 +111,9 @@ fn j1_what_belongs_to_another_user_is_refused() {
         std::os::unix::fs::chown(&path, Some(0), None).expect("chown");
         home.open();
     }
+    // That it is another's is the reason, and not that others could write in it.
     std::os::unix::fs::chown(home.folder(), Some(65534), None).expect("chown");
-    assert_unsafe(home.try_open(), "folder");
+    assert_unsafe(home.try_open(), "belongs to another user (uid 65534; this runs as uid 0)");
 }
 
 #[test]

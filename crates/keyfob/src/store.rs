@@ -210,6 +210,8 @@ pub enum StoreError {
     Conflict,
     /// Too many logins are under way.
     Crowded,
+    /// Everything was to be moved into it, and there is something in it already, which nothing is mixed with.
+    NotEmpty,
     /// The disk or database failed.
     Io(String, std::io::Error),
     /// The file or folder can be read by others, or belongs to somebody else, or is a link.
@@ -226,6 +228,7 @@ impl fmt::Display for StoreError {
             Self::Newer(what) => write!(f, "the vault is from a newer version: {what}"),
             Self::Conflict => f.write_str("the record was changed by somebody else in between"),
             Self::Crowded => f.write_str("too many logins were begun and not finished"),
+            Self::NotEmpty => f.write_str("the vault has something in it already, which nothing may be mixed with"),
             // A log has one line for it: what the system said belongs to that, too.
             Self::Io(what, error) => match error.to_string() {
                 said if what.contains(&said) => write!(f, "the vault cannot be read or written: {what}"),
@@ -257,6 +260,7 @@ impl StoreError {
             Self::Newer(what) => Self::Newer(what.clone()),
             Self::Conflict => Self::Conflict,
             Self::Crowded => Self::Crowded,
+            Self::NotEmpty => Self::NotEmpty,
             Self::Io(what, error) => {
                 let again = error.raw_os_error().map(std::io::Error::from_raw_os_error);
                 Self::Io(what.clone(), again.unwrap_or_else(|| std::io::Error::new(error.kind(), error.to_string())))
@@ -280,6 +284,7 @@ impl StoreError {
             Self::Newer(_) => "use the newer version of this program; nothing was changed",
             Self::Conflict => "try again",
             Self::Crowded => "finish one of them, or try again in ten minutes, when they end",
+            Self::NotEmpty => "name a vault that has nothing in it yet",
             Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
                 "make it writable, or move the vault to where it can be written: keyfob vault move"
             }
@@ -292,7 +297,9 @@ impl StoreError {
             }
             Self::Io(..) if self.is_away() => "see whether the database server is up, and can be reached from here",
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
-            Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
+            Self::Unsafe(_) => {
+                "run it as the user whose vault it is; its folder has to be 0700 and its files 0600, all of that user, and no links"
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::schema::get;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
 use crate::shelf::{Act, ActRow, ItemRow};
-use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
+use crate::transfer::{Inflow, Item, Moved, Outflow};
 
 /// Rows are read in chunks of so many.
 const CHUNK: usize = 1000;
@@ -119,7 +119,7 @@ pub(super) async fn fill(vault: &PostgresVault, mut from: Inflow) -> Result<Move
     // Nobody seals it anew while this has its locks.
     let sealer = &*vault.sealing.within(&*write).await?.sealer;
     if get(&write.query_one(ANY, &[]).await.map_err(error)?, 0)? {
-        return Err(not_empty());
+        return Err(StoreError::NotEmpty);
     }
     let mut moved = Moved::default();
     loop {
@@ -129,7 +129,7 @@ pub(super) async fn fill(vault: &PostgresVault, mut from: Inflow) -> Result<Move
         }
         let first_of_shelf = moved.items + moved.acts == 0 && items.iter().any(Item::is_of_shelf);
         if first_of_shelf && get(&write.query_one(ANY_OF_SHELF, &[]).await.map_err(error)?, 0)? {
-            return Err(not_empty());
+            return Err(StoreError::NotEmpty);
         }
         items.iter().for_each(|item| moved.count(item));
         let sealed = Sealed::of(sealer, &items)?;

@@ -11,7 +11,7 @@ use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow};
 use crate::seal::Sealer;
 use crate::shelf::{ActRow, ItemRow};
-use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
+use crate::transfer::{Inflow, Item, Moved, Outflow};
 
 /// All of it, as it was at one moment.
 pub(super) fn pour(connection: &mut Connection, pool: &Pool, mut out: Outflow) -> Result<(), StoreError> {
@@ -50,13 +50,13 @@ pub(super) fn fill(connection: &mut Connection, sealing: &Sealing, mut from: Inf
     let sealer = &*sealing.keep_up(&write)?;
     let is_any = |query: &str| write.query_row(query, (), |row| row.get::<_, bool>(0)).map_err(sql);
     if is_any("SELECT EXISTS (SELECT 1 FROM app) OR EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM history)")? {
-        return Err(not_empty());
+        return Err(StoreError::NotEmpty);
     }
     let mut moved = Moved::default();
     while let Some(item) = from.next()? {
         let first_of_shelf = item.is_of_shelf() && moved.items + moved.acts == 0;
         if first_of_shelf && is_any("SELECT EXISTS (SELECT 1 FROM item) OR EXISTS (SELECT 1 FROM act)")? {
-            return Err(not_empty());
+            return Err(StoreError::NotEmpty);
         }
         put(&write, sealer, &item)?;
         moved.count(&item);
