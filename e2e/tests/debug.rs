@@ -176,6 +176,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Kind",
             "Moved",
             "Outflow",
+            "PostgresPlace",
             "PostgresVault",
             "Rekeyed",
             "SealedWith",

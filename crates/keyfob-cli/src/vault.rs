@@ -9,7 +9,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::{Store, StoreError};
 use keyfob_store::agent::Agent;
 use keyfob_store::transfer::Portable;
-use keyfob_store::{KeySource, PostgresVault, Rekeyed, SealedWith, Shelf, Vault};
+use keyfob_store::{KeySource, PostgresPlace, PostgresVault, Rekeyed, SealedWith, Shelf, Vault};
 
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -24,16 +24,16 @@ pub(crate) const VARIABLE: &str = "KEYFOB_VAULT";
 /// The one that names a file with that, for addresses with a password.
 pub(crate) const FILE_VARIABLE: &str = "KEYFOB_VAULT_FILE";
 
-/// What is said of one whose address cannot be shown.
-const DATABASE: &str = "a database in PostgreSQL";
+/// What every database had for its key file whose address is no URL of the web: one behind a socket, one of several hosts.
+const FORMER_KEY_FILE: &str = "a-database-in-PostgreSQL-a147e2e57cd0.key";
 
 /// Where a vault is.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
     /// A SQLite file.
     File(PathBuf),
-    /// A database in a PostgreSQL server. The address may hold a password.
-    Postgres(Secret),
+    /// A database in a PostgreSQL server: its address, which may hold a password, and what of it may be shown.
+    Postgres(Secret, PostgresPlace),
 }
 
 /// A vault of either kind, open.
@@ -47,8 +47,8 @@ impl Location {
     /// What was said on the command line: a password is refused there.
     pub(crate) fn of_argument(text: &str) -> Result<Self, Card> {
         let location = Self::parse(text)?;
-        if let Self::Postgres(_) = location
-            && url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
+        if let Self::Postgres(_, place) = &location
+            && place.has_password()
         {
             return Err(Card::usage(
                 "a password was given on the command line",
@@ -61,10 +61,10 @@ impl Location {
 
     /// What the environment says, if it says anything.
     pub(crate) fn of_environment() -> Result<Option<Self>, Card> {
-        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let named = |name: &str| std::env::var_os(name).filter(|value| value.to_str().is_none_or(|text| !bare(text).is_empty()));
         if let Some(text) = named(VARIABLE) {
             return Ok(Some(match text.to_str() {
-                Some(text) => Self::parse(text)?,
+                Some(text) => Self::parse(bare(text))?,
                 None => Self::File(PathBuf::from(text)),
             }));
         }
@@ -74,38 +74,61 @@ impl Location {
             let what = format!("cannot read {}, which {FILE_VARIABLE} names", Path::new(&path).display());
             Card::io(what, &error, "check the name and who may read the file").exiting(Exit::Vault)
         })?;
-        Self::parse(text.trim()).map(Some)
+        if bare(&text).is_empty() {
+            return Err(Card::usage(
+                format!("there is nothing in {}, which {FILE_VARIABLE} names", Path::new(&path).display()),
+                "expected a path or a postgres:// address, and found an empty file",
+                "write it there, or unset the variable",
+            ));
+        }
+        Self::parse(bare(&text)).map(Some)
+    }
+
+    /// What a variable says.
+    pub(crate) fn of_variable(name: &str) -> Result<Option<Self>, Card> {
+        match std::env::var(name) {
+            Ok(text) if !bare(&text).is_empty() => Self::parse(bare(&text)).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// A path, or an address. A mistyped address is no path: its password would be shown as a part of that, and be the name of a folder.
-    pub(crate) fn parse(text: &str) -> Result<Self, Card> {
+    fn parse(text: &str) -> Result<Self, Card> {
         if PostgresVault::is_address(text) {
-            return Ok(Self::Postgres(Secret::new(text)));
+            let address = Secret::new(text);
+            let place = PostgresVault::place_of(&address)
+                .doing("the vault's address cannot be used")
+                .map_err(|card| card.advising("correct it: postgres://USER@HOST/DATABASE, and parameters behind a question mark"))?;
+            return Ok(Self::Postgres(address, place));
         }
-        if is_like_an_address(text) {
-            return Err(Card::usage(
-                "the vault's address is none that is known",
+        let (why, next) = if text.is_empty() {
+            ("there is nothing in it", "give a path, or postgres://HOST/DATABASE")
+        } else if text.starts_with(['"', '\'']) {
+            (
+                "it begins with a quotation mark, and where no shell takes those away (docker's --env-file, a file), they are part of it",
+                "leave them out; or if they belong to a path, begin it with ./ or /",
+            )
+        } else if begins_with_its_name(text) {
+            (
+                "it begins with the name of a variable, and only the value is wanted there",
+                "leave the name out; or if it belongs to a path, begin it with ./ or /",
+            )
+        } else if is_like_an_address(text) {
+            (
                 "it is like a URL, and does not begin with postgres:// (in lower case)",
                 "correct its beginning; or if it is a path, begin it with ./ or /",
-            ));
-        }
-        Ok(Self::File(PathBuf::from(text)))
+            )
+        } else {
+            return Ok(Self::File(PathBuf::from(text)));
+        };
+        Err(Card::usage("the vault's address is none that is known", why, next))
     }
 
     /// For people: without user and password.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Postgres(address) => match url::Url::parse(address.expose()) {
-                // In a password, a character that should have been encoded makes what follows look like a database. No such address is taken.
-                Ok(url) if url.fragment().is_some() || url.path().trim_start_matches('/').contains(['/', '@']) => DATABASE.to_owned(),
-                Ok(mut url) => {
-                    let _ = (url.set_password(None), url.set_username(""));
-                    url.set_query(None);
-                    printable(url.as_str())
-                }
-                Err(_) => DATABASE.to_owned(),
-            },
+            Self::Postgres(_, place) => printable(&place.url()),
         }
     }
 
@@ -130,14 +153,11 @@ impl Location {
     pub(crate) fn key_file(&self, data: &Path) -> PathBuf {
         match self {
             Self::File(path) => KeySource::file_beside(path),
-            Self::Postgres(address) => {
-                let name: String = self.shown().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-                // What reads alike without its punctuation, or is told apart by the query alone, is told apart by this.
-                let mut whose = self.shown();
-                if let Ok(url) = url::Url::parse(address.expose()) {
-                    let places = url.query_pairs().filter(|(name, _)| ["host", "hostaddr", "port", "dbname"].contains(&&**name));
-                    places.for_each(|(name, value)| whose += &format!(" {name}={value}"));
-                }
+            Self::Postgres(_, place) => {
+                let whose = place.identity();
+                let name = whose.split(' ').next().unwrap_or_default();
+                let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+                // What reads alike without its punctuation, or is told apart by parameters alone, is told apart by the digits.
                 data.join(format!("{name}-{}.key", Fingerprint::of(&Secret::new(whose)).as_str()))
             }
         }
@@ -164,7 +184,8 @@ impl Location {
                     Opened::File(Arc::new(vault))
                 })
             }
-            Self::Postgres(address) => {
+            Self::Postgres(address, _) => {
+                take_over_former_key_file(address, &source, out).await;
                 let opened = match make {
                     true => PostgresVault::open(address, source).await,
                     false => PostgresVault::open_existing(address, source).await,
@@ -184,14 +205,16 @@ impl Location {
 
     /// What to do about a vault that does not open.
     fn refused(&self, what: String, error: StoreError) -> Card {
+        let anew = match self {
+            Self::File(_) => "move it out of the way, with its key, and begin anew: keyfob vault set-aside",
+            Self::Postgres(..) => "begin anew in another database",
+        };
         let next = match &error {
-            StoreError::Locked(_) if self.sealed_with() == Some(SealedWith::Passphrase) => "keyfob unlock (asks for the passphrase once)",
-            StoreError::Corrupt(_) => {
-                "restore a backup; or move it out of the way, with its key, and begin anew: keyfob vault set-aside (nothing was overwritten)"
+            StoreError::Locked(_) if self.sealed_with() == Some(SealedWith::Passphrase) => {
+                "keyfob unlock (asks for the passphrase once)".to_owned()
             }
-            StoreError::WrongKey(_) => {
-                "give the key it was sealed with; or move it out of the way and begin anew: keyfob vault set-aside (nothing was overwritten)"
-            }
+            StoreError::Corrupt(_) => format!("restore a backup; or {anew} (nothing was overwritten)"),
+            StoreError::WrongKey(_) => format!("give the key it was sealed with; or {anew} (nothing was overwritten)"),
             _ => return Err::<(), _>(error).doing(what).expect_err("it is an error"),
         };
         Err::<(), _>(error).doing(what).expect_err("it is an error").advising(next)
@@ -201,7 +224,7 @@ impl Location {
     pub(crate) fn sealed_with(&self) -> Option<SealedWith> {
         match self {
             Self::File(path) => Vault::inspect(path).ok().map(|seen| seen.sealed_with),
-            Self::Postgres(_) => None,
+            Self::Postgres(..) => None,
         }
     }
 
@@ -261,14 +284,38 @@ impl Opened {
     }
 }
 
-/// `scheme://…` or `scheme:…@…` (RFC 3986 §3.1). One letter is a disk of Windows.
+/// Opens a vault in PostgreSQL by the key file that many had in common, where it has none of its own yet; and if it is this one's, that becomes its own.
+/// Whatever is in the way of that is told by the opening that follows.
+async fn take_over_former_key_file(address: &Secret, source: &KeySource, out: &Output) {
+    let KeySource::Usual { file, agent } = source else { return };
+    let former = file.with_file_name(FORMER_KEY_FILE);
+    if file.exists() || !former.exists() {
+        return;
+    }
+    let by_that = KeySource::Usual { file: former.clone(), agent: agent.clone() };
+    if PostgresVault::open_existing(address, by_that).await.is_ok() && KeySource::rename_file(&former, file).is_ok() {
+        out.note(&out.note_paint().dim(&format!("the key file {} is {} now", former.display(), file.display())));
+    }
+}
+
+/// Without what an editor or an env-file puts around a line.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// `KEYFOB_VAULT=…`, with or without `export`: a line of a script, in the place of what it sets.
+fn begins_with_its_name(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| name.ends_with(VARIABLE))
+}
+
+/// What holds `://` and does not begin as a path, or is like `scheme:…@…` (RFC 3986 §3.1). One letter is a disk of Windows.
 fn is_like_an_address(text: &str) -> bool {
+    if text.contains("://") {
+        return !["/", "./", "../"].iter().any(|path| text.starts_with(path));
+    }
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let of_a_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-    scheme.len() > 1
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(of_a_scheme)
-        && (rest.starts_with("//") || rest.contains('@'))
+    scheme.len() > 1 && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(of_a_scheme) && rest.contains('@')
 }
 
 fn tell(out: &Output, warnings: &[String], key_made: Option<&Path>) {
@@ -296,6 +343,14 @@ mod tests {
             "postgres:me:canary@h/x",
             "postgres:/me:canary@h/x",
             "mysql://me:canary@h/x",
+            " postgres://me:canary@h/x",
+            "\u{feff}postgres://me:canary@h/x",
+            "\"postgres://me:canary@h/x\"",
+            "'postgres:me:canary@h/x'",
+            "KEYFOB_VAULT=postgres://me:canary@h/x",
+            "export KEYFOB_VAULT=/canary/vault.db",
+            "'/canary/vault.db'",
+            "",
         ] {
             let card = Location::parse(mistyped).err().unwrap_or_else(|| panic!("{mistyped}"));
             assert!(!format!("{card:?}").contains("canary"), "{card:?}");
@@ -303,19 +358,28 @@ mod tests {
         for unencoded in
             ["postgres://me:99/canary@h/x", "postgres://me:99#canary@h/x", "postgres://h/canary@h", "postgres://me:99/a/canary"]
         {
-            assert!(!parse(unencoded).shown().contains("canary"), "{unencoded}");
+            let card = Location::parse(unencoded).err().unwrap_or_else(|| panic!("{unencoded}"));
+            assert!(!format!("{card:?}").contains("canary"), "{card:?}");
         }
-        for path in ["/data/vault.db", "vault.db", "./a:b@c/vault.db", "C:\\me@home\\vault.db", "it: me/vault.db"] {
+        for path in
+            ["/data/vault.db", "vault.db", "./a:b@c/vault.db", "/a://b", "./a://b", "C:\\me@home\\vault.db", "it: me/vault.db", "me's.db"]
+        {
             assert_eq!(parse(path).shown(), path);
         }
     }
 
     #[test]
     fn j13_a_password_is_refused_in_an_argument_and_never_shown() {
-        for address in ["postgres://me:canary@db.example/x", "postgresql://me@db.example/x?password=canary"] {
+        for (address, place) in [
+            ("postgres://me:canary@db.example/x", "postgres://db.example/x"),
+            ("postgresql://me@db.example/x?password=canary", "postgresql://db.example/x"),
+            ("postgres://me:canary@/x?host=/run/pg&port=5433&pool=3", "postgres:///x?host=/run/pg&port=5433"),
+            ("postgres://me@/x?host=%2Frun%2Fpg&password=canary", "postgres:///x?host=/run/pg"),
+            ("postgres://me:canary@one:5433,two/x", "postgres://one:5433,two/x"),
+            ("postgres://me@one,two/x?password=canary", "postgres://one,two/x"),
+        ] {
             assert!(Location::of_argument(address).is_err(), "{address}");
-            let shown = parse(address).shown();
-            assert!(!shown.contains("canary") && !shown.contains("me@") && shown.contains("db.example/x"), "{shown}");
+            assert_eq!(parse(address).shown(), place);
         }
         assert!(Location::of_argument("postgres://me@db.example/x").is_ok());
         assert_eq!(parse("/data/vault.db").shown(), "/data/vault.db");
@@ -326,13 +390,19 @@ mod tests {
         let file = |text: &str| parse(text).key_file(Path::new("/data")).display().to_string();
         assert_eq!(file("/elsewhere/vault.db"), "/elsewhere/vault.key");
         let one = file("postgres://me:canary@db.example:5433/x");
-        assert!(one.starts_with("/data/postgres---db-example-5433-x-") && one.ends_with(".key"), "{one}");
+        // Names that key files have by now.
+        assert_eq!(one, "/data/postgres---db-example-5433-x-9918d848ab4d.key");
+        assert_eq!(file("postgres:///x?host=/run/one"), "/data/postgres----x-5d277bd62f84.key");
+        assert_eq!(file("postgres://me:canary@/x?host=%2Frun%2Fone&pool=3"), "/data/postgres----x-5d277bd62f84.key");
         // Who connects, and how, makes no other database of it.
-        assert_eq!(one, file("postgres://you@db.example:5433/x?sslmode=require&application_name=cron"));
+        assert_eq!(one, file("postgres://you@db.example:5433/x?sslmode=require&pool=3"));
         for (one, other) in [
             ("postgres://db.example/x", "postgres://db.example/y"),
             ("postgres://db.example/a_b", "postgres://db.example/a-b"),
             ("postgres:///x?host=/run/one", "postgres:///x?host=/run/two"),
+            ("postgres://me@/x?host=/run/one", "postgres://me@/x?host=/run/two"),
+            ("postgres://one:5433,two:5433/x", "postgres://one:5433,two:5434/x"),
+            ("postgres://me@one,two/x", "postgres://me@one,two/y"),
             ("postgres://db.example/x?port=5433", "postgres://db.example/x?port=5434"),
         ] {
             assert_ne!(file(one), file(other), "{one}, {other}");

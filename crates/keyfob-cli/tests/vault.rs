@@ -196,6 +196,74 @@ async fn what_the_web_app_keeps_goes_where_the_vault_goes() {
     assert_eq!((third["apps"].as_u64(), third["items"].as_u64(), third["activity"].as_u64()), (Some(1), Some(0), Some(0)), "{third}");
 }
 
+/// A socket's address, and one of several hosts, are no URLs of the web: what holds of other addresses holds of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn j13_a_database_behind_a_socket_or_several_hosts_is_one_like_any_other() {
+    const FORMER: &str = "data/a-database-in-PostgreSQL-a147e2e57cd0.key";
+    let Some(cluster) = Cluster::shared() else { return };
+    let [one, other, third, fourth] = [cluster.database(), cluster.database(), cluster.database(), cluster.database()];
+    let mut house = house().await;
+    let hosts = format!("127.0.0.1:{0},127.0.0.1:{0}", cluster.port());
+    let socket = format!("host={}&port={}", cluster.folder().display(), cluster.port());
+    for address in [
+        format!("postgres://me:canary@/x?{socket}"),
+        format!("postgres://me@/x?{socket}&password=canary"),
+        format!("postgres://me:canary@{hosts}/x"),
+        format!("postgres://me@{hosts}/x?password=canary"),
+    ] {
+        let refused = house.run(&["--vault", &address, "status"]).await.fails(2, ["password was given on the command line", "history", ""]);
+        assert!(!refused.stderr.contains("canary"), "{refused:?}");
+    }
+
+    // Once they had one key file, which is the first one's: there it goes on under its own name, and here it is not in the way.
+    let app = r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#;
+    house.set("KEYFOB_VAULT", &one.url());
+    house.run_with(&["app", "add", "netatmo", "--stdin"], app).await.exits(0);
+    let key = PathBuf::from(house.json(&["vault", "status"]).await["key"].as_str().expect("a key file"));
+    std::fs::rename(&key, house.path(FORMER)).expect("renames");
+    house.set("KEYFOB_VAULT", &other.url());
+    house.run_with(&["app", "add", "netatmo", "--stdin"], app).await.exits(0);
+    let others = PathBuf::from(house.json(&["vault", "status"]).await["key"].as_str().expect("a key file"));
+    assert!(exists(&house.path(FORMER)) && exists(&others) && others != key && !exists(&key));
+    house.set("KEYFOB_VAULT", &one.url());
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    assert!(exists(&key) && !exists(&house.path(FORMER)));
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    // Another vault's stays what it is.
+    std::fs::rename(&others, house.path(FORMER)).and_then(|()| std::fs::remove_file(&key)).expect("removes");
+    let locked = house.run(&["app", "list"]).await.fails(7, ["", "is not there", ""]);
+    assert!(locked.stderr.contains(&key.display().to_string()) && exists(&house.path(FORMER)), "{locked:?}");
+
+    // What is said to be typed is what works.
+    house.unset("KEYFOB_VAULT");
+    let moved = house.run(&["vault", "move", "--to", &third.url()]).await.exits(0);
+    assert!(moved.stderr.contains(&format!("KEYFOB_VAULT='{}'", third.url())), "{moved:?}");
+    let secret = fourth.tcp_url(&format!("127.0.0.1:{},127.0.0.1", cluster.port()));
+    house.set("ELSEWHERE", &secret);
+    let moved = house.run(&["vault", "move", "--to-variable", "ELSEWHERE"]).await.exits(0);
+    assert!(moved.stderr.contains("KEYFOB_VAULT=\"$ELSEWHERE\"") && !moved.stderr.contains("example-password"), "{moved:?}");
+    house.set("KEYFOB_VAULT", &secret);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.set("KEYFOB_VAULT_KEY", &"01".repeat(32));
+    let refused = house.run(&["app", "list"]).await.fails(7, ["cannot open the vault", "another key", "another database"]);
+    assert!(!refused.stderr.contains("set-aside"), "a database cannot be: {refused:?}");
+}
+
+/// Accounts that are gone leave a history, and the web app what it keeps: neither is an empty vault.
+#[tokio::test(flavor = "multi_thread")]
+async fn into_what_only_looks_empty_nothing_is_mixed_and_no_disk_is_blamed() {
+    let house = house().await;
+    let elsewhere = house.path("elsewhere/vault.db");
+    for path in [vault(&house), elsewhere.clone()] {
+        let opened = Vault::open(&path, KeySource::beside(&path)).expect("opens");
+        opened.put_item(Kind("key"), &Item::new("one", "canary-item"), Expected::Nothing).await.expect("puts");
+    }
+    house
+        .run(&["vault", "move", "--to", &elsewhere.display().to_string()])
+        .await
+        .fails(7, ["cannot move", "something in it already", "nothing in it yet"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn j9_a_vault_in_postgresql_is_sealed_anew_where_it_is() {
     let Some(database) = Cluster::shared().map(Cluster::database) else { return };

@@ -23,7 +23,7 @@ pub use key::{KeySource, SealedWith};
 pub use memory::keep_memory_private;
 pub use place::open_ways;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresVault;
+pub use postgres::{PostgresPlace, PostgresVault};
 pub use rekey::Rekeyed;
 pub use shelf::{MemoryShelf, Shelf};
 pub use sqlite::{Checked, Inspection, Vault};

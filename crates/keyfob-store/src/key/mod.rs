@@ -107,6 +107,15 @@ impl KeySource {
         }
     }
 
+    /// Gives a key file another name, durably; one that is taken stays what it is.
+    ///
+    /// # Errors
+    /// Where one of the two is not in a folder of ours, the new name is taken, or the disk fails.
+    pub fn rename_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let [from, to] = [from, to].map(|path| crate::place::in_safe_folder(path, false));
+        crate::place::rename_aside(&from?, &to?)
+    }
+
     /// Whether the key file, if that is what it is, has its name of this vault alone.
     pub(crate) fn is_beside(&self, vault: &Path) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! The URL of a vault in PostgreSQL, taken apart by ourselves: a password that was not encoded must not end up in a host's name, and thence in
 //! an error; and the way in which TLS is asked for decides about more than TLS.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -23,7 +24,19 @@ pub(super) struct Address {
     pub(super) trust: Option<Trust>,
     pub(super) pool: usize,
     password: Option<Secret>,
-    place: String,
+    place: PostgresPlace,
+}
+
+/// Where a vault in PostgreSQL is, as its [address](crate::PostgresVault::place_of) says it, without the password: to be shown, to be told from others, and to
+/// be typed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresPlace {
+    words: String,
+    url: String,
+    /// Those that say where: host, port and dbname, in their order.
+    parameters: Vec<(String, String)>,
+    without_password: String,
+    has_password: bool,
 }
 
 /// What `sslmode` can say.
@@ -43,7 +56,7 @@ impl Address {
     /// Reads a URL. No error quotes a part of it that could be a password.
     pub(super) fn parse(url: &Secret) -> Result<Self, StoreError> {
         let text = url.expose();
-        let Some(rest) = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) else {
+        let Some((scheme, rest)) = SCHEMES.iter().find_map(|scheme| Some((scheme, text.strip_prefix(scheme)?))) else {
             return Err(wrong("it does not begin with postgres://"));
         };
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
@@ -62,15 +75,32 @@ impl Address {
         for host in hosts.split(',').filter(|host| !host.is_empty()) {
             draft.hosts.push(host_and_port(host)?);
         }
+        let (mut parameters, mut kept) = (Vec::new(), Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or_else(|| wrong("a parameter has no value"))?;
-            draft.parameter(name, decode(value)?)?;
+            let decoded = decode(value)?;
+            draft.parameter(name, decoded.clone())?;
+            if name != "password" {
+                kept.push(pair);
+            }
+            if ["host", "port", "dbname"].contains(&name) {
+                parameters.push((name.to_owned(), decoded));
+            }
         }
-        draft.finish()
+        let path = &before_query[authority.len()..];
+        let (at, mark) = (if user.is_empty() { "" } else { "@" }, if kept.is_empty() { "" } else { "?" });
+        let place = PostgresPlace {
+            words: draft.in_words(),
+            url: format!("{scheme}{hosts}{path}"),
+            parameters,
+            without_password: format!("{scheme}{user}{at}{hosts}{path}{mark}{}", kept.join("&")),
+            has_password: draft.password.as_ref().is_some_and(|password| !password.is_empty()),
+        };
+        draft.finish(place)
     }
 
     /// For people: no user, no password.
-    pub(super) fn place(&self) -> &str {
+    pub(super) fn place(&self) -> &PostgresPlace {
         &self.place
     }
 
@@ -81,6 +111,49 @@ impl Address {
             Some(password) if password.expose().len() >= 4 => text.replace(password.expose(), "…"),
             _ => text,
         }
+    }
+}
+
+impl PostgresPlace {
+    pub(super) fn of(url: &Secret) -> Result<Self, StoreError> {
+        Address::parse(url).map(|address| address.place)
+    }
+
+    /// Whether its address holds a password, wherever.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.has_password
+    }
+
+    /// The address, as it was given, without its password.
+    #[must_use]
+    pub fn without_password(&self) -> &str {
+        &self.without_password
+    }
+
+    /// Hosts, ports and database as the address says them, and nothing else of it: who connects, and how, makes no other database of it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.joined('?', '&')
+    }
+
+    /// The same, to tell one database from another: all of it is known to stay as it is, for key files are named after it.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        self.joined(' ', ' ')
+    }
+
+    fn joined(&self, first: char, next: char) -> String {
+        let marks = std::iter::once(first).chain(std::iter::repeat(next));
+        let parameters = self.parameters.iter().zip(marks).map(|((name, value), mark)| format!("{mark}{name}={value}"));
+        std::iter::once(self.url.clone()).chain(parameters).collect()
+    }
+}
+
+/// In words.
+impl fmt::Display for PostgresPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
     }
 }
 
@@ -133,21 +206,30 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Address, StoreError> {
-        if self.hosts.is_empty() {
-            self.hosts.push(("localhost".to_owned(), None));
+    /// Each host with its port.
+    fn servers(&self) -> Vec<(&str, u16)> {
+        match &*self.hosts {
+            [] => vec![("localhost", self.port.unwrap_or(5432))],
+            hosts => hosts.iter().map(|(host, own)| (&**host, own.or(self.port).unwrap_or(5432))).collect(),
         }
+    }
+
+    fn in_words(&self) -> String {
+        let server = |(host, port): (&str, u16)| if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let servers: Vec<_> = self.servers().into_iter().map(server).collect();
+        let database = if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
+        format!("PostgreSQL at {}{database}", servers.join(", "))
+    }
+
+    fn finish(mut self, place: PostgresPlace) -> Result<Address, StoreError> {
         let mut config = Config::new();
-        let mut places = Vec::new();
-        for (host, own_port) in &self.hosts {
-            let port = own_port.or(self.port).unwrap_or(5432);
+        for (host, port) in self.servers() {
             if host.starts_with('/') {
                 config.host_path(host)
             } else {
                 config.host(host)
             };
             config.port(port);
-            places.push(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") });
         }
         let trust = self.trust()?;
         if !self.user.is_empty() {
@@ -166,19 +248,13 @@ impl Draft {
         config.channel_binding(if binding { ChannelBinding::Require } else { ChannelBinding::Prefer });
         // Of several, the one that takes writes: after a fail-over the old one may still answer.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let database = if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
-        Ok(Address {
-            config,
-            trust,
-            pool: self.pool.unwrap_or(POOL),
-            password: self.password.take().map(Secret::new),
-            place: format!("PostgreSQL at {}{database}", places.join(", ")),
-        })
+        Ok(Address { config, trust, pool: self.pool.unwrap_or(POOL), password: self.password.take().map(Secret::new), place })
     }
 
     fn trust(&mut self) -> Result<Option<Trust>, StoreError> {
-        let here = self.hosts.iter().all(|(host, _)| is_this_machine(host));
-        let sockets = self.hosts.iter().all(|(host, _)| host.starts_with('/'));
+        let servers = self.servers();
+        let here = servers.iter().all(|(host, _)| is_this_machine(host));
+        let sockets = servers.iter().all(|(host, _)| host.starts_with('/'));
         let mode = match self.mode {
             // As elsewhere: with roots of its own, `require` means that the certificate is theirs.
             Some(Mode::Require) if self.roots.is_some() => Mode::VerifyCa,
@@ -271,12 +347,31 @@ mod tests {
         assert_eq!(address.config.get_dbname(), Some("vault"));
         assert_eq!(address.config.get_ports(), [6000, 5432, 5432]);
         assert_eq!(address.pool, 3);
-        assert_eq!(address.place(), "PostgreSQL at one.example:6000, [2001:db8::1]:5432, two.example:5432, database vault");
-        assert_eq!(parse("postgres://").expect("parses").place(), "PostgreSQL at localhost:5432");
+        assert_eq!(address.place().to_string(), "PostgreSQL at one.example:6000, [2001:db8::1]:5432, two.example:5432, database vault");
+        assert_eq!(parse("postgres://").expect("parses").place().to_string(), "PostgreSQL at localhost:5432");
         assert_eq!(
-            parse("postgres://u@/v?host=/run/postgresql").expect("parses").place(),
+            parse("postgres://u@/v?host=/run/postgresql").expect("parses").place().to_string(),
             "PostgreSQL at /run/postgresql:5432, database v"
         );
+    }
+
+    #[test]
+    fn a_place_is_told_without_a_password_wherever_that_stood() {
+        for (url, has_password, place, without_password) in [
+            ("postgres://u:hunter2@h:5433/v?pool=3", true, "postgres://h:5433/v", "postgres://u@h:5433/v?pool=3"),
+            ("postgres://u@h/v?password=hunter2&pool=3", true, "postgres://h/v", "postgres://u@h/v?pool=3"),
+            ("postgres://u:@h/v?password=", false, "postgres://h/v", "postgres://u@h/v"),
+            ("postgres://:hunter2@one:1,two:2/v", true, "postgres://one:1,two:2/v", "postgres://one:1,two:2/v"),
+            ("postgres://u@/v?port=6&host=%2Frun", false, "postgres:///v?port=6&host=/run", "postgres://u@/v?port=6&host=%2Frun"),
+            ("postgresql://h", false, "postgresql://h", "postgresql://h"),
+        ] {
+            let found = parse(url).expect("parses").place;
+            assert_eq!((found.has_password(), &*found.url(), found.without_password()), (has_password, place, without_password), "{url}");
+            assert!(!format!("{found:?}{found}").contains("hunter2"), "{found:?}");
+        }
+        let identity = |url| parse(url).expect("parses").place.identity();
+        assert_eq!(identity("postgres://u:p@/v?sslmode=disable&host=%2Frun&port=6"), "postgres:///v host=/run port=6");
+        assert_eq!(identity("postgres://u:p@one,two/v?user=w"), "postgres://one,two/v");
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::rows::LookedTo;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
 use acts::Book;
 use address::Address;
+pub use address::PostgresPlace;
 use changes::Ear;
 use connections::Connections;
 use hold::Holds;
@@ -117,6 +118,14 @@ impl PostgresVault {
         address::is_address(text)
     }
 
+    /// Where an address says that the vault is. Nothing is asked of the server.
+    ///
+    /// # Errors
+    /// What is wrong with the address, as [`PostgresVault::open`] says it.
+    pub fn place_of(url: &Secret) -> Result<PostgresPlace, StoreError> {
+        PostgresPlace::of(url)
+    }
+
     /// Where the vault is, without user and password.
     #[must_use]
     pub fn place(&self) -> &str {
@@ -137,7 +146,7 @@ impl PostgresVault {
 
     async fn open_or(url: &Secret, source: KeySource, make: bool) -> Result<Self, StoreError> {
         let address = Address::parse(url)?;
-        let place = address.place().to_owned();
+        let place = address.place().to_string();
         let connections = Arc::new(Connections::new(address)?);
         let schema::Opened { sealer, header, key_made, warnings } = schema::open(&connections, &source, make).await?;
         let holds = Holds::new(Arc::clone(&connections), header.vault_id()?);

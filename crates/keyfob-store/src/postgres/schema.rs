@@ -45,7 +45,7 @@ pub(super) async fn open(connections: &Connections, source: &KeySource, make: bo
     }
     let mut version = if is_there { version(&connection).await.map_err(to_error)?? } else { 0 };
     if version == 0 && !make {
-        return Err(StoreError::Missing(connections.address().place().to_owned()));
+        return Err(StoreError::Missing(connections.address().place().to_string()));
     }
     let mut key_made = None;
     if version < MIGRATIONS.len() {

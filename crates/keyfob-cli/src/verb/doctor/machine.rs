@@ -21,7 +21,7 @@ pub(super) async fn look(context: &Context) -> Vec<Finding> {
             findings.push(Finding::good("key", context.key_in_words()));
             findings.push(keyring(context.vault().sealed_with()).await);
         }
-        Location::Postgres(_) => findings.push(Finding::good("key", context.key_in_words())),
+        Location::Postgres(..) => findings.push(Finding::good("key", context.key_in_words())),
     }
     findings.extend(files(context));
     findings.push(match transport() {

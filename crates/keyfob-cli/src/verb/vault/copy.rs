@@ -72,7 +72,7 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
         context.out.note(&format!("   made the folder {}", folder.display()));
     }
     // Where the sandbox is meant, the environment's vault is not.
-    let place = quoted(&from_anywhere(&to));
+    let place = from_anywhere(&to, args.to_variable.as_deref());
     let (used, why) = match context.sandbox() {
         None => (format!("{}={place}", vault::VARIABLE), String::new()),
         Some(_) => (format!("--vault {place}"), format!(", with each command: at the sandbox {} does not count", vault::VARIABLE)),
@@ -113,7 +113,10 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
     let open = async |make| context.vault().open(context.data_folder(), make, &context.out).await;
     let there = open(false).await?;
     if let Some(into) = &there {
-        let next = "import into another vault (--vault PATH), or move this one out of the way: keyfob vault set-aside";
+        let next = match context.vault() {
+            Location::File(_) => "import into another vault (--vault PATH), or move this one out of the way: keyfob vault set-aside",
+            Location::Postgres(..) => "import into another database, or into a file: --vault PATH",
+        };
         must_be_empty(into, &what, next).await?;
     }
     let passphrase = passphrase::known("Passphrase of the exported file", args.stdin).await?;
@@ -143,14 +146,9 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
 
 fn target(args: &Move) -> Result<Location, Card> {
     let Some(name) = &args.to_variable else { return Location::of_argument(args.to.as_deref().unwrap_or_default()) };
-    match std::env::var(name) {
-        Ok(text) if !text.is_empty() => Location::parse(&text),
-        _ => Err(Card::usage(
-            "there is nowhere to move to",
-            format!("the variable {name} is not set"),
-            format!("set {name} to a path or an address"),
-        )),
-    }
+    Location::of_variable(name)?.ok_or_else(|| {
+        Card::usage("there is nowhere to move to", format!("the variable {name} is not set"), format!("set {name} to a path or an address"))
+    })
 }
 
 /// The uppermost of its folders that are not there yet: opening it makes them.
@@ -160,11 +158,12 @@ fn missing_folder(to: &Location) -> Option<PathBuf> {
     folders.last().map(Path::to_owned)
 }
 
-/// What names it in whichever folder it is typed.
-fn from_anywhere(to: &Location) -> String {
-    match to {
-        Location::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
-        Location::Postgres(_) => to.shown(),
+/// What names it in whichever folder it is typed, as a shell takes it. A password stays in the variable that it came from.
+fn from_anywhere(to: &Location, variable: Option<&str>) -> String {
+    match (to, variable) {
+        (Location::File(path), _) => quoted(&std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()),
+        (Location::Postgres(_, place), Some(name)) if place.has_password() => format!("\"${name}\""),
+        (Location::Postgres(_, place), _) => quoted(place.without_password()),
     }
 }
 
@@ -172,15 +171,14 @@ fn from_anywhere(to: &Location) -> String {
 async fn must_be_empty(vault: &Opened, what: &str, next: &str) -> Result<(), Card> {
     let store = vault.store();
     let (apps, accounts) = (store.apps().await.doing(what)?.len() as u64, store.accounts().await.doing(what)?.len() as u64);
-    if apps + accounts == 0 {
+    let why = if apps + accounts > 0 {
+        format!("there are {} and {} in it already, and nothing is written over", counted(accounts, "account"), counted(apps, "app"))
+    } else if !store.entries(None, 1).await.doing(what)?.is_empty() {
+        "the history of accounts that are gone is in it, and nothing is mixed with what is there".to_owned()
+    } else {
         return Ok(());
-    }
-    Err(Card::new(
-        Exit::Usage,
-        what,
-        format!("there are {} and {} in it already, and nothing is written over", counted(accounts, "account"), counted(apps, "app")),
-        next,
-    ))
+    };
+    Err(Card::new(Exit::Usage, what, why, next))
 }
 
 fn same(one: &Location, other: &Location) -> bool {
@@ -189,7 +187,7 @@ fn same(one: &Location, other: &Location) -> bool {
             let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
             real(one) == real(other)
         }
-        (Location::Postgres(one), Location::Postgres(other)) => one.expose() == other.expose(),
+        (Location::Postgres(one, _), Location::Postgres(other, _)) => one.expose() == other.expose(),
         _ => false,
     }
 }

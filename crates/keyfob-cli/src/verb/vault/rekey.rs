@@ -37,7 +37,7 @@ pub(crate) struct Rekey {
 
 pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     let what = format!("cannot seal the vault {} anew", context.vault().shown());
-    if args.passphrase && matches!(context.vault(), Location::Postgres(_)) {
+    if args.passphrase && matches!(context.vault(), Location::Postgres(..)) {
         // Every machine would have to be unlocked by somebody who types it, after each start.
         return Err(Card::usage(
             what,
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     }
     let key = match (&to, context.vault()) {
         // What its header says cannot be seen from here.
-        (KeySource::Keyring { .. }, Location::Postgres(_)) => "the desktop's keyring".to_owned(),
+        (KeySource::Keyring { .. }, Location::Postgres(..)) => "the desktop's keyring".to_owned(),
         _ => context.key_in_words(),
     };
     if context.out.json {
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} sealed anew; the key is {key}", paint.good("✓"), counted(done.sealed, "record")));
     context.out.note(&paint.dim("copies made before open with the old key alone: make new ones (keyfob vault export FILE)"));
-    if let (KeySource::File(file) | KeySource::Usual { file, .. }, Location::Postgres(_)) = (&to, context.vault()) {
+    if let (KeySource::File(file) | KeySource::Usual { file, .. }, Location::Postgres(..)) = (&to, context.vault()) {
         context.out.note(&format!(
             "{} other machines that use this database need the new {}: until it is there, they can neither read nor write",
             paint.warn("note:"),

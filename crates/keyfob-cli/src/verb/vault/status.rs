@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
     let seen = match vault {
         Location::File(path) if path.symlink_metadata().is_err() => return Err(none(context)),
         Location::File(path) => Vault::inspect(path).map(Some).doing(format!("cannot look at the vault {}", vault.shown())),
-        Location::Postgres(_) => Ok(None),
+        Location::Postgres(..) => Ok(None),
     };
     let opened = match &seen {
         Ok(_) => vault.open(context.data_folder(), false, &context.out).await,
@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
     if context.out.json {
         context.out.json(&json!({
             "vault": vault.shown(),
-            "kind": match vault { Location::File(_) => "sqlite", Location::Postgres(_) => "postgresql" },
+            "kind": match vault { Location::File(_) => "sqlite", Location::Postgres(..) => "postgresql" },
             "id": inspection.map(|seen| seen.id.clone()),
             "bytes": inspection.map(|seen| seen.bytes),
             "sealed_with": inspection.map(|seen| match seen.sealed_with {
@@ -96,7 +96,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
 
 fn backup(vault: &Location, by_passphrase: bool) -> &'static str {
     match vault {
-        Location::Postgres(_) => "as of any database, and the key apart from it",
+        Location::Postgres(..) => "as of any database, and the key apart from it",
         Location::File(_) if by_passphrase => "keyfob vault export FILE",
         Location::File(_) => "keyfob vault export FILE; a copy of the vault without its key opens nothing",
     }
