@@ -1,5 +1,6 @@
 //! Which vault is meant, where its key comes from, and opening it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -215,6 +216,10 @@ impl Location {
             }
             StoreError::Corrupt(_) => format!("restore a backup; or {anew} (nothing was overwritten)"),
             StoreError::WrongKey(_) => format!("give the key it was sealed with; or {anew} (nothing was overwritten)"),
+            // What a server says no to is in the address, or there. Errors of a disk have numbers.
+            StoreError::Io(_, why) if is_of_a_server(why) && matches!(self, Self::Postgres(..)) => {
+                "see that user, password and database of its address are right, and what the server allows: docs/postgresql.md".to_owned()
+            }
             _ => return Err::<(), _>(error).doing(what).expect_err("it is an error"),
         };
         Err::<(), _>(error).doing(what).expect_err("it is an error").advising(next)
@@ -296,6 +301,12 @@ async fn take_over_former_key_file(address: &Secret, source: &KeySource, out: &O
     if PostgresVault::open_existing(address, by_that).await.is_ok() && KeySource::rename_file(&former, file).is_ok() {
         out.note(&out.note_paint().dim(&format!("the key file {} is {} now", former.display(), file.display())));
     }
+}
+
+/// Whether it is a server's no, of which nothing else is known.
+fn is_of_a_server(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, Other, PermissionDenied, ResourceBusy};
+    error.raw_os_error().is_none() && matches!(error.kind(), NotFound | Other | PermissionDenied | ResourceBusy)
 }
 
 /// Without what an editor or an env-file puts around a line.

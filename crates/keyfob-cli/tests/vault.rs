@@ -244,6 +244,9 @@ async fn j13_a_database_behind_a_socket_or_several_hosts_is_one_like_any_other()
     assert!(moved.stderr.contains("KEYFOB_VAULT=\"$ELSEWHERE\"") && !moved.stderr.contains("example-password"), "{moved:?}");
     house.set("KEYFOB_VAULT", &secret);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.set("KEYFOB_VAULT", &secret.replace(fourth.name(), "nowhere"));
+    house.run(&["app", "list"]).await.fails(7, ["cannot open the vault", "no database of that name", "user, password and database"]);
+    house.set("KEYFOB_VAULT", &secret);
     house.set("KEYFOB_VAULT_KEY", &"01".repeat(32));
     let refused = house.run(&["app", "list"]).await.fails(7, ["cannot open the vault", "another key", "another database"]);
     assert!(!refused.stderr.contains("set-aside"), "a database cannot be: {refused:?}");
