@@ -16,7 +16,9 @@ pub(super) struct Folders {
 
 impl Folders {
     pub(super) fn of_environment() -> Result<Self, Card> {
-        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // Wherever a program of ours goes from here, they stay where they are: an agent leaves the folder that it was started in.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from).map(absolute);
         if let (Some(config), Some(data)) = (own("KEYFOB_CONFIG_DIR"), own("KEYFOB_DATA_DIR")) {
             return Ok(Self { config, data });
         }

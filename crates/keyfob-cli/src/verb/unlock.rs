@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Unlock, context: &Context) -> Result<(), Card> {
     let unlocked = ask(&args, context).await?;
     keep(&unlocked, time, context)?;
     let agent = Agent::usual(context.data_folder());
-    let left = agent.held().iter().map(|held| held.left.as_secs()).max().unwrap_or_default();
+    let left = agent.held().unwrap_or_default().iter().map(|held| held.left.as_secs()).max().unwrap_or_default();
     if context.out.json {
         return context.out.json(&json!({"vault": context.vault().shown(), "unlocked": true, "seconds": left}));
     }
@@ -132,9 +132,13 @@ async fn ask(args: &Unlock, context: &Context) -> Result<Unlocked, Card> {
 /// Gives the key to the agent that runs, or to a new one.
 pub(crate) fn keep(unlocked: &Unlocked, time: Duration, context: &Context) -> Result<(), Card> {
     let agent = Agent::usual(context.data_folder());
+    let mut why = "one is there and does not answer".to_owned();
     for _ in 0..3 {
-        if agent.keep(unlocked, time) {
-            return Ok(());
+        match agent.keep(unlocked, time) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // Where it cannot be asked, there may still be a place for another.
+            Err(silent) => why = silent.to_string(),
         }
         match start(unlocked, time, context)?.as_str() {
             READY => return Ok(()),
@@ -148,7 +152,8 @@ pub(crate) fn keep(unlocked: &Unlocked, time: Duration, context: &Context) -> Re
             }
         }
     }
-    Err(Card::new(Exit::Error, "no agent took the key", "one is there and does not answer", "keyfob lock, then keyfob unlock"))
+    let next = "end that process (kill -KILL and its number), or let it go on (kill -CONT); then: keyfob unlock";
+    Err(Card::new(Exit::Error, "no agent took the key", why, next))
 }
 
 /// Starts an agent, with an environment that has nothing but where its folders are; says what it said first.

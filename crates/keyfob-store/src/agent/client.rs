@@ -1,50 +1,58 @@
-//! Asking the agent. Whatever lies at its place, nobody is asked for a key, and nobody is given one, before it is found to be this user's; and
+//! Asking agents. Whatever lies at the place of one, nobody is asked for a key, and nobody is given one, before it is found to be this user's; and
 //! nobody waits for it much longer than a second.
 
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::wire::{Reply, Request};
-use super::{must_be_ours_alone, socket_in};
+use super::{Silent, must_be_ours_alone, socket_in};
 
-/// For the whole conversation.
+/// For the whole conversation with one: another that hangs takes nobody's second.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The answer of the first agent there is; else why there is none, as the middle of a sentence.
-pub(super) fn ask(folders: &[PathBuf], request: &Request<'_>) -> Result<Reply, String> {
-    let mut why = None;
+/// Between two tries with one that hangs up.
+const A_LOOK: Duration = Duration::from_millis(20);
+
+/// What the agent in that folder answers; nothing where none is there.
+pub(super) fn ask(folder: &Path, request: &Request<'_>) -> Result<Option<Reply>, Silent> {
+    let socket = socket_in(folder);
     let until = Instant::now() + PATIENCE;
-    for folder in folders {
-        match ask_at(folder, request, until) {
-            Ok(Reply::No) => why = Some("the agent does not hold its key".to_owned()),
-            Ok(reply) => return Ok(reply),
-            Err(None) => {}
-            Err(Some(reason)) => why = Some(reason),
+    loop {
+        let Ok(found) = socket.symlink_metadata() else { return Ok(None) };
+        let ours = rustix::process::geteuid().as_raw();
+        if must_be_ours_alone(folder).is_err() || !found.file_type().is_socket() || found.uid() != ours || found.mode() & 0o077 != 0 {
+            return Err(Silent(format!("{} is not a socket that is this user's alone", socket.display())));
+        }
+        let stream = match connect(&socket) {
+            // Of an agent that was killed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => return Ok(None),
+            other => other.map_err(|error| Silent(format!("the agent at {} cannot be reached: {error}", socket.display())))?,
+        };
+        if !is_ours(&stream) {
+            return Err(Silent(format!("another user listens at {}", socket.display())));
+        }
+        match talk(&stream, request, until) {
+            Ok(reply) => return Ok(Some(reply)),
+            // It ends at this moment, or has too many to serve: a look later it is gone, or has the time.
+            Err(error) if is_hung_up(&error) && Instant::now() + A_LOOK < until => std::thread::sleep(A_LOOK),
+            Err(error) => return Err(Silent(format!("the agent at {}{} {}", socket.display(), process_of(&stream), said(&error)))),
         }
     }
-    Err(why.unwrap_or_else(|| "no agent runs that has its key".to_owned()))
 }
 
-/// `Err(None)` where nothing is there.
-fn ask_at(folder: &Path, request: &Request<'_>, until: Instant) -> Result<Reply, Option<String>> {
-    let socket = socket_in(folder);
-    let Ok(found) = socket.symlink_metadata() else { return Err(None) };
-    let ours = rustix::process::geteuid().as_raw();
-    if must_be_ours_alone(folder).is_err() || !found.file_type().is_socket() || found.uid() != ours || found.mode() & 0o077 != 0 {
-        return Err(Some(format!("{} is not a socket that is this user's alone", socket.display())));
+fn is_hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
+fn said(error: &io::Error) -> String {
+    match error.kind() {
+        // What a socket's time ends with has another name on every system.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "does not answer within a second".to_owned(),
+        _ => format!("does not answer: {error}"),
     }
-    let stream = match connect(&socket) {
-        // Of an agent that was killed.
-        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => return Err(None),
-        other => other.map_err(|error| Some(format!("the agent at {} cannot be reached: {error}", socket.display())))?,
-    };
-    if !is_ours(&stream) {
-        return Err(Some(format!("another user listens at {}", socket.display())));
-    }
-    talk(&stream, request, until).map_err(|error| Some(format!("the agent at {} does not answer: {error}", socket.display())))
 }
 
 fn talk(stream: &UnixStream, request: &Request<'_>, until: Instant) -> io::Result<Reply> {
@@ -92,6 +100,17 @@ fn connect(socket: &Path) -> io::Result<UnixStream> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_ours(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+}
+
+/// Which process it is that listens, to be let go on or ended by a person.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn process_of(stream: &UnixStream) -> String {
+    rustix::net::sockopt::socket_peercred(stream).map_or_else(|_| String::new(), |peer| format!(" (process {})", peer.pid.as_raw_nonzero()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn process_of(_: &UnixStream) -> String {
+    String::new()
 }
 
 /// The folder, which is this user's alone, has to be enough.

@@ -23,11 +23,20 @@ use crate::seal::Key;
 /// The longest that a key is kept.
 pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// Where the agent listens, if one runs.
+/// Where agents listen, if any run: one that was started where there is no runtime folder (under cron, over SSH) is in another place than one
+/// of the desktop's, and both hold keys.
 #[derive(Clone, Debug)]
 pub struct Agent {
-    /// Its socket lies in one of these; the first that is fit for it is where one would be started.
-    folders: Vec<PathBuf>,
+    /// The first that is fit for it is where one would be started.
+    nests: Vec<Nest>,
+}
+
+/// A folder for an agent's socket.
+#[derive(Clone, Debug)]
+struct Nest {
+    folder: PathBuf,
+    /// Whether the folder that it lies in is ours to make, too.
+    in_ours: bool,
 }
 
 /// The key of one vault, made of its passphrase and found to open it.
@@ -45,36 +54,50 @@ pub struct Held {
     pub left: Duration,
 }
 
+/// An agent is there and does not answer, or something else is in its place: what keys it has, it has still. The sentence says which, and where.
+#[derive(Clone, Debug)]
+pub struct Silent(String);
+
 impl Agent {
     /// The usual places: `keyfob/` in the user's runtime folder (`$XDG_RUNTIME_DIR`; where that is not set, as under cron, the one that
-    /// systemd makes), else `run/` in the data folder.
+    /// systemd makes), else `run/` in the data folder, which is made, 0700, if it is not there.
     pub fn usual(data: &Path) -> Self {
         let named = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
         let runtime = named.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw())));
-        Self { folders: vec![runtime.join("keyfob"), data.join("run")] }
+        Self { nests: vec![Nest { folder: runtime.join("keyfob"), in_ours: false }, Nest { folder: data.join("run"), in_ours: true }] }
     }
 
     /// In one folder, which is made 0700 if it is not there.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folders: vec![folder.to_owned()] }
+        Self { nests: vec![Nest { folder: folder.to_owned(), in_ours: false }] }
     }
 
-    /// Gives a key to the agent that runs, if one does. Says whether one took it.
-    pub fn keep(&self, unlocked: &Unlocked, time: Duration) -> bool {
-        client::ask(&self.folders, &wire::Request::Keep(unlocked.id, &unlocked.key, bounded(time))).is_ok()
+    /// Gives a key to the first agent that takes it. Says whether one did; an error where one is there and does not answer.
+    pub fn keep(&self, unlocked: &Unlocked, time: Duration) -> Result<bool, Silent> {
+        let request = wire::Request::Keep(unlocked.id, &unlocked.key, bounded(time));
+        let taken = self.first(&request, |reply| matches!(reply, wire::Reply::Done).then_some(()));
+        taken.map(|taken| taken.is_some())
     }
 
-    /// What the agent holds; nothing if none runs.
-    pub fn held(&self) -> Vec<Held> {
-        match client::ask(&self.folders, &wire::Request::Status) {
-            Ok(wire::Reply::Status(held)) => held,
-            _ => Vec::new(),
+    /// What the agents hold, each vault once; nothing if none runs, and an error where one is there and does not answer.
+    pub fn held(&self) -> Result<Vec<Held>, Silent> {
+        let mut held: Vec<Held> = Vec::new();
+        for reply in self.all(&wire::Request::Status)? {
+            let wire::Reply::Status(of_one) = reply else { continue };
+            for new in of_one {
+                match held.iter_mut().find(|known| known.vault == new.vault) {
+                    Some(known) => known.left = known.left.max(new.left),
+                    None => held.push(new),
+                }
+            }
         }
+        Ok(held)
     }
 
-    /// Has the agent forget everything, and end. Says whether one ran.
-    pub fn lock(&self) -> bool {
-        client::ask(&self.folders, &wire::Request::Lock).is_ok()
+    /// Has every agent forget everything, and end. Says whether any ran; an error where one is there and does not answer, for that one has its
+    /// keys still. The others have forgotten theirs.
+    pub fn lock(&self) -> Result<bool, Silent> {
+        self.all(&wire::Request::Lock).map(|replies| !replies.is_empty())
     }
 
     /// Is the agent: takes the first key from `handed` (as [`Unlocked::hand_over`] wrote it), listens, tells `ready`, and returns when the
@@ -85,17 +108,42 @@ impl Agent {
 
     /// The key with that name, if an agent has it; else why there is none, as the middle of a sentence.
     pub(crate) fn key(&self, id: &KeyId) -> Result<Key, String> {
-        match client::ask(&self.folders, &wire::Request::Key(*id))? {
-            wire::Reply::Key(key) => Ok(key),
-            _ => Err("the agent does not hold its key".to_owned()),
+        let mut runs = false;
+        let found = self.first(&wire::Request::Key(*id), |reply| {
+            runs = true;
+            if let wire::Reply::Key(key) = reply { Some(key) } else { None }
+        });
+        let none = if runs { "the agent does not hold its key" } else { "no agent runs that has its key" };
+        found.map_err(|silent| silent.0)?.ok_or_else(|| none.to_owned())
+    }
+
+    /// The first answer that will do. Where there is none, and not all have answered, why not.
+    fn first<T>(&self, request: &wire::Request<'_>, mut take: impl FnMut(wire::Reply) -> Option<T>) -> Result<Option<T>, Silent> {
+        let mut silent = None;
+        for nest in &self.nests {
+            match client::ask(&nest.folder, request) {
+                Ok(reply) => {
+                    if let Some(taken) = reply.and_then(&mut take) {
+                        return Ok(Some(taken));
+                    }
+                }
+                Err(why) => silent = Some(why),
+            }
         }
+        silent.map_or(Ok(None), Err)
+    }
+
+    /// What all answer, who are all asked.
+    fn all(&self, request: &wire::Request<'_>) -> Result<Vec<wire::Reply>, Silent> {
+        let answers: Vec<_> = self.nests.iter().map(|nest| client::ask(&nest.folder, request)).collect();
+        answers.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// The first folder that is fit, or can be made so.
     fn folder(&self) -> Result<PathBuf, StoreError> {
         let mut why = None;
-        for folder in &self.folders {
-            match fit(folder) {
+        for nest in &self.nests {
+            match nest.made_fit() {
                 Ok(folder) => return Ok(folder),
                 Err(error) => why = Some(error),
             }
@@ -119,21 +167,35 @@ impl fmt::Debug for Unlocked {
     }
 }
 
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Silent {}
+
 fn bounded(time: Duration) -> Duration {
     time.min(LONGEST)
 }
 
-/// Makes the socket's folder where its parent is there, and sees that nobody else can look into it.
-fn fit(folder: &Path) -> Result<PathBuf, StoreError> {
-    // The runtime folder is made by the system: without it there is none. The data folder is there, for the vault lies in it.
-    let folder = place::in_safe_folder(folder, false)?;
-    match std::fs::DirBuilder::new().create(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(place::io(&folder)(error)),
-        Err(_) => {}
-        Ok(()) => std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(place::io(&folder))?,
+impl Nest {
+    /// Makes the socket's folder where it is missing, and sees that nobody else can look into it.
+    fn made_fit(&self) -> Result<PathBuf, StoreError> {
+        // The runtime folder is made by the system: without it there is none. The data folder may be missing where the vault is elsewhere.
+        let folder = match place::in_safe_folder(&self.folder, self.in_ours) {
+            // No vault is looked for.
+            Err(StoreError::Missing(_)) => return Err(place::io(&self.folder)(io::ErrorKind::NotFound.into())),
+            other => other?,
+        };
+        match std::fs::DirBuilder::new().create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(place::io(&folder)(error)),
+            Err(_) => {}
+            Ok(()) => std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(place::io(&folder))?,
+        }
+        must_be_ours_alone(&folder)?;
+        Ok(folder)
     }
-    must_be_ours_alone(&folder)?;
-    Ok(folder)
 }
 
 /// A folder of this user's that nobody else can look into or write in.

@@ -72,7 +72,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("vault set-aside", "{vault:s set_aside:s}"),
     (
         "vault status",
-        "{vault:s kind:'sqlite|postgresql' id:s? bytes:i? sealed_with:s? key:s generation:i? open:b apps:i? accounts:i? items:i? activity:i? agent:{vaults:i seconds_left:i?}}",
+        "{vault:s kind:'sqlite|postgresql' id:s? bytes:i? sealed_with:s? key:s generation:i? open:b apps:i? accounts:i? items:i? activity:i? agent:{vaults:i seconds_left:i? why:s?}}",
     ),
     ("watch", "H"),
     ("why", "{side:'server|client|key|neither|unknown' mistakes:[{name:s does:s section:s}] says:s base_string?:{expected:s found:s?}}"),

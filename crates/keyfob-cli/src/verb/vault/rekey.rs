@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     if let (KeySource::Passphrase(passphrase), Location::File(path)) = (&to, context.vault()) {
         // Whoever had it unlocked has it unlocked.
         let id = Vault::inspect(path).map(|seen| seen.id).unwrap_or_default();
-        if let Some(held) = agent.held().iter().find(|held| held.vault == id)
+        if let Some(held) = agent.held().unwrap_or_default().iter().find(|held| held.vault == id)
             && let Ok(unlocked) = Vault::unlock(path, passphrase)
         {
             unlock::keep(&unlocked, held.left.max(Duration::from_secs(1)), context)?;

@@ -30,7 +30,10 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         of_shelf = Some(opened.shelf_size().await.doing(what)?);
         counts = Some((store.apps().await.doing(what)?.len() as u64, store.accounts().await.doing(what)?.len() as u64));
     }
-    let held = Agent::usual(context.data_folder()).held();
+    let (held, silent) = match Agent::usual(context.data_folder()).held() {
+        Ok(held) => (held, None),
+        Err(silent) => (Vec::new(), Some(silent.to_string())),
+    };
     let inspection = seen.as_ref().ok().and_then(Option::as_ref);
     let ours = inspection.and_then(|seen| held.iter().find(|held| held.vault == seen.id));
     let by_passphrase = inspection.is_some_and(|seen| seen.sealed_with == SealedWith::Passphrase);
@@ -54,7 +57,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
             "accounts": counts.map(|(_, accounts)| accounts),
             "items": of_shelf.map(|(items, _)| items),
             "activity": of_shelf.map(|(_, acts)| acts),
-            "agent": {"vaults": held.len(), "seconds_left": ours.map(|held| held.left.as_secs())},
+            "agent": {"vaults": held.len(), "seconds_left": ours.map(|held| held.left.as_secs()), "why": silent},
         }))?;
     } else {
         let mut lines = vec![("vault", vault.shown())];
@@ -77,7 +80,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         }
         if by_passphrase {
             let left = ours.map(|held| moment::length(i64::try_from(held.left.as_secs()).unwrap_or(i64::MAX)));
-            lines.push(("agent", left.map_or("does not hold its key".to_owned(), |left| format!("holds its key for {left}"))));
+            let otherwise = silent.clone().unwrap_or_else(|| "does not hold its key".to_owned());
+            lines.push(("agent", left.map_or(otherwise, |left| format!("holds its key for {left}"))));
         }
         lines.push(("backup", context.out.again.in_text(backup(vault, by_passphrase)).into_owned()));
         let width = context.out.to_person.then(|| context.out.width());
@@ -86,7 +90,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
     match trouble {
         None => Ok(()),
         // That it is locked is a state, and no fault.
-        Some(_) if by_passphrase && ours.is_none() => {
+        Some(_) if by_passphrase && ours.is_none() && silent.is_none() => {
             context.out.note(&context.out.note_paint().dim("locked: keyfob unlock"));
             Ok(())
         }
