@@ -18,6 +18,9 @@ const MOST_LINKS: usize = 40;
 /// How long to wait for another process that is opening the vault.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where that is not long enough.
+const TAKES_LONG: &str = "another process has been opening the vault for five seconds, or sealing it anew: is one stopped?";
+
 /// The path with its folder resolved. The folder must be ours or root's, and nobody else may write there, for who can write in a folder can
 /// put another file in the place of any. Makes the folder, 0700, where it is missing and `make` says so.
 pub(crate) fn in_safe_folder(path: &Path, make: bool) -> Result<PathBuf, StoreError> {
@@ -207,7 +210,7 @@ impl Lock {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(&path, error)),
-                Err(error) => return Err(io(&path)(error.into())),
+                Err(TryLockError::WouldBlock) => return Err(io(&path)(io::Error::new(ErrorKind::ResourceBusy, TAKES_LONG))),
             }
         }
     }
@@ -264,13 +267,19 @@ fn name_of_network(magic: u64) -> Option<&'static str> {
 }
 
 /// The turn to change a file that several processes may want to change: whoever cannot have it at once leaves the file alone.
+#[derive(Debug)]
 pub(crate) struct Turn {
     _file: File,
 }
 
 impl Turn {
+    /// What it is taken with.
+    pub(crate) fn file_of(path: &Path) -> PathBuf {
+        with_suffix(path, ".lock")
+    }
+
     pub(crate) fn try_take(path: &Path) -> Result<Option<Self>, StoreError> {
-        let path = with_suffix(path, ".lock");
+        let path = Self::file_of(path);
         let file = open_lock(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
@@ -294,10 +303,16 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Gives a file another name, durably, unless that is taken.
+/// Gives a file another name, durably, unless that is taken. Killed in it, the file has the one or the other; both, where the file system knows no
+/// rename that replaces nothing.
 pub(crate) fn rename_aside(old: &Path, new: &Path) -> Result<(), StoreError> {
-    name_anew(old, new).map_err(|error| cannot_name(new, error))?;
-    remove(old)
+    match rename_to_nothing(old, new) {
+        Err(error) if knows_no_such_call(&error) => {
+            name_anew(old, new).map_err(|error| cannot_name(new, error))?;
+            remove(old)
+        }
+        renamed => renamed.map_err(io(new)).and_then(|()| sync_folder_of(new)),
+    }
 }
 
 /// Gives a file another name, unless that is taken: `link` fails where `rename` replaces. The old name may be there still: on file systems without links
@@ -322,6 +337,12 @@ fn rename_to_nothing(old: &Path, new: &Path) -> io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn rename_to_nothing(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
+}
+
+/// Where there is neither: the name is claimed with an empty file, and that is replaced. Only a kill between the two leaves it there.
+fn rename_to_claimed(old: &Path, new: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+    std::fs::rename(old, new).inspect_err(|_| drop(std::fs::remove_file(new)))
 }
 
 /// EPERM is what link(2) says of a file system that has none.
@@ -359,17 +380,30 @@ pub(crate) struct Fresh {
     file: File,
     path: PathBuf,
     place: PathBuf,
+    /// Whether it may lie on a file system with neither permissions nor a rename that replaces nothing.
+    anywhere: bool,
 }
 
 impl Fresh {
     pub(crate) fn beside(place: &Path) -> Result<Self, StoreError> {
+        let fresh = Self::new(place, false)?;
+        fresh.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| cannot_close(&fresh.path, error))?;
+        Ok(fresh)
+    }
+
+    /// The same for what is sealed in itself, and may go to a stick.
+    pub(crate) fn anywhere_beside(place: &Path) -> Result<Self, StoreError> {
+        let fresh = Self::new(place, true)?;
+        drop(fresh.file.set_permissions(Permissions::from_mode(0o600)));
+        Ok(fresh)
+    }
+
+    fn new(place: &Path, anywhere: bool) -> Result<Self, StoreError> {
         let suffix: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = with_suffix(place, &format!(".new-{suffix}"));
         // O_EXCL follows no link, not even a dangling one.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io(&path))?;
-        let fresh = Self { file, path, place: place.to_owned() };
-        fresh.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| cannot_close(&fresh.path, error))?;
-        Ok(fresh)
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io(place))?;
+        Ok(Self { file, path, place: place.to_owned(), anywhere })
     }
 
     pub(crate) fn file(&mut self) -> &mut File {
@@ -383,7 +417,11 @@ impl Fresh {
     /// Puts the file in its place, durably. Says no, and changes nothing, if there is one already.
     pub(crate) fn publish(self) -> Result<bool, StoreError> {
         self.file.sync_all().map_err(io(&self.path))?;
-        match name_anew(&self.path, &self.place) {
+        let named = match name_anew(&self.path, &self.place) {
+            Err(error) if self.anywhere && knows_no_such_call(&error) => rename_to_claimed(&self.path, &self.place),
+            named => named,
+        };
+        match named {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
             other => other.map_err(|error| cannot_name(&self.place, error))?,
         }
@@ -492,6 +530,9 @@ mod tests {
             std::fs::rename(&new, &old).expect("renames back");
         }
         assert!(std::fs::read_to_string(&taken).expect("reads").ends_with("taken"));
+        let claimed = |place: &Path| rename_to_claimed(&old, place).map_err(|error| error.kind());
+        assert_eq!(claimed(&taken), Err(ErrorKind::AlreadyExists), "nothing is replaced");
+        assert_eq!((claimed(&new), old.exists(), std::fs::read(&new).expect("reads").is_empty()), (Ok(()), false, false));
         // A disk that is full is no file system without links.
         let full = name_anew_by(fails(Errno::NOSPC), || panic!("nothing else is tried"));
         assert_eq!(full.map_err(|error| error.kind()), Err(ErrorKind::StorageFull));

@@ -2,19 +2,21 @@
 //! or to carry.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret};
 use keyfob::store::{Stored, Versioned};
 use keyfob::{Account, Store, StoreError};
-use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 
+use crate::place::{self, Fresh, Turn};
 use crate::shelf::{self, Act};
-use crate::{KeySource, Vault, place, seal};
+use crate::sqlite::database;
+use crate::{KeySource, Vault, seal};
 
 /// Items travel in bundles of this many.
 const BUNDLE: usize = 256;
@@ -83,20 +85,9 @@ pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: 
     vault.into_one_file().await?;
     let mut made = File::open(scratch.vault()).map_err(place::io(to))?;
     // In no folder's safety is it sealed any less: it may be a stick, or /tmp. But never over something, and never through a link.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-        .open(to)
-        .map_err(place::io(to))?;
-    let written = io::copy(&mut made, &mut file).and_then(|_| file.sync_all());
-    if let Err(error) = written {
-        drop(std::fs::remove_file(to));
-        return Err(place::io(to)(error));
-    }
-    place::sync_folder_of(to)?;
-    Ok(moved)
+    let mut file = Fresh::anywhere_beside(to)?;
+    io::copy(&mut made, file.file()).map_err(place::io(to))?;
+    if file.publish()? { Ok(moved) } else { Err(place::io(to)(io::ErrorKind::AlreadyExists.into())) }
 }
 
 /// Takes everything from such a file, which is not changed, into an empty vault.
@@ -120,8 +111,12 @@ impl Exported {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(from.display().to_string())),
             other => other.map_err(place::io(from))?,
         };
+        let begin = first_page(&mut file).map_err(place::io(from))?;
+        if !database::begins_a_vault(&begin) {
+            return Err(database::no_vault());
+        }
         let scratch = Scratch::within(scratch)?;
-        let vault = opened(&mut file, passphrase, &scratch)?;
+        let vault = opened(begin.as_slice().chain(file), passphrase, &scratch)?;
         Ok(Self { vault, _scratch: scratch })
     }
 
@@ -131,10 +126,17 @@ impl Exported {
     }
 }
 
-fn opened(file: &mut File, passphrase: &Secret, scratch: &Scratch) -> Result<Vault, StoreError> {
+/// What says what it is. Whatever else a person names by mistake need not fit on our disk.
+fn first_page(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut begin = Vec::new();
+    file.take(4096).read_to_end(&mut begin)?;
+    Ok(begin)
+}
+
+fn opened(mut file: impl Read, passphrase: &Secret, scratch: &Scratch) -> Result<Vault, StoreError> {
     let path = scratch.vault();
     let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(place::io(&path))?;
-    io::copy(file, &mut copy).map_err(place::io(&path))?;
+    io::copy(&mut file, &mut copy).map_err(place::io(&path))?;
     Vault::open_existing(&path, KeySource::Passphrase(passphrase.clone()))
 }
 
@@ -267,25 +269,69 @@ fn is_cut(error: &StoreError) -> bool {
     matches!(error, StoreError::Io(_, error) if error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// A folder that is gone when we are done.
+/// A folder that is gone when we are done, with what is in it; at the next export or import, where we were killed.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+struct Scratch {
+    path: PathBuf,
+    /// Beside the folder. Who has it is at work there.
+    _turn: Turn,
+}
+
+/// What a folder of that kind is called, before its number.
+const SCRATCH: &str = "scratch-";
+
+/// Of a version that took no turn: nobody is at work for longer.
+const LONG_AGO: Duration = Duration::from_secs(86_400);
 
 impl Scratch {
     fn within(folder: &Path) -> Result<Self, StoreError> {
         let suffix: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = place::in_safe_folder(&folder.join(format!("scratch-{suffix}")), true)?;
-        DirBuilder::new().mode(0o700).create(&path).map_err(place::io(&path))?;
-        Ok(Self(path))
+        let path = place::in_safe_folder(&folder.join(format!("{SCRATCH}{suffix}")), true)?;
+        if let Some(folder) = path.parent() {
+            sweep(folder);
+        }
+        // First, so that nobody finds a folder in which nobody is at work.
+        let turn = Turn::try_take(&path)?
+            .ok_or_else(|| StoreError::Io("another process is at work there".to_owned(), io::ErrorKind::ResourceBusy.into()))?;
+        let scratch = Self { path, _turn: turn };
+        DirBuilder::new().mode(0o700).create(&scratch.path).map_err(place::io(&scratch.path))?;
+        Ok(scratch)
     }
 
     fn vault(&self) -> PathBuf {
-        self.0.join(Vault::FILE_NAME)
+        self.path.join(Vault::FILE_NAME)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        remove_scratch(&self.path);
     }
+}
+
+/// Takes away what those left who were killed: each is a copy of everything, sealed, and as large. What cannot be taken away stays.
+fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let is_scratch = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH))
+            .is_some_and(|number| number.len() == 16 && number.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        // Of the entry itself: a link is none of ours.
+        let Some(found) = entry.metadata().ok().filter(|found| is_scratch && found.is_dir()) else { continue };
+        let path = entry.path();
+        let had_turn = place::look(&Turn::file_of(&path)).is_ok_and(|file| file.is_some());
+        let is_old = found.modified().ok().and_then(|made| made.elapsed().ok()).is_some_and(|age| age > LONG_AGO);
+        if (had_turn || is_old)
+            && let Ok(Some(_turn)) = Turn::try_take(&path)
+        {
+            remove_scratch(&path);
+        }
+    }
+}
+
+fn remove_scratch(path: &Path) {
+    drop(std::fs::remove_dir_all(path));
+    drop(std::fs::remove_file(Turn::file_of(path)));
 }

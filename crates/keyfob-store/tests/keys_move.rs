@@ -131,6 +131,77 @@ fn j2_an_export_is_never_written_over_something_nor_through_a_link() {
     assert!(!home.root().join("elsewhere").exists());
 }
 
+/// Whoever is killed, or has no room left, leaves nothing under the name that is then said to be taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn j5_an_export_is_there_whole_or_not_at_all() {
+    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
+
+    let (home, _) = filled(5);
+    let file = home.root().join("backup.keyfob");
+    let seen = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).expect("watches");
+    add_watch(&seen, home.root(), WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::MOVED_TO).expect("watches");
+    wait(export(&home.open(), &home.folder(), &file, &secret())).expect("exports");
+    let (mut space, mut events) = ([std::mem::MaybeUninit::uninit(); 4096], Vec::new());
+    let mut reader = Reader::new(&seen, &mut space);
+    while let Ok(event) = reader.next() {
+        if event.file_name().is_some_and(|name| name.to_bytes() == b"backup.keyfob") {
+            events.push(event.events());
+        }
+    }
+    assert!(matches!(events.as_slice(), [ReadFlags::CREATE | ReadFlags::MOVED_TO]), "it is written to after it is there: {events:?}");
+    let left: Vec<_> = fs::read_dir(home.root()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// What one that was killed left is a copy of everything, and takes as much room.
+#[test]
+fn what_a_killed_export_left_is_swept_and_what_is_at_work_stays() {
+    let (home, _) = filled(1);
+    let leftover = |number: u32| {
+        let folder = home.folder().join(format!("scratch-{number:016x}"));
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join("vault.db"), "a copy").expect("writes");
+        folder
+    };
+    let lock = |folder: &std::path::Path| fs::File::create(folder.with_extension("lock")).expect("a lock");
+    let (killed, at_work, older, no_lock) = (leftover(1), leftover(2), leftover(3), leftover(4));
+    drop(lock(&killed));
+    let held = lock(&at_work);
+    held.lock().expect("locks");
+    // Of a version that took no lock: an export takes no day.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+    fs::File::open(&older).and_then(|folder| folder.set_modified(long_ago)).expect("is old");
+    let elsewhere = home.root().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a folder");
+    fs::write(elsewhere.join("file"), "mine").expect("writes");
+    symlink(&elsewhere, home.folder().join(format!("scratch-{:016x}", 5))).expect("a link");
+    wait(export(&home.open(), &home.folder(), &home.root().join("backup.keyfob"), &secret())).expect("exports");
+    assert!(!killed.exists() && !older.exists(), "they are swept");
+    assert!(at_work.exists() && no_lock.exists(), "somebody may be at work in them");
+    assert_eq!(fs::read(elsewhere.join("file")).expect("reads"), b"mine");
+    let locks = fs::read_dir(home.folder()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let locks: Vec<_> =
+        locks.filter(|name| name.to_string_lossy().starts_with("scratch-") && name.to_string_lossy().ends_with(".lock")).collect();
+    assert_eq!(locks.len(), 1, "{locks:?}");
+}
+
+/// A film is not copied to find that it is none of ours; that there is no room for it would not be why.
+#[test]
+fn a_file_that_is_no_vault_is_not_copied_first() {
+    let home = Home::new();
+    let (into, file) = (home.open(), home.root().join("film"));
+    fs::write(&file, [7; 100_000]).expect("writes");
+    let nowhere = file.join("no folder");
+    let refused = error(wait(import(&file, &secret(), &nowhere, &into)));
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
+    // Nor another program's database.
+    fs::remove_file(&file).expect("removes");
+    rusqlite::Connection::open(&file).expect("opens").execute_batch("CREATE TABLE film (title)").expect("makes a table");
+    let refused = error(wait(import(&file, &secret(), &nowhere, &into)));
+    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
+}
+
 #[test]
 fn j8_a_damaged_export_is_refused() {
     let (home, _) = filled(3);

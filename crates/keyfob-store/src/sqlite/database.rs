@@ -51,10 +51,24 @@ pub(crate) fn exists(path: &Path, warnings: &mut Vec<String>) -> Result<bool, St
         place::close_to_others(&path, &found, warnings)?;
         // SQLite would play the old vault's log into a new vault.
         if vault.is_none() && suffix != "-shm" && found.len() > 0 {
-            return Err(StoreError::Corrupt(format!("{} is there, and the vault that it belongs to is not", path.display())));
+            return Err(StoreError::Corrupt(format!(
+                "{} is there, and the vault that it belongs to is not; if that has another name now, this has to have the same name with {suffix} after it",
+                path.display()
+            )));
         }
     }
     Ok(vault.is_some())
+}
+
+/// An error where there is no vault; another one where its log was left behind.
+pub(crate) fn must_exist(path: &Path) -> Result<(), StoreError> {
+    let is_there = || Ok::<_, StoreError>(place::look(path)?.is_some());
+    if is_there()? {
+        return Ok(());
+    }
+    let left_behind = exists(path, &mut Vec::new());
+    // Somebody may make one at this moment, and write to it: it is there before its log is.
+    if is_there()? { Ok(()) } else { left_behind.and(Err(StoreError::Missing(path.display().to_string()))) }
 }
 
 /// Makes a vault. It appears whole or not at all, so that an empty file is never a vault that is not finished yet, but a damaged one.
@@ -219,7 +233,7 @@ fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), Store
 pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
     let number = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, i32>(0)).map_err(sql);
     if number("application_id")? != APPLICATION_ID {
-        return Err(StoreError::Corrupt("the file is not a vault, or not any more".to_owned()));
+        return Err(no_vault());
     }
     match usize::try_from(number("user_version")?) {
         Ok(version) if version > MIGRATIONS.len() => {
@@ -228,6 +242,15 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
         Ok(version) if version > 0 => Ok(version),
         _ => Err(StoreError::Corrupt("the file has no version".to_owned())),
     }
+}
+
+/// Whether a file that begins so may be one, as far as the first hundred bytes tell: a database, and none of another program's.
+pub(crate) fn begins_a_vault(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"SQLite format 3\0") && bytes.get(68..72) == Some(&APPLICATION_ID.to_be_bytes())
+}
+
+pub(crate) fn no_vault() -> StoreError {
+    StoreError::Corrupt("the file is not a vault, or not any more".to_owned())
 }
 
 /// A file that lost its tail is no vault, even if only free space was in it. SQLite takes a last page that was cut short for one that ends in

@@ -4,7 +4,7 @@ mod acts;
 mod changes;
 mod check;
 mod checkpoint;
-mod database;
+pub(crate) mod database;
 mod due;
 mod frozen;
 mod hold;
