@@ -205,7 +205,7 @@ impl Location {
     }
 
     /// What to do about a vault that does not open.
-    fn refused(&self, what: String, error: StoreError) -> Card {
+    pub(crate) fn refused(&self, what: String, error: StoreError) -> Card {
         let anew = match self {
             Self::File(_) => "move it out of the way, with its key, and begin anew: keyfob vault set-aside",
             Self::Postgres(..) => "begin anew in another database",
@@ -213,6 +213,11 @@ impl Location {
         let next = match &error {
             StoreError::Locked(_) if self.sealed_with() == Some(SealedWith::Passphrase) => {
                 "keyfob unlock (asks for the passphrase once)".to_owned()
+            }
+            // A log, then, that was left behind.
+            StoreError::Corrupt(_) if matches!(self, Self::File(path) if path.symlink_metadata().is_err()) => {
+                "move that to where its vault is now (mv -n); or if its vault is gone for good, give it another name".to_owned()
+            }
             }
             StoreError::Corrupt(_) => format!("restore a backup; or {anew} (nothing was overwritten)"),
             StoreError::WrongKey(_) => format!("give the key it was sealed with; or {anew} (nothing was overwritten)"),

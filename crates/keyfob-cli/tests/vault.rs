@@ -98,6 +98,67 @@ async fn j12_the_agent_has_the_passphrase_in_no_argument_and_no_variable() {
     house.good(&["lock"]).await;
 }
 
+/// One was started at the desktop, the other over SSH, where there was no runtime folder: whoever locks means both.
+#[tokio::test(flavor = "multi_thread")]
+async fn k5_whoever_locks_locks_every_agent() {
+    let mut house = house().await;
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.exits(0);
+    let (desktop, nowhere) = (house.path("r").display().to_string(), house.path("nowhere").display().to_string());
+    house.run_with(&["unlock", "--stdin", "--for", "2h"], PASSPHRASE).await.exits(0);
+    house.set("XDG_RUNTIME_DIR", &nowhere);
+    house.run(&["app", "list"]).await.fails(7, ["", "locked", "keyfob unlock"]);
+    house.run_with(&["unlock", "--stdin", "--for", "1h"], PASSPHRASE).await.exits(0);
+    assert!(exists(&house.path("data/run/agent.sock")) && exists(&house.path("r/keyfob/agent.sock")), "two run");
+    house.set("XDG_RUNTIME_DIR", &desktop);
+    let agent = house.json(&["vault", "status"]).await["agent"].clone();
+    assert_eq!(agent["vaults"], 1, "{agent}");
+    assert!(agent["seconds_left"].as_u64().is_some_and(|left| (7100..=7200).contains(&left)), "{agent}");
+    assert_eq!(house.json(&["lock"]).await["agent_ran"], true);
+    for runtime in [&desktop, &nowhere] {
+        house.set("XDG_RUNTIME_DIR", runtime);
+        house.run(&["app", "list"]).await.fails(7, ["", "locked", "keyfob unlock"]);
+    }
+    assert_eq!(house.json(&["lock"]).await["agent_ran"], false);
+}
+
+/// It has its keys still.
+#[tokio::test(flavor = "multi_thread")]
+async fn k5_an_agent_that_does_not_answer_is_not_said_to_be_locked() {
+    let house = house().await;
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.exits(0);
+    let folder = house.path("r/keyfob");
+    let closed = |path: &std::path::Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("chmod");
+    std::fs::create_dir(&folder).expect("a folder");
+    closed(&folder, 0o700);
+    let _silent = std::os::unix::net::UnixListener::bind(folder.join("agent.sock")).expect("listens");
+    closed(&folder.join("agent.sock"), 0o600);
+    for lock in [&["lock"][..], &["lock", "--json"]] {
+        let ended = house.run(lock).await.exits(1);
+        assert!(!ended.stdout.contains("true") && ended.stderr.contains("does not answer within a second"), "{ended:?}");
+    }
+    house.run(&["lock"]).await.fails(1, ["not every key is forgotten", "agent.sock", "keyfob lock"]);
+    let status = house.run(&["vault", "status", "--json"]).await;
+    assert!(status.stdout.contains("does not answer within a second"), "{status:?}");
+    house.run(&["app", "list"]).await.fails(7, ["", "does not answer within a second", ""]);
+}
+
+/// In a container, or over SSH: no runtime folder, and a data folder that nothing has needed yet, or that is named from where somebody stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn k5_an_agent_starts_where_there_is_nothing_but_a_vault() {
+    let mut house = house().await;
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.exits(0);
+    house.set("KEYFOB_VAULT", &vault(&house).display().to_string());
+    house.set("XDG_RUNTIME_DIR", &house.path("nowhere").display().to_string());
+    for data in [house.path("not/there/yet").display().to_string(), "from-here".to_owned()] {
+        house.set("KEYFOB_DATA_DIR", &data);
+        house.run_with(&["unlock", "--stdin"], PASSPHRASE).await.exits(0);
+        let mode = house.path(&data).metadata().expect("it is made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert!(house.good(&["app", "list"]).await.contains("example-id"));
+        assert_eq!(house.json(&["lock"]).await["agent_ran"], true);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
     let mut house = house().await;
@@ -329,6 +390,18 @@ async fn j6_a_vault_that_opens_is_set_aside_only_by_who_means_it() {
     let (_, put_back) = told.split_once("no new one: ").expect("it says how");
     house.typed(put_back.trim()).end().await.exits(0);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
+}
+
+/// What a kill between the moves of a `set-aside` leaves is told with what to do, by whatever asks for the vault.
+#[tokio::test(flavor = "multi_thread")]
+async fn j6_a_log_that_was_left_behind_is_told_of() {
+    let house = house().await;
+    std::fs::rename(vault(&house), house.path("data/vault.db.set-aside-now")).expect("renames");
+    std::fs::write(house.path("data/vault.db-wal"), "a log").expect("writes");
+    for verb in [&["app", "list"][..], &["login", "netatmo"], &["vault", "set-aside"]] {
+        house.run(verb).await.fails(7, ["vault.db", "vault.db-wal is there", "where its vault is now"]);
+    }
+    assert!(!exists(&vault(&house)) && exists(&house.path("data/vault.key")), "nothing was changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

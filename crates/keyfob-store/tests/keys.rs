@@ -167,3 +167,49 @@ fn j6_a_vault_is_set_aside_with_its_key_and_never_over_another() {
     assert_eq!(Vault::set_aside(&home.vault(), ".aside-2").expect("moves"), home.folder().join("vault.db.aside-2"));
     drop(home.open());
 }
+
+/// What a program left in the log that was killed is as much of the vault as the rest. Whatever stops the move stops it as a whole.
+#[test]
+fn j6_a_vault_that_cannot_be_set_aside_stays_with_its_log_and_its_key() {
+    for taken in ["vault.db.aside", "vault.db.aside-wal", "vault.db.aside-key"] {
+        let home = killed();
+        fs::write(home.folder().join(taken), "mine").expect("writes");
+        let refused = error(Vault::set_aside(&home.vault(), ".aside"));
+        assert!(matches!(refused, StoreError::Io(..)), "{taken}: {refused:?}");
+        assert_eq!(fs::read(home.folder().join(taken)).expect("reads"), b"mine");
+        let names: Vec<_> = fs::read_dir(home.folder()).expect("lists").map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(names.iter().filter(|name| name.to_string_lossy().contains("aside")).count(), 1, "{names:?}");
+        assert!(wait(home.open().app("last")).expect("reads").is_some(), "{taken}");
+    }
+}
+
+/// Key and vault go before the log: what a kill leaves in the old place does not open, and says what to do. Done, it is all there.
+#[test]
+fn j6_a_vault_that_was_set_aside_by_half_is_refused_until_its_log_is_moved_along() {
+    let home = killed();
+    let (log, aside) = (home.folder().join("vault.db-wal"), home.folder().join("vault.db.aside"));
+    fs::rename(home.key(), KeySource::file_beside(&aside)).expect("renames");
+    fs::rename(home.vault(), &aside).expect("renames");
+    let read_only = Vault::open_existing(&home.vault(), KeySource::beside(&home.vault()));
+    for refused in [error(home.try_open()), error(read_only), error(Vault::set_aside(&home.vault(), ".again"))] {
+        let StoreError::Corrupt(why) = &refused else { panic!("{refused:?}") };
+        assert!(why.contains("vault.db-wal is there") && why.contains("the same name with -wal after it"), "{why}");
+    }
+    assert!(log.exists() && !home.key().exists() && !home.vault().exists(), "nothing was made");
+    fs::rename(log, home.folder().join("vault.db.aside-wal")).expect("renames");
+    let vault = Vault::open_existing(&aside, KeySource::beside(&aside)).expect("it opens where it is");
+    assert!(wait(vault.app("last")).expect("reads").is_some());
+}
+
+/// A vault whose last write is in its log.
+fn killed() -> Home {
+    let home = Home::new();
+    let vault = home.open();
+    wait(vault.put_app("last", &app())).expect("puts");
+    let log = home.folder().join("vault.db-wal");
+    let (file, kept) = (fs::read(home.vault()).expect("reads"), fs::read(&log).expect("there is a log while it is open"));
+    drop(vault);
+    fs::write(home.vault(), file).expect("writes");
+    fs::write(&log, kept).expect("writes");
+    home
+}

@@ -47,19 +47,30 @@ pub(super) fn unlock(path: &Path, passphrase: &Secret) -> Result<Unlocked, Store
     }
 }
 
-/// Vault, log and key get another name together, so that they still belong to each other.
+/// Vault, log and key get another name together, so that they still belong to each other; or none of them does.
+///
+/// A kill between two of the moves must lose nothing in silence, so the log goes last. With the log gone first, the vault would open without its last
+/// writes, and be written to, and then the log would fit nothing any more; a log alone opens nothing, and what is said of it tells where it belongs. The key
+/// goes first: a vault without its key is locked, and says so, while a key without its vault would be taken for the next vault's, and go with the next rekey.
 pub(super) fn set_aside(path: &Path, suffix: &str) -> Result<PathBuf, StoreError> {
     let path = place::in_safe_folder(path, false)?;
-    let missing = || StoreError::Missing(path.display().to_string());
-    place::look(&path)?.ok_or_else(missing)?;
+    database::must_exist(&path)?;
     let _lock = Lock::take(&path)?;
     let aside = place::with_suffix(&path, suffix);
-    let key = KeySource::file_beside(&path);
-    // The vault last: without its log it would be another one.
-    let with_log = ["-wal", "-shm", "-journal", ""].map(|end| (place::with_suffix(&path, end), place::with_suffix(&aside, end)));
-    for (from, to) in [(key, KeySource::file_beside(&aside))].into_iter().chain(with_log) {
-        if place::look(&from)?.is_some() {
-            place::rename_aside(&from, &to)?;
+    let keys = (KeySource::file_beside(&path), KeySource::file_beside(&aside));
+    let with_log = ["", "-journal", "-wal", "-shm"].map(|end| (place::with_suffix(&path, end), place::with_suffix(&aside, end)));
+    let mut moved = Vec::new();
+    for (from, to) in std::iter::once(keys).chain(with_log) {
+        match place::look(&from).map(|found| found.is_some().then(|| place::rename_aside(&from, &to))) {
+            Ok(None) => {}
+            Ok(Some(Ok(()))) => moved.push((from, to)),
+            Ok(Some(Err(error))) | Err(error) => {
+                // Back, the last first, as far as that can be done.
+                for (from, to) in moved.into_iter().rev() {
+                    drop(place::rename_aside(&to, &from));
+                }
+                return Err(error);
+            }
         }
     }
     Ok(aside)

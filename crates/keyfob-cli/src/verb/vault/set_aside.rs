@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
+use keyfob::StoreError;
 use keyfob_store::{KeySource, Vault};
 use serde_json::json;
 
 use super::none;
 use crate::account;
-use crate::card::{Card, Doing};
+use crate::card::Card;
 use crate::context::Context;
 use crate::moment;
 use crate::output::Output;
@@ -29,14 +30,14 @@ pub(super) async fn run(args: SetAside, context: &Context) -> Result<(), Card> {
     let Location::File(path) = context.vault() else {
         return Err(Card::usage(what, "a database is not a file", "name another database, or restore this one from its backup"));
     };
-    if path.symlink_metadata().is_err() {
-        return Err(none(context));
-    }
     if !args.yes && opens(context).await {
         agree(&what, context).await?;
     }
     let suffix = format!(".set-aside-{}", moment::utc(account::now()).replace(':', ""));
-    let aside = Vault::set_aside(path, &suffix).doing(what)?;
+    let aside = Vault::set_aside(path, &suffix).map_err(|error| match error {
+        StoreError::Missing(_) => none(context),
+        error => context.vault().refused(what, error),
+    })?;
     if context.out.json {
         return context.out.json(&json!({"vault": context.vault().shown(), "set_aside": aside.display().to_string()}));
     }
@@ -71,7 +72,8 @@ async fn agree(what: &str, context: &Context) -> Result<(), Card> {
     Err(Card::usage(what, format!("{opens}, and you did not say yes"), "nothing was changed"))
 }
 
-/// What a shell does it with. The key and the log, which is there where a program was killed, go first, as they did.
+/// What a shell does it with. The key and the log, which is there where a program was killed, go first: the vault
+/// opens from the moment on when it is there, and is to have both by then.
 fn put_back(aside: &Path, path: &Path) -> String {
     let with_end = |path: &Path, end: &str| Path::new(&format!("{}{end}", path.display())).to_path_buf();
     let key = (KeySource::file_beside(aside), KeySource::file_beside(path));
