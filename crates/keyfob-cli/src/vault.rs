@@ -218,7 +218,6 @@ impl Location {
             StoreError::Corrupt(_) if matches!(self, Self::File(path) if path.symlink_metadata().is_err()) => {
                 "move that to where its vault is now (mv -n); or if its vault is gone for good, give it another name".to_owned()
             }
-            }
             StoreError::Corrupt(_) => format!("restore a backup; or {anew} (nothing was overwritten)"),
             StoreError::WrongKey(_) => format!("give the key it was sealed with; or {anew} (nothing was overwritten)"),
             // What a server says no to is in the address, or there. Errors of a disk have numbers.

@@ -16,7 +16,7 @@ use file::Swap;
 pub(crate) use file::{Leftover, remove_useless};
 
 use crate::agent::Agent;
-use crate::header::Header;
+use crate::header::{Header, KeyId};
 use crate::seal::{Key, Sealer};
 
 /// Where the key comes from that opens the vault: 32 bytes, written as base64 or as 64 hexadecimal digits; or a passphrase.
@@ -77,6 +77,13 @@ pub(crate) struct Next {
     pub(crate) kdf: Option<String>,
     /// The key file's change of hands, where it has one.
     pub(crate) swap: Option<Swap>,
+}
+
+/// What was had of a source that takes time to answer: an agent, a keyring, or the making of a key out of a passphrase. Nobody else is to be kept
+/// waiting meanwhile, so that it is asked without a lock; and used only for the header that it was asked for.
+pub(crate) struct Awaited {
+    id: KeyId,
+    answer: Result<Key, String>,
 }
 
 impl KeySource {
@@ -194,14 +201,44 @@ impl KeySource {
 
     /// Opens a vault that is there. Never makes a key: a new one could not open it. Changes nothing.
     pub(crate) fn open(&self, header: &Header, warnings: &mut Vec<String>) -> Result<Sealer, StoreError> {
+        self.open_with(header, self.awaited(header)?, warnings)
+    }
+
+    /// Asks what takes time to answer, if that is what the key comes from. Blocks for seconds where nobody answers.
+    pub(crate) fn awaited(&self, header: &Header) -> Result<Option<Awaited>, StoreError> {
+        let answer = match (self, header.sealed_with()?) {
+            (Self::Passphrase(passphrase), SealedWith::Passphrase) => {
+                Ok(passphrase::derive(passphrase, header.kdf.as_deref().unwrap_or_default())?)
+            }
+            (Self::Usual { agent, .. }, SealedWith::Passphrase) => agent.key(&header.key_id()?),
+            (Self::Usual { .. } | Self::Keyring { .. }, SealedWith::Keyring) => keyring::key(&header.vault_id()?, header.generation()?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Awaited { id: header.key_id()?, answer }))
+    }
+
+    /// Whether that is what the key comes from.
+    pub(crate) fn is_awaited(&self, header: &Header) -> Result<bool, StoreError> {
+        Ok(match header.sealed_with()? {
+            SealedWith::Passphrase => matches!(self, Self::Passphrase(_) | Self::Usual { .. }),
+            SealedWith::Keyring => matches!(self, Self::Keyring { .. } | Self::Usual { .. }),
+            SealedWith::Key => false,
+        })
+    }
+
+    /// The same as [`open`](Self::open), with the answer that was had before, if it is for this header.
+    pub(crate) fn open_with(&self, header: &Header, awaited: Option<Awaited>, warnings: &mut Vec<String>) -> Result<Sealer, StoreError> {
         header.check()?;
+        let awaited = match awaited.filter(|awaited| awaited.is_for(header)) {
+            None => self.awaited(header)?,
+            had => had,
+        };
+        let answer = awaited.map_or_else(|| Err("nothing gives it".to_owned()), |awaited| awaited.answer);
         let sealed_with = sealed_with(header.kdf.as_deref())?;
         match (self, sealed_with) {
-            (Self::Passphrase(passphrase), SealedWith::Passphrase) => {
-                header.unwrap(&passphrase::derive(passphrase, header.kdf.as_deref().unwrap_or_default())?).map_err(wrong_passphrase)
-            }
+            (Self::Passphrase(_), SealedWith::Passphrase) => header.unwrap(&answer.map_err(StoreError::Locked)?).map_err(wrong_passphrase),
             (Self::Passphrase(_), _) => Err(StoreError::WrongKey("a key opens it, not a passphrase".to_owned())),
-            (Self::Usual { agent, .. }, SealedWith::Passphrase) => match agent.key(&header.key_id()?) {
+            (Self::Usual { .. }, SealedWith::Passphrase) => match answer {
                 // What another process of this user put there need not be its key.
                 Ok(key) => header.unwrap(&key).map_err(|_| StoreError::Locked("the key that the agent holds is not its key".to_owned())),
                 Err(why) => Err(StoreError::Locked(format!("it is sealed with a passphrase, and {why}"))),
@@ -217,18 +254,16 @@ impl KeySource {
             (Self::File(path), _) | (Self::Usual { file: path, .. } | Self::Keyring { otherwise: path }, SealedWith::Key) => {
                 file::open(path, header)
             }
-            (Self::Usual { file, .. } | Self::Keyring { otherwise: file }, SealedWith::Keyring) => {
-                match keyring::key(&header.vault_id()?, header.generation()?) {
-                    Ok(key) => header.unwrap(&key),
-                    Err(why) => match file::open(file, header) {
-                        Ok(sealer) => {
-                            warnings.push(format!("{why}; the key file opened the vault"));
-                            Ok(sealer)
-                        }
-                        Err(_) => Err(StoreError::Locked(format!("its key is in the keyring, and {why}"))),
-                    },
-                }
-            }
+            (Self::Usual { file, .. } | Self::Keyring { otherwise: file }, SealedWith::Keyring) => match answer {
+                Ok(key) => header.unwrap(&key),
+                Err(why) => match file::open(file, header) {
+                    Ok(sealer) => {
+                        warnings.push(format!("{why}; the key file opened the vault"));
+                        Ok(sealer)
+                    }
+                    Err(_) => Err(StoreError::Locked(format!("its key is in the keyring, and {why}"))),
+                },
+            },
         }
     }
 
@@ -257,6 +292,13 @@ impl KeySource {
     /// Forgets a key that opens nothing any more, as far as it is ours to forget.
     pub(crate) fn forget(vault: &[u8; 16], generation: u64) {
         keyring::forget(vault, generation);
+    }
+}
+
+impl Awaited {
+    /// Whether it was asked for this header. A vault that was sealed anew since has another key.
+    pub(crate) fn is_for(&self, header: &Header) -> bool {
+        header.key_id().is_ok_and(|id| id == self.id)
     }
 }
 

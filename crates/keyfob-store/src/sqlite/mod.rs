@@ -41,12 +41,16 @@ use writer::Writer;
 
 use crate::agent::Unlocked;
 use crate::header::Header;
-use crate::key::KeySource;
+use crate::key::{Awaited, KeySource};
 use crate::place::{self, Lock};
 use crate::rekey::Rekeyed;
 use crate::rows::LookedTo;
 use crate::seal::Sealer;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
+
+/// How often to look which key is meant that has to be waited for: once, and once more for each rekey that came in between. More than these in a row are
+/// waited out with the vault in hand.
+const LOOKS: usize = 3;
 
 /// A sealed vault in one file.
 ///
@@ -112,38 +116,67 @@ impl Vault {
 
     fn open_or(path: &Path, source: &KeySource, make: bool) -> Result<Self, StoreError> {
         let folder = place::in_safe_folder(path, make);
-        let mut warnings = place::open_ways(path);
+        let warnings = place::open_ways(path);
         let path = folder?;
-        if !make && place::look(&path)?.is_none() {
-            return Err(StoreError::Missing(path.display().to_string()));
+        if !make {
+            database::must_exist(&path)?;
         }
-        // One process at a time looks whether there is a vault, makes it, or moves it to this version.
-        let lock = match Lock::take(&path) {
+        let mut awaited = None;
+        for _ in 0..LOOKS {
+            let mut wanted = None;
+            let opened = Self::open_by_turns(&path, source, warnings.clone(), |header, warnings| {
+                match awaited.take().filter(|awaited: &Awaited| awaited.is_for(header)) {
+                    None if source.is_awaited(header)? => {
+                        wanted = Some(header.clone());
+                        Err(StoreError::Conflict)
+                    }
+                    had => source.open_with(header, had, warnings),
+                }
+            });
+            // An agent or a keyring that hangs costs seconds: whoever asks it has nobody wait behind them who wants to open the vault, too.
+            match wanted {
+                None => return opened,
+                Some(header) => awaited = source.awaited(&header)?,
+            }
+        }
+        Self::open_by_turns(&path, source, warnings, |header, warnings| source.open(header, warnings))
+    }
+
+    /// One process at a time looks whether there is a vault, makes it, or moves it to this version.
+    fn open_by_turns(
+        path: &Path,
+        source: &KeySource,
+        mut warnings: Vec<String>,
+        unseal: impl FnOnce(&Header, &mut Vec<String>) -> Result<Sealer, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let lock = match Lock::take(path) {
             Err(error) if is_read_only(&error) => {
-                return match Frozen::of(&path)? {
+                return match Frozen::of(path)? {
                     Some(frozen) => Self::open_frozen(path, source, frozen, warnings),
                     None => Err(error),
                 };
             }
             other => other?,
         };
-        let exists = database::exists(&path, &mut warnings)?;
-        place::warn_of_network(&path, &mut warnings);
+        let exists = database::exists(path, &mut warnings)?;
+        place::warn_of_network(path, &mut warnings);
         let mut key_made = None;
         if !exists {
-            let (header, made) = Header::first(source, source.is_beside(&path), &mut warnings)?;
-            database::create(&path, &header)?;
+            let (header, made) = Header::first(source, source.is_beside(path), &mut warnings)?;
+            database::create(path, &header)?;
             key_made = made;
         }
-        let (connection, sealer, header) = match database::open(&path, |header| source.open(header, &mut warnings)) {
+        let (connection, sealer, header) = match database::open(path, |header| unseal(header, &mut warnings)) {
             Ok(opened) => opened,
             Err(error) => {
-                let frozen = Frozen::in_spite_of(error, &path)?;
+                let frozen = Frozen::in_spite_of(error, path)?;
+                drop(lock);
                 return Self::open_frozen(path, source, frozen, warnings);
             }
         };
         source.settle(&header)?;
         drop(lock);
+        let path = path.to_owned();
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
         let readers = Readers::new(path.clone(), sealing, connection, None)?;
@@ -165,11 +198,12 @@ impl Vault {
     }
 
     /// To be read alone: nothing is made beside it, and what a killed rekey left stays.
-    fn open_frozen(path: PathBuf, source: &KeySource, frozen: Frozen, mut warnings: Vec<String>) -> Result<Self, StoreError> {
+    fn open_frozen(path: &Path, source: &KeySource, frozen: Frozen, mut warnings: Vec<String>) -> Result<Self, StoreError> {
         let frozen = Arc::new(frozen);
-        database::exists(&path, &mut warnings)?;
+        database::exists(path, &mut warnings)?;
         warnings.push(frozen.warning());
-        let (connection, sealer, header) = database::open_frozen(&frozen, &path, |header| source.open(header, &mut warnings))?;
+        let (connection, sealer, header) = database::open_frozen(&frozen, path, |header| source.open(header, &mut warnings))?;
+        let path = path.to_owned();
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
         let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)))?;

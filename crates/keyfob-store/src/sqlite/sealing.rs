@@ -38,6 +38,9 @@ impl Sealing {
         if let Some(sealer) = self.known.of(there) {
             return Ok(sealer);
         }
+        // What is waited for is waited for before: meanwhile others may open the vault.
+        let seen = database::read_header(connection)?;
+        let awaited = self.known.source().map_or(Ok(None), |source| source.awaited(&seen))?;
         // Whoever seals it anew holds this until header and key file belong together again.
         let _lock = Lock::take(&self.vault)?;
         if let Some(sealer) = self.known.of(there) {
@@ -46,7 +49,7 @@ impl Sealing {
         let header = database::read_header(connection)?;
         let source = self.known.source()?;
         let mut warnings = Vec::new();
-        let sealer = source.open(&header, &mut warnings)?;
+        let sealer = source.open_with(&header, awaited, &mut warnings)?;
         source.settle(&header)?;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         Ok(self.known.follow(sealer, &header).sealer)
