@@ -8,7 +8,7 @@ use keyfob::transport::{Sending, Transport};
 use keyfob::{Body, Keyfob, OsEntropy, Session, SystemClock};
 
 use crate::card::{Card, Doing};
-use crate::context::{Context, Opened, SETTLING};
+use crate::context::{Context, Opened};
 use crate::verb::call::Shown;
 
 /// Marks the call among what a session sends. It never leaves.
@@ -31,11 +31,10 @@ impl Ready {
         ensure_fresh(opened).await?;
         let between = Arc::new(Between { real: context.transport()?, kept: Mutex::default() });
         let keyfob = Keyfob::with(opened.store.clone(), between.clone(), Arc::new(SystemClock), Arc::new(OsEntropy));
+        // New tokens that come on the way are written down, whatever becomes of the call.
+        context.settles(&keyfob);
         let session = keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
-        let sent = call(&session).header(MARK, HeaderValue::from_static("1")).send().await.doing(what.as_str());
-        // New tokens that came on the way are written down, whatever became of the call.
-        keyfob.settle(SETTLING).await.doing("new tokens could not be written down")?;
-        sent?;
+        call(&session).header(MARK, HeaderValue::from_static("1")).send().await.doing(what.as_str())?;
         let kept = between.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (parts, body) = kept.expect("a call that went well was kept").into_parts();
         Ok(Self { parts, body, session })

@@ -121,6 +121,12 @@ impl Card {
         self
     }
 
+    /// With another reason.
+    pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
     /// With other advice.
     pub(crate) fn advising(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
@@ -180,7 +186,8 @@ fn exit_of(error: &Error) -> Exit {
         Error::Protocol(ProtoError::Refused(refused)) if refused.code == Code::AccessDenied => Exit::Usage,
         // A URL of somebody else's: no login helps. Where the provider itself has moved, one does.
         Error::Protocol(ProtoError::Misuse(_)) | Error::TakenName { .. } | Error::Unbound { moved: false, .. } => Exit::Usage,
-        Error::Store(_) | Error::Unsaved { .. } | Error::NotKept { .. } => Exit::Vault,
+        // What is not over after minutes waits for the vault: requests end before.
+        Error::Store(_) | Error::Unsaved { .. } | Error::Unfinished { .. } | Error::NotKept { .. } => Exit::Vault,
         Error::NoAccount { .. }
         | Error::NeedsLogin { .. }
         | Error::AnotherApp { .. }

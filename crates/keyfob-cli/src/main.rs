@@ -20,6 +20,7 @@ mod context;
 mod credentials;
 mod dry;
 mod ended;
+mod ending;
 mod exit;
 mod history;
 mod items;
@@ -150,6 +151,8 @@ type Work<'a> = Pin<Box<dyn Future<Output = Result<(), Card>> + 'a>>;
 
 fn run(cli: Cli, out: Output) -> Work<'static> {
     Box::pin(async move {
+        // It ends well when it is asked to, and not before.
+        let ends_when_asked = matches!(cli.verb, Verb::Serve(_));
         let may_make = !cli.verb.needs_the_vault_that_is_named();
         let context = Context::new(out, cli.global.sandbox, cli.global.vault.as_deref(), may_make)?;
         // The web app has a log file to open first.
@@ -168,7 +171,8 @@ fn run(cli: Cli, out: Output) -> Work<'static> {
             }
         };
         // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
-        let settled = context.settle().await;
+        let asked = done.as_ref().map_or_else(|card| card.exit == Exit::Interrupted, |()| ends_when_asked);
+        let settled = context.settle(asked).await;
         settled.and(done)
     })
 }

@@ -6,6 +6,8 @@ mod common;
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use common::screen::{INTERRUPT, Screen};
 use common::{House, visit};
 use keyfob::proto::{OAuth2Tokens, Secret, TokenSet};
 use keyfob::store::Expected;
@@ -247,7 +249,7 @@ async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
     // A write over the limit is an error where the signal that comes with it is ignored.
     let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
     let mut command = house.program("sh", &["-c", script, env!("CARGO_BIN_EXE_keyfob"), "token", "hub"]);
-    let child = command.spawn().expect("it starts");
+    let mut child = command.spawn().expect("it starts");
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
     // An answer to a request that has not come is none.
     assert_ne!(stream.peek(&mut [0]).await.expect("it reads"), 0);
@@ -260,16 +262,92 @@ async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
     let (mut reads, mut writes) = stream.into_split();
     let reader = tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
     tokio::io::AsyncWriteExt::write_all(&mut writes, answer.as_bytes()).await.expect("it reads");
-    let done = timeout(Duration::from_secs(120), child.wait_with_output()).await.expect("in time").expect("it ends");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let token = timeout(Duration::from_secs(60), out.next_line()).await.expect("in time").expect("words");
+    assert_eq!(token.as_deref(), Some("example-next"));
+    // It goes on trying, for minutes, until it is asked twice to end.
+    let mut ended = std::pin::pin!(child.wait_with_output());
+    for _ in 0..2 {
+        let goes_on = timeout(Duration::from_millis(1500), &mut ended).await;
+        assert!(goes_on.is_err(), "{goes_on:?}");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is ours");
+    }
+    let done = timeout(Duration::from_secs(8), ended).await.expect("in time").expect("it ends");
     drop(reader.await);
-    let (out, told) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert_eq!(out.trim(), "example-next", "{told}");
-    assert!(told.contains("could not be written down") && !told.contains("example-refresh-next"), "{told}");
+    let told = String::from_utf8_lossy(&done.stderr);
+    for words in ["new tokens could not be written down", "keyfob refresh hub", "keyfob login hub"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("keep this program running") && !told.contains("example-refresh-next"), "{told}");
     assert_eq!(done.status.code(), Some(7), "{told}");
     // The vault is as it was with the note, which says who spent the old one.
     let kept = vault().account("hub").await.expect("reads").expect("it is there").value;
     assert_eq!(kept.tokens.refresh_token().map(|token| token.same_as("example-refresh-token")), Some(true));
     assert_eq!(kept.spending, Some(noted));
+}
+
+/// A server that takes its time, and an account there whose token has ended.
+async fn a_slow_server() -> (tokio::net::TcpListener, House) {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    let path = house.vault().parent().and_then(|sandbox| sandbox.parent()).expect("folders").join("vault.db");
+    ends_soon_in(&path, "hub", |tokens| {
+        tokens.expires_at = Some(tokens.received_at);
+        tokens.refresh = Some(Secret::new("example-refresh-token"));
+    })
+    .await;
+    (server, house)
+}
+
+/// timeout(1) sends its signal twice, and means one.
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_who_is_asked_to_stop_writes_down_what_its_token_was_spent_for() {
+    let (server, house) = a_slow_server().await;
+    let refresh = house.start(&["refresh", "hub"]);
+    let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    assert_ne!(stream.peek(&mut [0]).await.expect("it reads"), 0);
+    for _ in 0..3 {
+        refresh.interrupt();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let body = r#"{"access_token":"example-next","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (mut reads, mut writes) = stream.into_split();
+    let reader = tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
+    tokio::io::AsyncWriteExt::write_all(&mut writes, answer.as_bytes()).await.expect("it reads");
+    refresh.end().await.exits(130);
+    assert_eq!(house.good(&["token", "hub"]).await.trim(), "example-next");
+    drop(reader.await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_who_is_asked_twice_to_stop_says_what_may_be_lost() {
+    let (server, house) = a_slow_server().await;
+    let refresh = house.start(&["refresh", "hub"]);
+    let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    assert_ne!(stream.peek(&mut [0]).await.expect("it reads"), 0);
+    refresh.interrupt();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    refresh.interrupt();
+    let ended = timeout(Duration::from_secs(6), refresh.end()).await.expect("at once");
+    let ended =
+        ended.fails(130, ["new tokens may be lost", "\"hub\" has begun, and is not over", "if not, log in again: keyfob login hub"]);
+    assert!(!ended.stderr.contains("try again"), "{ended:#?}");
+}
+
+/// The answer is there, the prompt is not: who sits in front of it hears why, and decides.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_who_waits_for_the_end_of_a_refresh_at_a_terminal_is_told_so() {
+    let (server, house) = a_slow_server().await;
+    let mut screen = Screen::start(&house, &["refresh", "hub"], (200, 50), &[]);
+    let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    assert_ne!(stream.peek(&mut [0]).await.expect("it reads"), 0);
+    screen.types(INTERRUPT);
+    screen.shows("\"hub\" has begun, and is not over; waiting for it, 5 minutes at most; Ctrl-C gives it up").await;
+    screen.types(INTERRUPT);
+    let shown = screen.ends(130).await;
+    assert!(shown.contains("new tokens may be lost") && shown.contains("keyfob login hub"), "{shown}");
 }
 
 /// The account's token ends in a quarter of an hour and was received hours ago, as far as the vault knows: within the last tenth of its life, so that it is

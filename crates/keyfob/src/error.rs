@@ -70,7 +70,7 @@ pub enum Error {
         /// Since when.
         since: Option<Timestamp>,
     },
-    /// New tokens came, and the store cannot keep them: they are lost when this process ends.
+    /// New tokens came, and the store cannot keep them: they are lost if this process ends now.
     Unsaved {
         /// The account.
         account: String,
@@ -90,6 +90,11 @@ pub enum Error {
     },
     /// A refresh was stopped with the program, or part of it, that made it.
     Stopped {
+        /// The account.
+        account: String,
+    },
+    /// The refresh token may be on its way, or its successor: what comes of it is lost if this process ends now.
+    Unfinished {
         /// The account.
         account: String,
     },
@@ -146,6 +151,7 @@ impl Error {
                 Self::NotKept { account: account.clone(), revoked: *revoked, error: error.again() }
             }
             Self::Stopped { account } => Self::Stopped { account: account.clone() },
+            Self::Unfinished { account } => Self::Unfinished { account: account.clone() },
             Self::AskedToWait { account, left } => Self::AskedToWait { account: account.clone(), left: *left },
         }
     }
@@ -169,6 +175,7 @@ impl Error {
             | Self::Unsaved { account: name, .. }
             | Self::NotKept { account: name, .. }
             | Self::Stopped { account: name }
+            | Self::Unfinished { account: name }
             | Self::AskedToWait { account: name, .. } => account.clone_into(name),
             Self::Protocol(_) | Self::Store(_) | Self::Api(_) => {}
         }
@@ -207,12 +214,20 @@ impl Error {
             Self::Held { by: None, .. } => {
                 Some("see which program uses this account; when it ends, the account is free at once".to_owned())
             }
-            Self::Unsaved { error, .. } => Some(format!("keep this program running, and {}", error.hint())),
+            Self::Unsaved { account, error, .. } => Some(format!("{}; then {}", error.hint(), see_what_is_left(account))),
             Self::NotKept { account, error, .. } => Some(format!("{}; then log in again: keyfob login {account}", error.hint())),
             Self::Stopped { .. } => Some("try again".to_owned()),
+            Self::Unfinished { account } => Some(see_what_is_left(account)),
             Self::AskedToWait { account, .. } => Some(format!("try again then; whoever cannot wait: keyfob refresh {account}")),
         }
     }
+}
+
+/// Where new tokens are lost, some providers still take the ones before.
+fn see_what_is_left(account: &str) -> String {
+    format!(
+        "see whether its provider still takes the tokens from before: keyfob refresh {account}; if not, log in again: keyfob login {account}"
+    )
 }
 
 impl fmt::Display for Error {
@@ -257,6 +272,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Stopped { account } => write!(f, "the refresh of \"{account}\" was stopped before its end"),
+            Self::Unfinished { account } => write!(f, "the refresh of \"{account}\" has begun, and is not over"),
             Self::AskedToWait { account, left } => {
                 write!(f, "the provider asked to wait before \"{account}\" is refreshed again, for another {} s", left.as_secs().max(1))
             }

@@ -230,9 +230,12 @@ impl Keyfob {
         self.inner.speaker.listen()
     }
 
-    /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried.
+    /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried. How long
+    /// to give it: [`Policy::SETTLING`].
     pub async fn settle(&self, within: Duration) -> Result<(), Error> {
         let open = self.opened().all();
+        // Nothing begins while something else is waited for.
+        open.iter().for_each(|shared| shared.call_off());
         let begun = tokio::time::Instant::now();
         let mut outcome = Ok(());
         for shared in open {
@@ -240,6 +243,13 @@ impl Keyfob {
             outcome = outcome.and(settled);
         }
         outcome
+    }
+
+    /// What ending the program now may lose, as [`settle`](Self::settle) would tell it, of one account: `Unfinished` or `Unsaved`. For a program that says
+    /// what it waits for.
+    pub fn unsettled(&self) -> Option<Error> {
+        let open = self.opened().all();
+        open.iter().find_map(|shared| shared.unsettled())
     }
 
     /// The sessions of this process. After a login or logout the account's is removed, and the next one reads the store afresh.

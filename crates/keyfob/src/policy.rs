@@ -32,6 +32,11 @@ impl Policy {
     /// A refresh is not repeated within this time, if it brought nothing better (D8). It is nobody's to choose: processes count on each other to keep to it.
     pub const JUST_NOW: Duration = Duration::from_secs(60);
 
+    /// How long a program that ends best gives [`Keyfob::settle`](crate::Keyfob::settle), which takes no time where there is nothing to wait for. A refresh
+    /// that has begun is over after some 70 s, however slow the provider is. The rest is for a store that is busy or away: a vault that is sealed anew or
+    /// imported into, a database that is restarted or fails over. New tokens that it takes in the end are a login that is not lost.
+    pub const SETTLING: Duration = Duration::from_secs(300);
+
     /// The deadline that is kept to.
     pub(crate) fn back_channel(&self) -> Duration {
         self.deadline.min(DEADLINE)

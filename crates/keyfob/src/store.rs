@@ -274,6 +274,15 @@ impl StoreError {
         matches!(self, Self::Io(_, error) if is_of_the_network(error))
     }
 
+    /// Whether it stays so until somebody does something about the vault. All else may pass by itself: another program writes for a while, a database
+    /// is started again, a disk is cleaned up, a key is given.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Missing(_) | Self::WrongKey(_) | Self::Corrupt(_) | Self::Newer(_) | Self::NotEmpty | Self::Unsafe(_) => true,
+            Self::Locked(_) | Self::Conflict | Self::Crowded | Self::Io(..) => false,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -6,7 +6,6 @@ mod servers;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use clap::CommandFactory;
 use keyfob::proto::scrub::printable;
@@ -23,6 +22,7 @@ use self::folders::Folders;
 pub(crate) use self::servers::{certificates, kept_here, transport};
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, SANDBOX_HERE};
+use crate::ending;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::pretend::Pretend;
@@ -30,9 +30,6 @@ use crate::upload::Uploads;
 use crate::vault::{self, Location};
 use crate::verb::sandbox;
 use crate::wire::{Heard, Wire};
-
-/// How long the end of the program is put off for tokens that are on their way.
-pub(crate) const SETTLING: Duration = Duration::from_secs(10);
 
 /// Variables that hold secrets of ours, and go to no other program.
 pub(crate) const SECRET_VARIABLES: &[&str] = &[KeySource::VARIABLE, vault::VARIABLE];
@@ -52,6 +49,8 @@ pub(crate) struct Context {
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
     under_way: Mutex<Option<JoinHandle<Result<(), Card>>>>,
+    /// Others beside the one on the vault, whose sessions may have new tokens when the program ends.
+    beside: Mutex<Vec<Keyfob>>,
     heard: OnceLock<Arc<Heard>>,
     uploads_shown: OnceLock<()>,
 }
@@ -89,6 +88,7 @@ impl Context {
             pretend: OnceCell::new(),
             base: OnceCell::new(),
             under_way: Mutex::new(None),
+            beside: Mutex::default(),
             heard: OnceLock::new(),
             uploads_shown: OnceLock::new(),
         })
@@ -243,17 +243,18 @@ impl Context {
         told.await.unwrap_or_else(|_| Err(Card::interrupted()))
     }
 
-    /// Before the program ends: a refresh that has begun comes to its end, and new tokens that the vault would not take are offered to it
-    /// again. Where that fails, a login is lost, and its owner has to know.
-    pub(crate) async fn settle(&self) -> Result<(), Card> {
-        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(work) = under_way
-            && let Ok(Ok(done)) = tokio::time::timeout(SETTLING, work).await
-        {
-            done?;
-        }
-        let Some(base) = self.base.get() else { return Ok(()) };
-        base.keyfob.settle(SETTLING).await.doing("new tokens could not be written down")
+    /// The end of the program waits for this one's tokens, too.
+    pub(crate) fn settles(&self, keyfob: &Keyfob) {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).push(keyfob.clone());
+    }
+
+    /// Before the program ends, which somebody `asked` for or not: a refresh that has begun comes to its end, and new tokens that the vault would not take
+    /// are offered to it again. Where that fails, a login is lost, and its owner has to know.
+    pub(crate) async fn settle(&self, asked: bool) -> Result<(), Card> {
+        let work = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut keyfobs = std::mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
+        keyfobs.extend(self.base.get().map(|base| base.keyfob.clone()));
+        ending::settle(work, &keyfobs, asked, &self.out).await
     }
 
     /// The same, where there is a vault.

@@ -1,7 +1,5 @@
 //! Answers that never came, and processes that never came back.
 
-use std::time::Duration;
-
 use keyfob::history::{Actor, Event, Fingerprint, Spending};
 use keyfob::proto::{Secret, Timestamp, TransportKind};
 use keyfob::store::Expected;
@@ -154,29 +152,4 @@ async fn a_note_that_cannot_be_written_keeps_the_token_unspent() {
     assert!(house.provider.asked().is_empty());
     house.store.fail(&[]);
     session.refresh().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_program_that_ends_waits_for_what_it_began_and_begins_nothing() {
-    let house = House::new().await;
-    house.provider.habits(|habits| habits.delay = Duration::from_secs(3));
-    let keyfob = house.keyfob();
-    let session = house.session_of(&keyfob, "home").await;
-    let begun = tokio::spawn({
-        let session = session.clone();
-        async move { session.token(0).await.map(drop) }
-    });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    keyfob.settle(Duration::from_secs(10)).await.unwrap();
-    assert_eq!(house.refresh_token().await, "refresh-2");
-    begun.await.unwrap().unwrap();
-
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    let elsewhere = house.store.try_hold(&house.kept().await.id).await.unwrap();
-    let waits = tokio::spawn(async move { session.token(0).await.map(drop) });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    keyfob.settle(Duration::from_secs(10)).await.unwrap();
-    drop(elsewhere);
-    assert!(matches!(waits.await.unwrap().unwrap_err(), Error::Stopped { .. }));
-    assert_eq!(house.provider.asked().len(), 1, "called off");
 }

@@ -8,6 +8,7 @@ mod another;
 mod asked;
 mod bound;
 mod clocks;
+mod ending;
 mod events;
 mod granted;
 mod house;

@@ -11,7 +11,7 @@ fn errors_say_what_why_and_what_next() {
         (
             Error::Unsaved { account: "home".to_owned(), since, error: full() },
             "the new tokens of \"home\", received at 2027-01-15T08:00:00Z, cannot be kept: the vault cannot be read or written: /home/robin/vault",
-            "keep this program running, and make room on the disk; what the vault has is as it was",
+            "make room on the disk; what the vault has is as it was; then see whether its provider still takes the tokens from before: keyfob refresh home; if not, log in again: keyfob login home",
         ),
         (
             Error::Held { account: "home".to_owned(), by: None, since: None },
@@ -19,6 +19,11 @@ fn errors_say_what_why_and_what_next() {
             "see which program uses this account; when it ends, the account is free at once",
         ),
         (Error::Stopped { account: "home".to_owned() }, "the refresh of \"home\" was stopped before its end", "try again"),
+        (
+            Error::Unfinished { account: "home".to_owned() },
+            "the refresh of \"home\" has begun, and is not over",
+            "see whether its provider still takes the tokens from before: keyfob refresh home; if not, log in again: keyfob login home",
+        ),
     ] {
         assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (sentence, Some(next)));
     }

@@ -33,6 +33,8 @@ pub struct Watched {
     log: Log,
     /// Writes of these kinds fail.
     pub failing: Mutex<Vec<Write>>,
+    /// What they fail with, where it is not a full disk.
+    pub broken: Mutex<Option<StoreError>>,
     /// The next write of this kind is carried out, and reported as failed.
     pub lying: Mutex<Option<Write>>,
     /// Entries of transactions that are not over yet.
@@ -125,7 +127,8 @@ impl Store for Watched {
         let kind = kind(account, entry);
         if self.failing.lock().unwrap().contains(&kind) {
             self.note(&format!("no {kind:?}"));
-            return Box::pin(async { Err(full()) });
+            let error = self.broken.lock().unwrap().as_ref().map_or_else(full, StoreError::again);
+            return Box::pin(async { Err(error) });
         }
         let lies = self.lying.lock().unwrap().take_if(|lie| *lie == kind).is_some();
         let delay = *self.delay.lock().unwrap();

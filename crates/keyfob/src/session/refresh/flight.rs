@@ -1,7 +1,6 @@
 //! One refresh of an account at a time in this process. Whoever comes while it is under way shares its outcome.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -69,9 +68,9 @@ impl Shared {
         }
     }
 
-    /// Calls off a flight that has not begun to spend the token, and waits for one that has; `false` if it is not over in time.
-    pub(crate) async fn land(&self, within: Duration) -> bool {
-        let Some(board) = self.flights.slot().clone() else { return true };
+    /// Calls off a flight that has not begun to spend the token.
+    pub(crate) fn call_off(&self) {
+        let Some(board) = self.flights.slot().clone() else { return };
         board.send_if_modified(|phase| {
             let waits = matches!(phase, Phase::Asking | Phase::Queued);
             if waits {
@@ -79,9 +78,19 @@ impl Shared {
             }
             waits
         });
-        let mut phases = board.subscribe();
-        let over = phases.wait_for(|phase| matches!(phase, Phase::Landed(_) | Phase::CalledOff));
-        tokio::time::timeout(within, over).await.is_ok()
+    }
+
+    /// Whether the refresh token may be on its way.
+    pub(crate) fn is_spending(&self) -> bool {
+        self.flights.slot().as_ref().is_some_and(|board| matches!(*board.borrow(), Phase::Spending))
+    }
+
+    /// Waits for a flight that spends the token. One that turns out to have to wait for its turn is called off then.
+    pub(crate) async fn land(&self) {
+        let Some(board) = self.flights.slot().clone() else { return };
+        // An error here means that the flight is over.
+        let _ = board.subscribe().wait_for(|phase| !matches!(phase, Phase::Spending)).await;
+        self.call_off();
     }
 }
 

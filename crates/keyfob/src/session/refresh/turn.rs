@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::id_token::KEYS;
 use crate::keyfob::Keyfob;
 use crate::limit::Permit;
+use crate::policy::Policy;
 use crate::session::{Known, Shared};
 use crate::store::Hold;
 use crate::transport::DEADLINE;
@@ -24,6 +25,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// How long a request can be under way, with one more after an answer that was lost, and the keys that the second one's ID token is verified with.
 const UNDER_WAY: Duration = Duration::from_secs(2 * DEADLINE.as_secs() + KEYS.as_secs() + 5);
+
+/// Whoever ends with a program waits for a request that has begun until it is over.
+const _: () = assert!(UNDER_WAY.as_secs() < Policy::SETTLING.as_secs());
 
 /// Whose turn it is.
 pub(super) enum Turn {
