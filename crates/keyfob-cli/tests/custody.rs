@@ -236,19 +236,19 @@ async fn an_import_whose_tokens_cannot_be_kept_says_that_the_old_one_is_spent() 
 /// the exit code says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
+    for (command, first) in [(&["token", "hub"][..], "example-next"), (&["refresh", "hub", "--json"], r#""account":"hub""#)] {
+        cannot_be_written_down(command, first).await;
+    }
+}
+
+async fn cannot_be_written_down(command: &[&str], first: &str) {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
-    let path = house.vault().parent().and_then(|sandbox| sandbox.parent()).expect("folders").join("vault.db");
+    let (server, house) = a_slow_server().await;
+    let path = kept_at(&house);
     let vault = || keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("opens");
-    ends_soon_in(&path, "hub", |tokens| {
-        tokens.expires_at = Some(tokens.received_at);
-        tokens.refresh = Some(Secret::new("example-refresh-token"));
-    })
-    .await;
     // A write over the limit is an error where the signal that comes with it is ignored.
     let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    let mut command = house.program("sh", &["-c", script, env!("CARGO_BIN_EXE_keyfob"), "token", "hub"]);
+    let mut command = house.program("sh", &[&["-c", script, env!("CARGO_BIN_EXE_keyfob")], command].concat());
     let mut child = command.spawn().expect("it starts");
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
     // An answer to a request that has not come is none.
@@ -263,8 +263,8 @@ async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
     let reader = tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
     tokio::io::AsyncWriteExt::write_all(&mut writes, answer.as_bytes()).await.expect("it reads");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let token = timeout(Duration::from_secs(60), out.next_line()).await.expect("in time").expect("words");
-    assert_eq!(token.as_deref(), Some("example-next"));
+    let came = timeout(Duration::from_secs(60), out.next_line()).await.expect("in time").expect("words");
+    assert!(came.as_ref().is_some_and(|came| came.contains(first)), "{came:?}");
     // It goes on trying, for minutes, until it is asked twice to end.
     let mut ended = std::pin::pin!(child.wait_with_output());
     for _ in 0..2 {
@@ -290,8 +290,7 @@ async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
 async fn a_slow_server() -> (tokio::net::TcpListener, House) {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
-    let path = house.vault().parent().and_then(|sandbox| sandbox.parent()).expect("folders").join("vault.db");
-    ends_soon_in(&path, "hub", |tokens| {
+    ends_soon_in(&kept_at(&house), "hub", |tokens| {
         tokens.expires_at = Some(tokens.received_at);
         tokens.refresh = Some(Secret::new("example-refresh-token"));
     })
@@ -299,9 +298,14 @@ async fn a_slow_server() -> (tokio::net::TcpListener, House) {
     (server, house)
 }
 
+/// Where its tokens are: the vault that is no sandbox's.
+fn kept_at(house: &House) -> std::path::PathBuf {
+    house.vault().parent().and_then(|sandbox| sandbox.parent()).expect("folders").join("vault.db")
+}
+
 /// timeout(1) sends its signal twice, and means one.
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_who_is_asked_to_stop_writes_down_what_its_token_was_spent_for() {
+async fn who_is_asked_to_stop_writes_down_what_its_token_was_spent_for() {
     let (server, house) = a_slow_server().await;
     let refresh = house.start(&["refresh", "hub"]);
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
@@ -321,7 +325,7 @@ async fn d5_who_is_asked_to_stop_writes_down_what_its_token_was_spent_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_who_is_asked_twice_to_stop_says_what_may_be_lost() {
+async fn who_is_asked_twice_to_stop_says_what_may_be_lost() {
     let (server, house) = a_slow_server().await;
     let refresh = house.start(&["refresh", "hub"]);
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
@@ -338,7 +342,7 @@ async fn d5_who_is_asked_twice_to_stop_says_what_may_be_lost() {
 /// The answer is there, the prompt is not: who sits in front of it hears why, and decides.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_who_waits_for_the_end_of_a_refresh_at_a_terminal_is_told_so() {
+async fn who_waits_for_the_end_of_a_refresh_at_a_terminal_is_told_so() {
     let (server, house) = a_slow_server().await;
     let mut screen = Screen::start(&house, &["refresh", "hub"], (200, 50), &[]);
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");

@@ -304,6 +304,9 @@ impl StoreError {
                 "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
                  and chattr -i or -a takes it away"
             }
+            Self::Io(_, error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                "let the other program come to its end (a rekey or an import of a large vault takes its time)"
+            }
             Self::Io(..) if self.is_away() => "see whether the database server is up, and can be reached from here",
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => {

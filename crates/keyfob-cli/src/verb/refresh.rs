@@ -51,7 +51,7 @@ async fn one(name: &str, context: &Context) -> Result<(), Card> {
         ));
     }
     let refreshed = opened.session().await?.refresh().await.doing(format!("cannot refresh {name}"))?;
-    refusals::forget(&refreshed, context).await?;
+    refusals::forget(&refreshed, context).await;
     if context.out.json {
         return context.out.json(&account::json(&refreshed, context));
     }

@@ -155,9 +155,10 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
                 StoreError::Corrupt("the file is not a sound database".to_owned())
             }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Io("another process has held it for five seconds".to_owned(), io::Error::other(error))
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Io(
+                "another process has held it for five seconds".to_owned(),
+                io::Error::new(io::ErrorKind::ResourceBusy, error),
+            ),
             // The file is ours, and the file system can be written to, or it would not have come to this: what forbids it is the file's own.
             Some(ErrorCode::ReadOnly) => StoreError::Io("the file may not be written".to_owned(), rustix::io::Errno::PERM.into()),
             _ => StoreError::Io("SQLite".to_owned(), io::Error::other(error)),
@@ -359,6 +360,14 @@ mod tests {
         assert!(is_of_the_disk("Tree 3 page 3 cell 0: failed to get page 13"));
         assert!(!is_of_the_disk("Tree 4 page 7: unable to get the page. error code=11"));
         assert!(!is_of_the_disk("ok"));
+    }
+
+    /// Nothing is wrong with the disk, and it passes.
+    #[test]
+    fn who_is_kept_waiting_is_told_of_the_other_program() {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        let error = sql(rusqlite::Error::SqliteFailure(busy, None));
+        assert!(error.hint().contains("the other program") && !error.is_lasting(), "{error}: {}", error.hint());
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn a_program_that_ends_begins_no_account_while_it_waits_for_another() {
 
 /// The worst that a request can come to: it is lost at the very end of its time, sent once more, and answered at the end of that.
 #[tokio::test(start_paused = true)]
-async fn d5_a_program_that_ends_waits_until_the_request_cannot_be_under_way_any_more() {
+async fn a_program_that_ends_waits_until_the_request_cannot_be_under_way_any_more() {
     let house = House::new().await;
     house.provider.habits(|habits| (habits.delay, habits.grace) = (Duration::from_secs(29), true));
     house.provider.next(Act::Lose(TransportKind::Timeout));
@@ -77,7 +77,7 @@ async fn d5_a_program_that_ends_waits_until_the_request_cannot_be_under_way_any_
 }
 
 #[tokio::test(start_paused = true)]
-async fn d5_a_program_that_does_not_wait_so_long_is_told_what_may_be_lost() {
+async fn a_program_that_does_not_wait_so_long_is_told_what_may_be_lost() {
     let house = House::new().await;
     house.provider.habits(|habits| habits.delay = Duration::from_secs(25));
     let keyfob = house.keyfob();

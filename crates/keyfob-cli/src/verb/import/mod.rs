@@ -189,7 +189,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         transport: context.transport()?,
     };
     let account = context.see_through(import.keep()).await?;
-    refusals::forget(&account, context).await?;
+    refusals::forget(&account, context).await;
     let ended_keys = match login_before.filter(|login| *login != account.id) {
         Some(login) => Some(ended::keys_of(&login, context).await?),
         None => None,

@@ -141,7 +141,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         by_browser(&args, &provider, &settings, &given, &account, scopes, context).await?
     };
     keep_app(context, &provider, &given, args.redirect_uri).await?;
-    refusals::forget(&logged_in.account, context).await?;
+    refusals::forget(&logged_in.account, context).await;
     report(context, &provider, &logged_in).await
 }
 
