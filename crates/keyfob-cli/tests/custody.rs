@@ -12,6 +12,7 @@ use common::{House, visit};
 use keyfob::proto::{OAuth2Tokens, Secret, TokenSet};
 use keyfob::store::Expected;
 use keyfob::{Clock, Store};
+use keyfob_store::shelf::{Item, Kind, Shelf};
 use keyfob_testbed::{Cluster, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
@@ -246,6 +247,9 @@ async fn cannot_be_written_down(command: &[&str], first: &str) {
     let (server, house) = a_slow_server().await;
     let path = kept_at(&house);
     let vault = || keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("opens");
+    // What a refresh tidies away besides is no reason for another error.
+    let refused = Item::new(vault().account("hub").await.expect("reads").expect("it is there").value.id.as_str(), b"{}".to_vec());
+    vault().put_item(Kind("refused-call"), &refused, Expected::Anything).await.expect("written");
     // A write over the limit is an error where the signal that comes with it is ignored.
     let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
     let mut command = house.program("sh", &[&["-c", script, env!("CARGO_BIN_EXE_keyfob")], command].concat());
