@@ -348,6 +348,14 @@ fn put<'a>(shelf: &'a dyn Shelf, owner: Option<&str>, content: Vec<u8>, now: Tim
 }
 
 impl Deed<'_> {
+    /// Whether it may have changed anything beyond here. A token that is asked for may be renewed, unless that was refused.
+    pub(crate) fn has_left(&self) -> bool {
+        match *self {
+            Self::Called { upstream, .. } => upstream.is_some(),
+            Self::TokenAsked { status, .. } => !(400..500).contains(&status),
+        }
+    }
+
     /// As serde would write the [`Line`] of it.
     fn write(&self, who: Doer<'_>, to: &mut Vec<u8>) {
         let mut line = Object::begin(to);

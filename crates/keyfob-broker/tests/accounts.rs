@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use keyfob::Store as _;
+use keyfob::history::Event;
 use keyfob::proto::{Origin, Timestamp};
 use keyfob::store::Expected;
 use keyfob_broker::Site;
@@ -329,6 +330,91 @@ async fn what_the_command_made_is_the_owners() {
     // What it forgets is gone.
     world.store.remove_account("telldus/cabin", None).await.expect("removed");
     assert!(!owner.get("/").await.has("telldus%2Fcabin"));
+}
+
+/// Puts an account where the command puts what it made, which tells the web app nothing.
+async fn made_by_the_command(world: &World, account: &keyfob::Account, name: &str) {
+    let account = keyfob::Account { name: name.to_owned(), id: keyfob::AccountId::random(), ..account.clone() };
+    let entry = world.keyfob().entry(&account, Event::LoggedIn { received: None, imported: false });
+    world.store.put_account(&account, Expected::Nothing, Some(&entry)).await.expect("put");
+}
+
+/// An account at the provider, made elsewhere.
+async fn made_elsewhere(service: &str) -> keyfob::Account {
+    let world = World::new(&[service]).await;
+    world.connected(service).await;
+    world.account(service).await.expect("an account")
+}
+
+#[tokio::test]
+async fn what_the_command_makes_while_the_web_app_runs_is_the_owners_too() {
+    let made = made_elsewhere("telldus").await;
+    let counted = Arc::new(Counted::new(Arc::default()));
+    let setup = support::Setup { known: true, counted: Some(counted.clone()), ..support::Setup::default() };
+    let world = World::with(&["telldus"], setup).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let listed = async || {
+        let list = world.ask("owner", "GET", "/v1/accounts", "").await.json();
+        list["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    assert!(listed().await.is_empty());
+    let read = counted.all.load(Ordering::Relaxed);
+    for name in ["telldus/cabin", "telldus", "telldus/attic"] {
+        made_by_the_command(&world, &made, name).await;
+    }
+    assert_eq!(listed().await, ["telldus", "telldus/attic", "telldus/cabin"]);
+    assert!(owner.get("/").await.has("href=\"/accounts/telldus%2Fcabin\""));
+    assert!(owner.get("/keys").await.has("<option value=\"telldus/cabin\""));
+    assert_eq!(member.get("/accounts/telldus%2Fcabin").await.status, 404);
+    assert_eq!(counted.all.load(Ordering::Relaxed), read, "the whole vault is read for none of it");
+    // Logged out and in again it is another account, under the name of the one that was listed.
+    world.store.remove_account("telldus/cabin", None).await.expect("removed");
+    made_by_the_command(&world, &made, "telldus/cabin").await;
+    assert_eq!(listed().await, ["telldus", "telldus/attic", "telldus/cabin"]);
+    // What came without a word of its history is taken away with the others all the same.
+    let silent = keyfob::Account { name: "telldus/silent".to_owned(), id: keyfob::AccountId::random(), ..made };
+    world.store.put_account(&silent, Expected::Nothing, None).await.expect("put");
+    assert!(owner.get("/people/owner/revoke").await.has("telldus: 4"));
+    owner.act("/people/owner/revoke", &[]).await;
+    assert_eq!(names(&world).await, Vec::<String>::new());
+}
+
+/// The vault as a whole cannot be read then, and each account that is not damaged can.
+#[tokio::test]
+async fn l18_a_damaged_account_of_somebody_else_keeps_none_of_a_persons() {
+    let counted = Arc::new(Counted::new(Arc::default()));
+    counted.is_damaged.store(true, Ordering::Relaxed);
+    let setup = support::Setup { known: true, counted: Some(counted), ..support::Setup::default() };
+    let world = World::with(&["telldus", "netatmo"], setup).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    owner.connect("telldus").await;
+    owner.connect("netatmo").await;
+    member.connect("telldus").await;
+    assert!(owner.get("/").await.has("href=\"/accounts/netatmo\""));
+    assert_eq!(owner.act("/people/owner/revoke", &[]).await.status, 303);
+    let left = names(&world).await;
+    assert!(left.len() == 1 && left[0].starts_with('~'), "{left:?}");
+}
+
+#[tokio::test]
+async fn l19_what_the_command_makes_while_the_web_app_runs_is_nobody_elses() {
+    let made = made_elsewhere("fitbit").await;
+    // Robin has never had it, or had it and disconnected it: what says so then has ended, and is still there.
+    for had_it in [false, true] {
+        let (world, mut owner, mut member) = two(&["fitbit"]).await;
+        owner.get("/").await;
+        if had_it {
+            member.connect("fitbit").await;
+            member.act("/accounts/fitbit/logout", &[]).await;
+        }
+        made_by_the_command(&world, &made, "fitbit/work").await;
+        let url = member.begin("fitbit").await;
+        let back = member.approve(&url).await;
+        let page = member.get(&back).await;
+        assert!(page.status == 409 && page.has("is connected by somebody else here"), "{had_it}: {} {}", page.status, page.text);
+    }
 }
 
 #[tokio::test]

@@ -464,5 +464,13 @@ async fn what_becomes_of_its_keys_is_said_before_an_account_is_logged_out() {
     owner.connect("august").await;
     let again = use_key(&mut owner, &key, LOCKS).await.status;
     assert_eq!((gone, again), (404, 404));
-    assert!(owner.get("/keys").await.has(">cron<"));
+    make(&mut owner, &[("account", "august"), ("name", "new"), ("allow", "GET /**")]).await;
+    let keys = owner.get("/keys").await;
+    assert!(keys.has(">cron<") && keys.has(">new<"));
+    assert_eq!(keys.text.matches("It opens nothing: its account was disconnected").count(), 2, "and not the new one: {}", keys.text);
+    let listed = world.ask("owner", "GET", "/v1/keys", "").await.json();
+    let states = listed["items"].as_array().expect("a list").iter().map(|key| (key["name"].as_str(), key["state"].as_str()));
+    let mut states: Vec<_> = states.map(|(name, state)| (name.expect("a name"), state.expect("a state"))).collect();
+    states.sort_unstable();
+    assert_eq!(states, [("another", "account-gone"), ("cron", "account-gone"), ("new", "ok")]);
 }

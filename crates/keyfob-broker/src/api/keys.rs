@@ -1,5 +1,7 @@
 //! `/v1/keys`: valet keys.
 
+use std::collections::HashSet;
+
 use keyfob::Error;
 use keyfob::proto::{Error as ProtoError, Misuse};
 use schemars::JsonSchema;
@@ -22,6 +24,7 @@ pub(super) struct Shown {
     name: String,
     /// The account's name.
     account: String,
+    state: State,
     /// What it may do; nothing else.
     allow: Vec<String>,
     /// How often, such as 10/min; none: as often as it likes.
@@ -35,6 +38,17 @@ pub(super) struct Shown {
     last_used_at: Option<Moment>,
     /// The number of the API token that it was made with, if it was: it ends with that.
     made_with: Option<String>,
+}
+
+/// Whether a key opens what it was made for.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeyState")]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// It does.
+    Ok,
+    /// It opens nothing: its account was disconnected. Another one may have the name by now.
+    AccountGone,
 }
 
 /// A key to be made.
@@ -72,8 +86,9 @@ pub(super) struct CreatedKey {
 }
 
 impl Shown {
-    fn of(key: ValetKey) -> Self {
+    fn of(key: ValetKey, orphans: &HashSet<String>) -> Self {
         Self {
+            state: if orphans.contains(&key.id) { State::AccountGone } else { State::Ok },
             id: key.id,
             name: key.name,
             account: key.account,
@@ -93,7 +108,8 @@ pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let mut all = keys::readable(call.shelf()?, Some(call.person()), call.now()).await?;
     all.items.retain(|key| call.query("account").is_none_or(|account| key.account == account));
     all.items.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(window.of(all, |key| key.id.clone(), Shown::of))
+    let orphans = keys::orphans(call.site.keyfob.store(), &all.items).await?;
+    Ok(window.of(all, |key| key.id.clone(), |key| Shown::of(key, &orphans)))
 }
 
 pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Problem> {
@@ -113,7 +129,7 @@ pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Proble
         expires_at: call.caller.end(new.expires_in.map(|seconds| call.now().plus(seconds))),
     };
     let made = keys::create(call.shelf()?, made, call.caller.by.clone(), call.now()).await.map_err(|error| refused(&error))?;
-    Ok(CreatedKey { shown: Shown::of(made.key), key: Some(made.text.expose().to_owned()) })
+    Ok(CreatedKey { shown: Shown::of(made.key, &HashSet::new()), key: Some(made.text.expose().to_owned()) })
 }
 
 pub(super) async fn revoke(call: Call) -> Result<Shown, Problem> {
@@ -122,7 +138,9 @@ pub(super) async fn revoke(call: Call) -> Result<Shown, Problem> {
     let revoked = revoked.ok_or_else(Problem::not_here)?;
     // Others are told; here it counts from now on.
     call.gate()?.ring.forget(id);
-    Ok(Shown::of(revoked))
+    // What cannot be said any more is no reason to tell it as if it had failed.
+    let orphans = keys::orphans(call.site.keyfob.store(), std::slice::from_ref(&revoked)).await.unwrap_or_default();
+    Ok(Shown::of(revoked, &orphans))
 }
 
 /// What is written as it should be, and makes no sense.

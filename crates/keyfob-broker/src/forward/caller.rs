@@ -50,6 +50,15 @@ impl Caller {
         }
     }
 
+    /// That the account is not there. Whoever has a key for it is told what that may come of.
+    pub(super) fn without_account(&self) -> Problem {
+        match self {
+            Self::Key(_) => Problem::nowhere()
+                .hint("its account may have been disconnected: what is connected since, also under that name, wants a new key"),
+            Self::Person(_) => Problem::nowhere(),
+        }
+    }
+
     pub(super) fn allows(&self, method: &Method, path: &Path) -> bool {
         match self {
             Self::Key(fob) => fob.key.rules.iter().any(|rule| rule.allows(method, path)),

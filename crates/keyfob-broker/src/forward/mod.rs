@@ -30,7 +30,7 @@ use http::header::{CONTENT_SECURITY_POLICY, LOCATION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use keyfob::proto::{Secret, encode, scrub};
-use keyfob::{Answer, Session};
+use keyfob::{Answer, Error, Session};
 use keyfob_store::Shelf;
 
 use self::caller::Caller;
@@ -73,6 +73,8 @@ pub(crate) struct Use<'a> {
     /// Its name in the book and in the log.
     pub(crate) id: RequestId,
     began: Instant,
+    /// The account in use, or why it is of no use now.
+    session: Result<(Arc<Desk>, Session), Problem>,
 }
 
 impl<'a> Use<'a> {
@@ -96,26 +98,14 @@ impl<'a> Use<'a> {
         if let Caller::Key(fob) = &caller {
             gate.ring.take_turn(fob).map_err(Problem::too_many)?;
         }
-        Ok(Self { site, gate, caller, account, id, began })
+        // A key whose account is gone opens nothing, whatever it is tried with: that fills no book either.
+        let session = session(site, gate, &caller, account).await.transpose().ok_or_else(|| caller.without_account())?;
+        Ok(Self { site, gate, caller, account, id, began, session })
     }
 
     /// The account in use.
-    pub(crate) async fn session(&self) -> Result<(Arc<Desk>, Session), Problem> {
-        let (desk, name) = match self.site.place(self.caller.owner(), self.account) {
-            Some(place) => place,
-            // Another instance may have been given its app a moment ago.
-            None => {
-                Box::pin(self.site.look_for(self.account)).await?;
-                self.site.place(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
-            }
-        };
-        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name).await;
-        let session = found.map_err(|error| Problem::of_account(error, self.account))?;
-        // Somebody logged out, and connected another account under the old name: the key was not made for that one.
-        if matches!(&self.caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id)) {
-            return Err(Problem::nowhere());
-        }
-        Ok((desk, session))
+    pub(crate) fn session(&self) -> Result<(&Arc<Desk>, &Session), Problem> {
+        self.session.as_ref().map(|(desk, session)| (desk, session)).map_err(Clone::clone)
     }
 
     /// Before anything is done that the book has to tell of.
@@ -130,12 +120,31 @@ impl<'a> Use<'a> {
             .book
             .write_use(self.caller.owner(), self.caller.doer(), what, now)
             .await
-            .map_err(|_| unwritten("It may have been done all the same."))?;
+            .map_err(|_| unwritten(if what.has_left() { "It may have been done all the same." } else { "Nothing was done." }))?;
         if let Caller::Key(fob) = &self.caller {
             self.gate.ring.note_use(fob, now);
         }
         Ok(())
     }
+}
+
+/// The account that this caller means; `None`: it is not there.
+async fn session(site: &Site, gate: &Gate, caller: &Caller, account: &str) -> Result<Option<(Arc<Desk>, Session)>, Problem> {
+    let mut place = site.place(caller.owner(), account);
+    if place.is_none() {
+        // Another instance may have been given its app a moment ago.
+        Box::pin(site.look_for(account)).await?;
+        place = site.place(caller.owner(), account);
+    }
+    let Some((desk, name)) = place else { return Ok(None) };
+    let session = match gate.sessions.get(&site.keyfob, &desk, &name).await {
+        Ok(session) => session,
+        Err(Error::NoAccount { .. }) => return Ok(None),
+        Err(error) => return Err(Problem::of_account(error, account)),
+    };
+    // Somebody logged out, and connected another account under the old name: the key was not made for that one.
+    let is_another = matches!(caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id));
+    Ok((!is_another).then_some((desk, session)))
 }
 
 fn unwritten(done: &str) -> Problem {
@@ -226,10 +235,10 @@ impl Use<'_> {
             return Err(Problem::forbidden("not-allowed", format!("This key may not {} {}.", parts.method, shown(path.as_str())))
                 .hint("its owner can make one that may"));
         }
-        let (desk, session) = self.session().await?;
+        let (desk, session) = self.session()?;
         let query = parts.uri.query();
         let overrides = desk.provider.method_overrides();
-        fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session, overrides)?;
+        fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, session, overrides)?;
         // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
         let may_all = self.caller.allows_any_method(&path);
         let sees_token = self.caller.may_see_token();
@@ -242,7 +251,7 @@ impl Use<'_> {
                 .hint("its owner can make one that may POST, PUT, PATCH and DELETE there; or send it in another form"));
         }
         let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &headers, &path)?;
-        let (body, watch) = body::ready(&parts.method, &headers, body, &session, overrides, carriers, may_all).await?;
+        let (body, watch) = body::ready(&parts.method, &headers, body, session, overrides, carriers, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| [path.as_str(), "?", query].concat());
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());
@@ -257,7 +266,7 @@ impl Use<'_> {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", detail)
                 .hint("use a key that may see the token, if it may; and tell the provider"));
         }
-        Ok(self.answer(answer, &desk, &session, &path))
+        Ok(self.answer(answer, desk, session, &path))
     }
 
     fn answer(&self, answer: Answer, desk: &Desk, session: &Session, path: &Path) -> (Response, Option<u64>) {

@@ -7,10 +7,12 @@
 //!  rate.rs   10/min
 //!  ring.rs   the keys in use, in memory as long as the shelf tells what changes
 //!  shown.rs  which key a request brings
+//!  orphans.rs  those whose account is gone
 //! ```
 //!
 //! On the shelf is a record for each: everything but the secret, of which there is the SHA-256.
 
+mod orphans;
 mod path;
 #[cfg(test)]
 mod payloads;
@@ -30,6 +32,7 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
+pub use orphans::orphans;
 pub(crate) use path::Path;
 pub(crate) use recent::Recent;
 pub(crate) use ring::{Fob, Ring};

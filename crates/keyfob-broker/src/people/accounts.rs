@@ -1,8 +1,10 @@
 //! Whose which account is, beside its name: what each person has, what they call it on pages, and that one account at a provider is linked to
 //! one person.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
+use keyfob::history::Watch;
 use keyfob::proto::Timestamp;
 use keyfob::store::{Expected, Versioned};
 use keyfob::{Account, Approved, StoreError};
@@ -30,6 +32,9 @@ const HOUSE: Kind = Kind("house");
 /// A link that was begun and never finished is nobody's after so long.
 const UNFINISHED: i64 = 10 * 60;
 
+/// After so long the vault is looked through anew. What happened meanwhile would take longer to read by then, where thousands of accounts are refreshed.
+const AFRESH: Duration = Duration::from_secs(5 * 60);
+
 /// How often a write is tried that others get in the way of.
 const TRIES: usize = 8;
 
@@ -55,6 +60,13 @@ struct Known {
     id: String,
     listed: Listed,
     account: Option<Account>,
+}
+
+/// What happens in the vault, followed since it was looked through as a whole.
+#[derive(Debug)]
+pub(super) struct Followed {
+    watch: Watch,
+    since: Instant,
 }
 
 /// An account that is there.
@@ -88,23 +100,21 @@ impl Site {
         Ok(Readable { items: mine, unreadable })
     }
 
-    /// All that a person has in the vault, also of providers that are not served any more.
+    /// All that a person has in the vault, also of providers that are not served any more. The vault itself says so: what is taken away in an emergency must
+    /// leave nothing that is written down nowhere else.
     pub(super) async fn all_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Account>, StoreError> {
-        let Readable { items: known, unreadable } = self.known_of(people, person, now).await?;
-        // What stands nowhere any more is theirs all the same, and would stay: then the vault itself is asked, or says that it cannot.
-        if unreadable > 0 {
-            let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
-            return Ok(all.filter(|account| whose(&account.name).0 == person).collect());
+        match self.keyfob.store().accounts().await {
+            Ok(all) => Ok(all.into_iter().map(|found| found.value).filter(|account| whose(&account.name).0 == person).collect()),
+            // Somebody's is damaged. Where nothing of this person's is missed, it is somebody else's, and keeps none of theirs.
+            Err(error @ StoreError::Corrupt(_)) => {
+                if person == OWNER {
+                    self.find_accounts(people, now).await?;
+                }
+                let Readable { items: known, unreadable } = self.known_of(people, person, now).await?;
+                if unreadable > 0 { Err(error) } else { Ok(known.into_iter().filter_map(|known| known.account).collect()) }
+            }
+            Err(error) => Err(error),
         }
-        let mut accounts = Vec::new();
-        for Known { listed, account, .. } in known {
-            accounts.extend(match account {
-                Some(account) => Some(account),
-                // Its name may have become another account's by the command; that one is theirs just so.
-                None => self.keyfob.store().account(&listed.name).await?.map(|found| found.value),
-            });
-        }
-        Ok(accounts)
     }
 
     /// What is written down of a person's accounts, with each that the vault still has. The command gives an account another name there first, and says so
@@ -141,24 +151,58 @@ impl Site {
         Ok(Readable { items: known, unreadable })
     }
 
-    /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.
+    /// Writes down what the command made, which tells us nothing: what the history says since the last time, and now and then the whole vault.
     pub(super) async fn find_accounts(&self, people: &People, now: Timestamp) -> Result<(), StoreError> {
-        const FOUND: &str = "found";
-        if people.shelf.item(HOUSE, FOUND, now).await?.is_none() {
-            for found in self.keyfob.store().accounts().await? {
-                let account = found.value;
-                if whose(&account.name).0 == OWNER {
+        let mut followed = people.followed.lock().await;
+        // Out of its place: where something fails half way, the whole vault is next.
+        let news = match followed.take().filter(|followed| followed.since.elapsed() < AFRESH) {
+            Some(mut known) => known.watch.news().await.ok().map(|news| (known, news)),
+            None => None,
+        };
+        *followed = match news {
+            Some((known, news)) => {
+                self.find(people, news.into_iter().map(|entry| entry.account).collect(), now).await?;
+                Some(known)
+            }
+            None => self.look_through(people, now).await?,
+        };
+        Ok(())
+    }
+
+    /// Writes down what the vault has of the owner's.
+    async fn look_through(&self, people: &People, now: Timestamp) -> Result<Option<Followed>, StoreError> {
+        // Before: what is made meanwhile is found twice rather than never.
+        let watch = Watch::begin(&self.keyfob, Duration::ZERO).await;
+        match self.keyfob.store().accounts().await {
+            Ok(all) => {
+                for account in all.into_iter().map(|found| found.value).filter(|account| whose(&account.name).0 == OWNER) {
                     people.list(OWNER, &account, now).await?;
                 }
             }
-            people.shelf.put_item(HOUSE, &Item::new(FOUND, *b"{}"), Expected::Anything).await?;
+            // One that is damaged stands in nobody's way: each service's usual name, then.
+            Err(error @ StoreError::Corrupt(_)) => {
+                tracing::warn!(%error, "the vault cannot be looked through for accounts that the command made");
+                self.find(people, self.desks().iter().map(|desk| desk.account.clone()).collect(), now).await?;
+            }
+            Err(error) => return Err(error),
         }
-        for desk in self.desks() {
-            match self.keyfob.store().account(&desk.account).await {
+        match watch {
+            Ok(watch) => Ok(Some(Followed { watch, since: Instant::now() })),
+            Err(error) => {
+                tracing::warn!(%error, "the history cannot be followed: the vault is looked through each time");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes down those of these accounts that are there, and the owner's.
+    async fn find(&self, people: &People, names: BTreeSet<String>, now: Timestamp) -> Result<(), StoreError> {
+        for name in names.iter().filter(|name| whose(name).0 == OWNER) {
+            match self.keyfob.store().account(name).await {
                 Ok(Some(found)) => people.list(OWNER, &found.value, now).await?,
                 Ok(None) => {}
                 // One that is damaged is in nobody's list, and stands in nobody's way.
-                Err(error @ StoreError::Corrupt(_)) => tracing::warn!(account = desk.account, %error, "an account cannot be read"),
+                Err(error @ StoreError::Corrupt(_)) => tracing::warn!(account = name, %error, "an account cannot be read"),
                 Err(error) => return Err(error),
             }
         }
@@ -175,17 +219,21 @@ impl People {
             found => drop(found?),
         }
         let listed = Listed { name: account.name.clone(), title: None };
-        self.put_new(ACCOUNT, &item(person, account, &listed)).await?;
+        self.put_new(ACCOUNT, &item(person, account, &listed), now).await?;
         if let Some(id) = self.upstream(account.person(), now).await? {
             let linked = Linked { person: person.to_owned(), names: vec![account.name.clone()], at: now };
-            self.put_new(UPSTREAM, &linked.item(&id)).await?;
+            self.put_new(UPSTREAM, &linked.item(&id), now).await?;
         }
         Ok(())
     }
 
-    /// Keeps an item where there is none.
-    async fn put_new(&self, kind: Kind, item: &Item) -> Result<(), StoreError> {
-        match self.shelf.put_item(kind, item, Expected::Nothing).await {
+    /// Keeps an item where there is none, or one that has ended.
+    async fn put_new(&self, kind: Kind, item: &Item, now: Timestamp) -> Result<(), StoreError> {
+        let (found, expected) = overwrite::look(&*self.shelf, kind, &item.id, now).await?;
+        if found.is_some() {
+            return Ok(());
+        }
+        match self.shelf.put_item(kind, item, expected).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
@@ -292,7 +340,7 @@ impl People {
     pub(crate) async fn link(&self, site: &Site, seat: &Seat, approved: &Approved) -> Result<bool, StoreError> {
         let now = site.keyfob.now();
         let Some(id) = self.upstream(approved.person(), now).await? else { return Ok(true) };
-        // What the command made is written down at the first look.
+        // What the command made is linked when it is found.
         site.find_accounts(self, now).await?;
         for _ in 0..TRIES {
             let (found, expected) = overwrite::look(&*self.shelf, UPSTREAM, &id, now).await?;

@@ -68,12 +68,7 @@ impl Site {
     pub(crate) async fn concerned(&self, people: &People, whose: Whose<'_>) -> Result<Vec<Account>, StoreError> {
         let now = self.keyfob.now();
         match whose {
-            Whose::Person(person) => {
-                if person == OWNER {
-                    self.find_accounts(people, now).await?;
-                }
-                self.all_of(people, person, now).await
-            }
+            Whose::Person(person) => self.all_of(people, person, now).await,
             Whose::Service(service) => {
                 let Some(desk) = self.desk(service) else { return Ok(Vec::new()) };
                 let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);

@@ -27,7 +27,7 @@ use keyfob::{Account, StoreError};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::{Change, Item, Kind};
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 pub(crate) use accounts::Mine;
 pub(crate) use door::Door;
@@ -52,13 +52,15 @@ pub(crate) struct People {
     pub(crate) sign_in: Option<SignIn>,
     persons: Memory<Person>,
     visits: Memory<visits::Known>,
+    /// What the command does to the owner's accounts, as far as somebody looked.
+    followed: Mutex<Option<accounts::Followed>>,
     /// Somebody has something to tell a provider.
     debts: Notify,
 }
 
 impl People {
     pub(crate) fn new(shelf: Arc<dyn Shelf>, sign_in: Option<SignIn>) -> Self {
-        Self { shelf, sign_in, persons: Memory::default(), visits: Memory::default(), debts: Notify::new() }
+        Self { shelf, sign_in, persons: Memory::default(), visits: Memory::default(), followed: Mutex::default(), debts: Notify::new() }
     }
 
     /// Forgets what a change is about.

@@ -66,6 +66,8 @@ pub(super) struct Row {
     pub(super) account: String,
     pub(super) allows: Vec<String>,
     pub(super) may_see_token: bool,
+    /// Whether it opens nothing, because its account is gone.
+    pub(super) is_orphan: bool,
     pub(super) rate: Option<String>,
     /// As elements.
     pub(super) ends: Option<String>,
@@ -81,6 +83,7 @@ impl Row {
             account: key.account.clone(),
             allows: key.rules.iter().map(ToString::to_string).collect(),
             may_see_token: key.may_see_token,
+            is_orphan: false,
             rate: key.rate.map(|rate| rate.to_string()),
             ends: key.expires_at.map(moment),
             used: key.last_used_at.map(moment),
@@ -194,6 +197,7 @@ fn example(site: &Site, key: &ValetKey) -> String {
 async fn draw(site: &Site, visit: &Visit, wanted: Wanted, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
     let people = site.people()?;
     let keys = keys::list(&*people.shelf, Some(visit.person()), site.keyfob.now()).await?;
+    let orphans = keys::orphans(site.keyfob.store(), &keys).await?;
     let mut mine = site.accounts_of(people, visit.person()).await?.items;
     mine.sort_by(|one, other| page::natural(&one.seat.shown, &other.seat.shown));
     // Of one account, in the order in which they were made: their numbers mean nothing to a person.
@@ -206,7 +210,7 @@ async fn draw(site: &Site, visit: &Visit, wanted: Wanted, said: &Said, problem: 
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
         frame: Frame::of(visit, site.take_notice(visit).await),
-        part: part.map(|key| Row::of(&key)),
+        part: part.map(|key| Row { is_orphan: orphans.contains(&key.id), ..Row::of(&key) }),
         accounts: mine.into_iter().map(|mine| (mine.seat.shown == said.account, mine.seat.shown)).map(|(is, name)| (name, is)).collect(),
         ends: ENDS.map(|(value, label)| (value, label, value == said.ends)).into(),
         said,

@@ -62,9 +62,9 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if !used.caller.may_see_token() {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
-    let (_, session) = used.session().await?;
+    let (_, session) = used.session()?;
     let token = session.token(MIN_VALID).await;
-    let token = token.map_err(|error| no_token(&session).unwrap_or_else(|| Problem::of_account(error, used.account)))?;
+    let token = token.map_err(|error| no_token(session).unwrap_or_else(|| Problem::of_account(error, used.account)))?;
     let mut body = Vec::with_capacity(USUAL);
     let mut members = Object::begin(&mut body);
     members.text("access_token", token.expose()).word("token_type", "Bearer");

@@ -220,18 +220,27 @@ async fn l17_without_the_book_nothing_is_answered_and_nothing_more_is_done() {
     let instance = Instance::start(&vault, vec![service]).await;
     let key = vault.key("bare", &["* /**"]).await;
     let seeing = vault.made("bare", &[], |new| new.may_see_token = true).await.text;
+    let narrow = vault.key("bare", &["GET /y"]).await;
     assert_eq!(instance.ask(&key, "PUT", "/api/bare/x").await.status, 200);
     disk.full.store(true, Ordering::SeqCst);
     for at in 0..3 {
         let reply = instance.ask(&key, "PUT", "/api/bare/x").await;
         assert_eq!((reply.status, reply.code().as_str()), (503, "book"), "{at}");
         assert!(!reply.text().contains("canary-answer"));
+        let told = if at == 0 { "It may have been done all the same." } else { "Nothing was done." };
+        assert!(reply.text().contains(told), "{at}: {}", reply.text());
         let token = instance.ask(seeing.expose(), "GET", "/token/bare").await;
         assert_eq!((token.status, token.code().as_str()), (503, "book"));
         assert!(!token.text().contains(ACCESS));
     }
+    // What was refused here has left for nowhere, and is not told as if it might have been done.
+    for (key, method, target) in [(&narrow, "POST", "/api/bare/x"), (&narrow, "GET", "/api/bare/a;b"), (&narrow, "GET", "/token/bare")] {
+        let reply = instance.ask(key, method, target).await;
+        assert_eq!((reply.status, reply.code().as_str()), (503, "book"), "{target}");
+        assert!(reply.text().contains("Nothing was done.") && !reply.text().contains("all the same"), "{target}: {}", reply.text());
+    }
     assert_eq!(bare.heads().len(), 2, "the first one found out; after it nothing was begun");
-    assert!(keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.is_ok_and(|keys| keys.len() == 2));
+    assert!(keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.is_ok_and(|keys| keys.len() == 3));
     disk.full.store(false, Ordering::SeqCst);
     assert_eq!(instance.ask(&key, "PUT", "/api/bare/x").await.status, 200);
     assert!(vault.book().await.iter().any(|line| line["act"] == "resumed"), "there is a gap, and it is told");

@@ -154,13 +154,22 @@ async fn a_new_account_under_an_old_name_is_another_one() {
     // Another program on the same vault logs out, and somebody connects again.
     assert!(keyfob::Store::remove_account(&*vault.store, "bare", None).await.expect("the store"));
     until("the account is gone here", async || instance.ask(&key, "GET", "/api/bare/x").await.status == 404).await;
+    assert!(vault.calls().await.iter().all(|line| line["status"] == 200), "what opens nothing is no use, and fills no book");
     bare.connected(&vault).await;
     let seen = bare.heads().len();
+    let seeing = vault.made("bare", &[], |new| (new.may_see_token, new.account_id) = (true, keyfob::AccountId::random())).await.text;
+    let lines = vault.book().await.len();
     for _ in 0..3 {
-        let reply = instance.ask(&key, "GET", "/api/bare/x").await;
-        assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"));
+        for (key, target) in [(key.as_str(), "/api/bare/x"), (seeing.expose(), "/token/bare")] {
+            let reply = instance.ask(key, "GET", target).await;
+            assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"), "{target}");
+            assert!(reply.text().contains("its account may have been disconnected"), "{target}: {}", reply.text());
+        }
     }
     assert_eq!(bare.heads().len(), seen, "the new account's token was not used");
+    assert_eq!(vault.book().await.len(), lines);
+    let kept = keys::list(&*vault.shelf, None, vault.now()).await.expect("the shelf");
+    assert!(kept.iter().any(|kept| kept.last_used_at.is_none()), "nor is it noted as one");
 }
 
 #[tokio::test]

@@ -1,23 +1,25 @@
 //! A store that counts how often all of it is read, and where somebody else may be first.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keyfob::history::Entry;
+use keyfob::history::{Actor, Entry, Event};
 use keyfob::proto::{App, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
-use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store};
+use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store, StoreError};
 
 pub struct Counted {
     pub inner: Arc<MemoryStore>,
     /// How often every account was read.
     pub all: AtomicUsize,
+    /// Whether one of all cannot be read.
+    pub is_damaged: AtomicBool,
     first: Mutex<Option<Account>>,
 }
 
 impl Counted {
     pub fn new(inner: Arc<MemoryStore>) -> Self {
-        Self { inner, all: AtomicUsize::new(0), first: Mutex::default() }
+        Self { inner, all: AtomicUsize::new(0), is_damaged: AtomicBool::new(false), first: Mutex::default() }
     }
 
     /// Right before the next account is put, another machine puts this one.
@@ -45,6 +47,9 @@ impl Store for Counted {
 
     fn accounts(&self) -> Stored<'_, Vec<Versioned<Account>>> {
         self.all.fetch_add(1, Ordering::Relaxed);
+        if self.is_damaged.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::Corrupt("somebody's account".to_owned())) });
+        }
         self.inner.accounts()
     }
 
@@ -56,7 +61,9 @@ impl Store for Counted {
         let first = self.first.lock().expect("the account").take();
         Box::pin(async move {
             if let Some(first) = first {
-                self.inner.put_account(&first, Expected::Anything, None).await?;
+                let by = Actor { host: "another".to_owned(), pid: 1, program: "keyfob".to_owned(), instance: None, kernel: None };
+                let entry = Entry::new(&first, first.logged_in_at, by, Event::LoggedIn { received: None, imported: false });
+                self.inner.put_account(&first, Expected::Anything, Some(&entry)).await?;
             }
             self.inner.put_account(account, expected, entry).await
         })

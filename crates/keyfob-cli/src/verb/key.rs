@@ -1,6 +1,8 @@
 //! `keyfob key create`, `list` and `revoke`: valet keys, for programs that use an account through the web app; and API tokens, for programs that use the
 //! web app itself.
 
+use std::collections::HashSet;
+
 use clap::{Args, Subcommand};
 use keyfob::proto::Timestamp;
 use keyfob::proto::scrub::printable;
@@ -100,7 +102,7 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
     };
     let made = keys::create(&**context.shelf().await?, new, Who::Command, now).await.doing(what)?;
     if context.out.json {
-        let mut told = json_of(&made.key);
+        let mut told = json_of(&made.key, &HashSet::new());
         told["key"] = made.text.expose().into();
         return context.out.json(&told);
     }
@@ -130,8 +132,14 @@ async fn create_token(args: Create, context: &Context) -> Result<(), Card> {
 
 async fn list(context: &Context) -> Result<(), Card> {
     let (now, keys, tokens) = (SystemClock.now(), all(context).await?, tokens(context).await?);
+    let orphans = match context.keyfob_if_any().await? {
+        Some(keyfob) => keys::orphans(keyfob.store(), &keys).await.doing("cannot read the vault")?,
+        None => HashSet::new(),
+    };
     if context.out.json {
-        return context.out.json(&keys.iter().map(json_of).chain(tokens.iter().map(json_of_token)).collect::<Vec<_>>());
+        return context
+            .out
+            .json(&keys.iter().map(|key| json_of(key, &orphans)).chain(tokens.iter().map(json_of_token)).collect::<Vec<_>>());
     }
     if keys.is_empty() && tokens.is_empty() {
         context.out.note("No keys. keyfob key create makes one.");
@@ -142,7 +150,8 @@ async fn list(context: &Context) -> Result<(), Card> {
     for key in &keys {
         let rate = key.rate.map_or_else(|| "-".to_owned(), |rate| rate.to_string());
         let (ends, used) = (ago(key.expires_at, "-"), ago(key.last_used_at, "never"));
-        sheet.row([key.id.clone(), key.name.clone(), account(key), may(key, ", "), rate, ends, used]);
+        let may = if orphans.contains(&key.id) { "nothing: its account is gone".to_owned() } else { may(key, ", ") };
+        sheet.row([key.id.clone(), key.name.clone(), account(key), may, rate, ends, used]);
     }
     for token in &tokens {
         let (ends, used) = (ago(token.expires_at, "-"), ago(token.last_used_at, "never"));
@@ -214,11 +223,12 @@ fn may(key: &ValetKey, between: &str) -> String {
     key.rules.iter().map(ToString::to_string).chain(token).collect::<Vec<_>>().join(between)
 }
 
-fn json_of(key: &ValetKey) -> Value {
+fn json_of(key: &ValetKey, orphans: &HashSet<String>) -> Value {
     json!({
         "id": key.id,
         "name": key.name,
         "account": account(key),
+        "state": if orphans.contains(&key.id) { "account-gone" } else { "ok" },
         "allow": key.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "rate": key.rate.map(|rate| rate.to_string()),
         "token": key.may_see_token,

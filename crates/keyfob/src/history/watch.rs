@@ -85,6 +85,17 @@ impl Watch {
         }
     }
 
+    /// What has come since, with one look and no wait: for whoever has moments of their own to ask.
+    ///
+    /// # Errors
+    ///
+    /// `Store`. What was seen until then comes with the next one.
+    pub async fn news(&mut self) -> Result<Vec<Entry>, Error> {
+        self.looked = Some(Instant::now());
+        self.look().await?;
+        Ok(std::mem::take(&mut self.ready).into())
+    }
+
     /// One look: everything after the oldest number that is missed.
     async fn look(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();

@@ -93,6 +93,33 @@ async fn a_watch_hears_what_becomes_visible_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_says_what_has_come_without_a_wait() {
+    let house = House::new().await;
+    enter(&house, "before").await;
+    let mut watch = Watch::begin(&house.keyfob(), Duration::from_secs(3600)).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let hosts = |news: Vec<Entry>| news.into_iter().map(|entry| entry.by.host).collect::<Vec<_>>();
+    assert!(watch.news().await.unwrap().is_empty());
+    enter(&house, "one").await;
+    enter(&house, "two").await;
+    assert_eq!(hosts(watch.news().await.unwrap()), ["one", "two"]);
+    assert!(watch.news().await.unwrap().is_empty(), "each once");
+    // What comes late is waited for by nobody, and comes with a later look.
+    *house.store.hidden.lock().unwrap() = vec![EntryNumber(4)];
+    enter(&house, "late").await;
+    enter(&house, "next").await;
+    assert_eq!(hosts(watch.news().await.unwrap()), ["next"]);
+    house.store.hidden.lock().unwrap().clear();
+    assert_eq!(hosts(watch.news().await.unwrap()), ["late"]);
+    *house.store.mute.lock().unwrap() = true;
+    enter(&house, "last").await;
+    assert!(watch.news().await.is_err());
+    *house.store.mute.lock().unwrap() = false;
+    assert_eq!(hosts(watch.news().await.unwrap()), ["last"]);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_goes_on_over_many_entries() {
     let house = House::empty();
     let mut watch = Watch::begin(&house.keyfob(), Duration::from_secs(1)).await.unwrap();

@@ -96,7 +96,7 @@ const SHARED: &[(char, &str)] = &[
         "{at:t account:s provider:s event:s by:{host:s pid:i program:s} why:s grant?:s spent?:s since?:t begun_by?:{host:s pid:i program:s} \
          unanswered?:i received?:s? expires_at?:t? revoked?:b from?:s}",
     ),
-    ('K', "{id:s name:s account:s allow:[s] rate:s? token:b created_at:t expires_at:t? last_used_at:t? key?:s}"),
+    ('K', "{id:s name:s account:s state:'ok|account-gone' allow:[s] rate:s? token:b created_at:t expires_at:t? last_used_at:t? key?:s}"),
     ('T', "{id:s name:s account:s? api:b created_at:t expires_at:t? last_used_at:t? key?:s}"),
     ('P', "{provider:s client_id:s redirect_uri:s? fields:{*s} secrets:[s]}"),
     ('R', "'yes|not-asked|impossible|failed'"),
