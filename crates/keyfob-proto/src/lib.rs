@@ -20,6 +20,7 @@ pub mod oauth1;
 pub mod oauth2;
 pub mod oidc;
 mod reach;
+mod reference;
 mod retry_after;
 pub mod scrub;
 pub mod secret;

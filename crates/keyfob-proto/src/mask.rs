@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::encode;
 use crate::secret::Secret;
+use crate::{encode, reference};
 
 /// Shorter ones are left out: taking every `a` out of what somebody says helps nobody.
 pub const SHORTEST: usize = 6;
@@ -22,7 +22,8 @@ const WORD: &[u8] = b"<secret>";
 const HEAD: usize = 64;
 
 /// The secrets of somebody, in every spelling: in clear; percent-encoded once, as in a query, and twice, as in a base string (RFC 5849 §3.4.1), with large and small
-/// digits, and also where that was not necessary (`%2E`); in base64 of both alphabets, alone and behind something else (`Basic` has the name before the secret); and in JSON as some write it. Cheap to clone.
+/// digits, and also where that was not necessary (`%2E`); in base64 of both alphabets, alone and behind something else (`Basic` has the name before the secret); in JSON as some write it; and on
+/// pages, with references in place of characters (`&#43;`). Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Spellings(Arc<Known>);
 
@@ -37,6 +38,8 @@ struct Spelling {
     text: Secret,
     /// The beginning of base64, which goes on.
     goes_on: bool,
+    /// The secret itself, in which some would write references.
+    has_references: bool,
 }
 
 /// What is written over a secret.
@@ -71,7 +74,7 @@ pub struct Masker {
     goes_on: bool,
 }
 
-enum Found {
+pub(crate) enum Found {
     Whole(usize, bool),
     /// More has to come before anybody can tell.
     Open,
@@ -238,11 +241,12 @@ impl Known {
         }
         self.spellings.iter().find_map(|spelling| {
             let text = spelling.bytes();
-            if text.len() <= rest.len() {
+            let as_it_is = if text.len() <= rest.len() {
                 rest.starts_with(text).then_some(Found::Whole(text.len(), spelling.goes_on))
             } else {
                 (!all && text.starts_with(rest)).then_some(Found::Open)
-            }
+            };
+            as_it_is.or_else(|| if spelling.has_references { reference::find(text, rest, all) } else { None })
         })
     }
 }
@@ -259,7 +263,7 @@ impl Spelling {
 
 /// What spellings begin with: nearly everything that is looked at is none, and of most bytes that need not even be looked at (Wu and Manber, 1994).
 ///
-/// The four bytes at each place of a beginning are in a set, by a hash, which has some more than were put in: a few in a hundred. A kilobyte, for each account that is in
+/// The four bytes at each place of a beginning are in a set, by a hash, which has some more than were put in: a few in a hundred. Two kilobytes, for each account that is in
 /// use has one.
 struct Beginnings {
     fours: Box<[u64; Self::WORDS]>,
@@ -272,7 +276,7 @@ struct Beginnings {
 const _: () = assert!(SHORTEST >= Beginnings::LEAST, "no spelling is shorter");
 
 impl Beginnings {
-    const WORDS: usize = 128;
+    const WORDS: usize = 256;
 
     /// More of each would fill the set.
     const REACH: usize = 16;
@@ -283,15 +287,26 @@ impl Beginnings {
         let mut all = Self { fours: Box::new([0; Self::WORDS]), firsts: [0; 4], reach };
         for spelling in spellings {
             let beginning = &spelling.bytes()[..reach.min(spelling.len())];
-            for four in beginning.windows(4).filter_map(<[u8]>::first_chunk) {
-                let (word, bit) = Self::place(*four);
-                all.fours[word] |= bit;
-            }
-            if let Some(first) = beginning.first() {
-                all.firsts[usize::from(first >> 6)] |= 1 << (first & 63);
+            beginning.windows(4).filter_map(<[u8]>::first_chunk).for_each(|four| all.put(*four));
+            let first = beginning.first_chunk::<1>().copied().unwrap_or_default();
+            all.begin_with(first[0]);
+            if spelling.has_references {
+                reference::fours(beginning, |four| all.put(four));
+                if reference::may_be_in(&first) {
+                    all.begin_with(b'&');
+                }
             }
         }
         all
+    }
+
+    fn put(&mut self, four: [u8; 4]) {
+        let (word, bit) = Self::place(four);
+        self.fours[word] |= bit;
+    }
+
+    fn begin_with(&mut self, first: u8) {
+        self.firsts[usize::from(first >> 6)] |= 1 << (first & 63);
     }
 
     /// Whether these may stand somewhere in a beginning.
@@ -308,7 +323,7 @@ impl Beginnings {
 
     fn place(four: [u8; 4]) -> (usize, u64) {
         // Fibonacci hashing: the upper bits of the product depend on all of the four bytes.
-        let hash = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b9) >> 19;
+        let hash = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b9) >> 18;
         ((hash >> 6) as usize % Self::WORDS, 1 << (hash & 63))
     }
 }
@@ -343,7 +358,11 @@ fn all(secret: &Secret) -> Vec<Spelling> {
     let mut seen = BTreeSet::new();
     let new: Vec<bool> = forms.iter().map(|(form, _)| seen.insert(form.as_str())).collect();
     let forms = forms.into_iter().zip(new).filter_map(|(form, new)| new.then_some(form));
-    forms.map(|(text, goes_on)| Spelling { text: Secret::new(text), goes_on }).collect()
+    let spelling = |(text, goes_on): (String, bool)| {
+        let has_references = text == secret.expose() && reference::may_be_in(text.as_bytes());
+        Spelling { text: Secret::new(text), goes_on, has_references }
+    };
+    forms.map(spelling).collect()
 }
 
 /// In the quotes of JSON, where it has to be another there, and as those write it who escape more than they have to.
@@ -464,6 +483,15 @@ mod tests {
             ("abc+def==", r"abc\u002Bdef\u003D\u003D"),
             ("<one>&two", r"\u003cone\u003e\u0026two"),
             ("one\"two\\", r#"one\"two\\"#),
+            ("abcd+efgh/ijkl==", "abcd&#43;efgh/ijkl=="),
+            ("abcd+efgh/ijkl==", "abcd&#x2B;efgh/ijkl=="),
+            ("abcd+efgh/ijkl==", "abcd+efgh&#x2F;ijkl&#x3D;&#x3D;"),
+            ("abcd+efgh/ijkl==", "abcd+efgh/ijkl&#x3D;&#x3D;"),
+            ("abcd+efgh/ijkl==", "abcd&#x2b;efgh&#x2f;ijkl&#x3d;&#x3d;"),
+            ("abcd+efgh/ijkl==", "abcd&plus;efgh&sol;ijkl&equals;&equals;"),
+            ("<one>&two'\"", "&lt;one&gt;&amp;two&#039;&quot;"),
+            ("<one>&two'\"", "&lt;one&gt;&amp;two&#x27;&#34;"),
+            ("1|abc-def:g", "1&#124;abc-def&#x3a;g"),
         ] {
             is_masked(&[secret], &format!("<{spelling}> and {spelling}!"), "<<secret>> and <secret>!");
         }
@@ -496,6 +524,7 @@ mod tests {
     fn l7_of_secrets_that_begin_alike_or_overlap_no_tail_is_left() {
         let both = ["secret", "secret-and-more"];
         is_masked(&both, "secret-and-more secret-and-less", "<secret> <secret>-and-less");
+        is_masked(&["secret", "secret+more"], "secret&#43;more secret&#43;less", "<secret> <secret>&#43;less");
         is_masked(&["abcdef", "cdefgh"], "xabcdefghx", "x<secret>x");
         is_masked(&["abcdef"], "abcdefabcdef", "<secret><secret>");
         is_masked(&["aaaaaab"], "aaaaaaaaaab", "aaaa<secret>");
@@ -522,6 +551,23 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn no_secret_is_left_whichever_of_its_characters_are_references(
+            written in proptest::collection::vec(proptest::sample::select(vec![
+                ("a", 'a'), ("b", 'b'), ("-", '-'), ("&", '&'), ("&amp;", '&'), ("&#38;", '&'), ("<", '<'), ("&lt;", '<'), ("&#x3C;", '<'),
+                ("+", '+'), ("&#43;", '+'), ("&#x2b;", '+'), ("&plus;", '+'), ("=", '='), ("&#61;", '='), ("&#x3D;", '='),
+            ]), SHORTEST..30),
+            cut in 0_usize..200,
+        ) {
+            let secret: String = written.iter().map(|(_, c)| *c).collect();
+            let text: String = written.iter().map(|(way, _)| *way).collect();
+            let whole = format!("x{text}y");
+            let (head, tail) = whole.split_at(cut.min(whole.len()));
+            let known = known(&[&secret]);
+            proptest::prop_assert_eq!(masked_with(Cover::Stars, &known, &[head, tail]), format!("x{}y", "*".repeat(text.len())));
+            proptest::prop_assert!(known.is_in(whole.as_bytes()));
+        }
+
         #[test]
         fn no_secret_is_left_however_it_is_cut(
             secrets in proptest::collection::vec("[ab/+]{6,9}|[a-f/+]{6,40}", 1..3),
