@@ -58,6 +58,16 @@ impl Problem {
         Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "This program answers to one address only.").hint(format!("ask {ours}"))
     }
 
+    /// For a name, where only an address is answered.
+    pub(crate) fn named() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "misdirected",
+            "This port answers whoever asks by an address; the Host of this request is a name.",
+        )
+        .hint("ask by an IP address or localhost, such as Host: 127.0.0.1")
+    }
+
     /// By plain http, as a proxy says, where there is https.
     pub(crate) fn in_clear(hint: String) -> Self {
         Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", IN_CLEAR).hint(hint)

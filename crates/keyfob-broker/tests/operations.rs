@@ -154,12 +154,50 @@ async fn operations_have_an_address_of_their_own() {
     }
     // A page of another name that was made to resolve to us reads nothing.
     for host in ["evil.example", "home.example", "evil.example:9464", "127.0.0.1.evil.example"] {
-        assert_eq!(ask("/metrics", host).await.status, 421, "{host}");
+        let refused = ask("/metrics", host).await;
+        assert!(refused.status == 421 && refused.has("by an address"), "{host}: {} {}", refused.status, refused.text);
     }
     for path in ["/", "/accounts/august", "/connect/august", "/callback/august?state=x"] {
         assert_eq!(ask(path, "127.0.0.1").await.status, 404, "no pages here: {path}");
     }
     assert_eq!(get(&world, "/metrics", &[]).await.status, 404, "and no figures there");
+}
+
+/// HAProxy's `option httpchk GET /readyz` sends no more than this line. A browser names whom it asks, always.
+#[tokio::test]
+async fn l1_a_probe_from_before_there_were_names_is_answered() {
+    let mut port = 0;
+    let world = world(&["august"], Some("https://home.example"), |server| {
+        let server = server.listen_for_operations(&"127.0.0.1:0".parse::<Address>().expect("an address")).expect("a port");
+        port = server.ports().last().expect("a port").port();
+        server
+    })
+    .await;
+    let status = async |port: u16, request: &str| {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let pages = world.address.port();
+    for (port, path, expected) in [
+        (pages, "/readyz", "200"),
+        (pages, "/healthz", "200"),
+        (pages, "/", "421"),
+        (pages, "/v1/me", "421"),
+        (pages, "http://evil.example/readyz", "421"),
+        (port, "/readyz", "200"),
+        (port, "/healthz", "200"),
+        (port, "/metrics", "200"),
+    ] {
+        assert_eq!(status(port, &format!("GET {path} HTTP/1.0\r\n\r\n")).await, expected, "{path} at {port}");
+    }
+    for port in [pages, port] {
+        for named in ["HTTP/1.0\r\nHost: evil.example", "HTTP/1.1\r\nConnection: close"] {
+            assert_eq!(status(port, &format!("GET /readyz {named}\r\n\r\n")).await, "421", "{named} at {port}");
+        }
+    }
 }
 
 /// An instance all of whose places are taken by work is busy, and not dead: whoever asks is told so, and does not end it.

@@ -4,6 +4,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::Version;
 use http::header::HOST;
 use keyfob::proto::Origin;
 
@@ -20,7 +21,7 @@ pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Opti
     let in_clear = site.is_https() && arrival.client.is_some_and(|client| client.in_clear);
     let ours = named == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
-    let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(is_by_address);
+    let probe = crate::health::is_for_probes(request.uri().path()) && (names_nobody(request) || named.is_some_and(is_by_address));
     if ours || probe {
         return None;
     }
@@ -36,14 +37,17 @@ pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Opti
     })
 }
 
-/// For the address that has no name: only a name can be made to resolve to us.
+/// For the address that has no name: only a name can be made to resolve to us, and where none is said there is none.
 pub(crate) async fn by_address(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(HOST).into_iter();
     let host = hosts.next().and_then(|host| Origin::parse(&format!("http://{}", host.to_str().ok()?)));
-    match (host, hosts.next()) {
-        (Some(host), None) if is_by_address(&host) => next.run(request).await,
-        _ => http::StatusCode::MISDIRECTED_REQUEST.into_response(),
-    }
+    let is_by_address = matches!((host, hosts.next()), (Some(host), None) if is_by_address(&host));
+    if is_by_address || names_nobody(&request) { next.run(request).await } else { Problem::named().into_response() }
+}
+
+/// Whether it says no name at all, as HTTP/1.0 allows: load balancers ask so (HAProxy's `option httpchk`), and no browser does.
+fn names_nobody(request: &Request) -> bool {
+    request.version() == Version::HTTP_10 && !request.headers().contains_key(HOST) && request.uri().authority().is_none()
 }
 
 fn is_by_address(origin: &Origin) -> bool {
@@ -74,7 +78,7 @@ fn named(site: &Site, request: &Request) -> Option<Origin> {
     // HTTP/2 has `:authority` in place of `Host` (RFC 9113 §8.3.1).
     let host = match host {
         Some(host) => host.to_str().ok()?,
-        None if request.version() == http::Version::HTTP_2 => target?,
+        None if request.version() == Version::HTTP_2 => target?,
         None => return None,
     };
     let named = origin(host)?;
