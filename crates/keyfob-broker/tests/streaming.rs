@@ -160,3 +160,27 @@ async fn a_request_that_breaks_off_is_no_whole_one_at_the_provider() {
     drop(stream);
     until("the provider sees that it was cut off", async || ended.load(Ordering::SeqCst)).await;
 }
+
+/// Whoever sent half of it hears that, and not that the provider broke something; so does the book.
+#[tokio::test]
+async fn a_request_that_breaks_off_is_its_senders_doing() {
+    let bare = Bare::start(|mut came| Box::pin(async move { drop(came.stream.read_to_end(&mut Vec::new()).await) })).await;
+    let (vault, instance, key) = house(&bare).await;
+    for (what, more, body) in [
+        ("half of a long one", "Content-Length: 100000\r\n", "x".repeat(1000)),
+        ("half of a short one", "Content-Length: 1000\r\n", "x".repeat(100)),
+        ("a chunk of no size", "Transfer-Encoding: chunked\r\n", "5\r\nfirst\r\nzz\r\n".to_owned()),
+        ("no last chunk", "Transfer-Encoding: chunked\r\n", "5\r\nfirst\r\n".to_owned()),
+    ] {
+        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+        let head = head(&instance, &key, "PUT", &format!("Content-Type: text/plain\r\n{more}"));
+        stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+        stream.shutdown().await.expect("half of it is closed");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let reply = support::gate::Reply::parse(&answer).unwrap_or_else(|| panic!("no answer to {what}"));
+        assert_eq!((reply.status, reply.code().as_str()), (400, "body"), "{what}: {}", reply.text());
+        let line = vault.calls().await.remove(0);
+        assert_eq!((line["status"].as_u64(), line["problem"].as_str()), (Some(400), Some("body")), "{what}: {line}");
+    }
+}

@@ -67,7 +67,7 @@ pub(super) async fn ready(
             }
             Ok((CallBody::Bytes(bytes), watch))
         }
-        Err(_) => Err(watch.problem().unwrap_or_else(|| Problem::bad_request("body", "The body was cut off."))),
+        Err(_) => Err(watch.problem().unwrap_or_else(steady::cut_off)),
     }
 }
 

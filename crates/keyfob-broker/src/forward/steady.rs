@@ -27,8 +27,9 @@ const ANSWER_SILENCE: Duration = Duration::from_secs(300);
 
 const TOO_LARGE: u8 = 1;
 const SILENT: u8 = 2;
+const CUT_OFF: u8 = 3;
 
-/// Knows why a program's body ended early, where it was we who ended it.
+/// Knows why a program's body ended early: where we ended it, or where it broke off. Whoever was to take it sees only that it did not come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watch(Arc<AtomicU8>);
 
@@ -36,10 +37,17 @@ impl Watch {
     pub(super) fn problem(&self) -> Option<Problem> {
         match self.0.load(Ordering::Relaxed) {
             TOO_LARGE => Some(too_large()),
+            CUT_OFF => Some(cut_off()),
             SILENT => Some(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body did not come to its end in time.")),
             _ => None,
         }
     }
+}
+
+/// For a body that did not come to its end, or is no body by its frame: of that there is no more than this to be known.
+pub(super) fn cut_off() -> Problem {
+    Problem::bad_request("body", "The body was cut off: it ended before its length was there, or in the middle of its chunks, or a chunk has no size.")
+        .hint("send the whole of it once more, in the length that Content-Length says, or in chunks (RFC 9112 §7.1); it may have reached the provider in part")
 }
 
 /// A program's body, on its way to the provider.
@@ -81,10 +89,14 @@ impl<B> Steady<B> {
     }
 
     fn end(&self, why: u8, said: &'static str) -> Box<dyn std::error::Error + Send + Sync> {
+        self.tell(why);
+        Box::new(Ended(said))
+    }
+
+    fn tell(&self, why: u8) {
         if let Some(watch) = &self.watch {
             watch.0.store(why, Ordering::Relaxed);
         }
-        Box::new(Ended(said))
     }
 }
 
@@ -108,7 +120,10 @@ where
                     self.left = left;
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Err(error))) => {
+                    self.tell(CUT_OFF);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
                     let patience = self.patience;
