@@ -3,9 +3,12 @@
 //! APIs have headers of their own, so both are lists of what is left out: what belongs to one connection (RFC 9110 §7.6.1), credentials, claims
 //! about who is asking or for what, and, on the way back, what speaks to browsers about *our* address.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 
+use super::location;
 use crate::guard::HEADERS_SET;
+use crate::problem::Problem;
 
 /// One connection's.
 const HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
@@ -54,13 +57,14 @@ const NOT_BACK: &[&str] = &[
     "www-authenticate",
     "authentication-info",
     "dpop-nonce",
-    "location",
     "refresh",
+    // Addresses that nobody here has made ones of ours.
+    "link-template",
     "strict-transport-security",
     "expect-ct",
     "alt-svc",
-    // What is answered to whoever has a key is kept by nobody, whatever the provider thinks of it.
-    "cache-control",
+    "surrogate-control",
+    "edge-control",
     "clear-site-data",
     "content-security-policy",
     "content-security-policy-report-only",
@@ -82,6 +86,10 @@ const NOT_BACK: &[&str] = &[
 ];
 
 const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "cross-origin-", "public-key-pins", "x-accel-"];
+
+/// What is answered to whoever has a key is kept by nobody, whatever the provider thinks of it: nor by the one cache that it may name, in front of ours
+/// (RFC 9213: `CDN-Cache-Control`).
+const NOT_BACK_ENDING: &str = "cache-control";
 
 /// Room for what a call is given on its way: the authorization, who asks, where to.
 const OURS: usize = 4;
@@ -112,20 +120,50 @@ pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) 
     kept
 }
 
-/// Whether a body is in a form in which nothing can be found.
-pub(super) fn is_packed(headers: &HeaderMap) -> bool {
-    let plain =
-        |value: &HeaderValue| value.as_bytes().trim_ascii().is_empty() || value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    headers.get_all(http::header::CONTENT_ENCODING).into_iter().any(|value| !plain(value))
+/// Refuses an answer whose body is in a form in which nothing can be found, for whoever must not see what may be in it; and for everybody one in a form that
+/// the way here was to undo.
+pub(super) fn judge_coding(method: &Method, status: StatusCode, headers: &HeaderMap, sees_token: bool) -> Result<(), Problem> {
+    if has_no_body(method, status, headers) {
+        return Ok(());
+    }
+    let misbehaved = |detail| Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", detail);
+    // RFC 9112 §7.4: what is not in `TE` must not be sent. The header ends here, and nothing would say any more what the body is.
+    if has_coding(headers, &TRANSFER_ENCODING, &["identity", "chunked"]) {
+        let detail =
+            "The provider packed its answer for the way (Transfer-Encoding), which it was not asked to: what is in it cannot be read.";
+        return Err(misbehaved(detail).hint("tell the provider, or whoever runs the server in front of it"));
+    }
+    if !sees_token && has_coding(headers, &CONTENT_ENCODING, &["identity"]) {
+        let detail = "The provider compressed its answer, though it was asked not to: a token in it could not be masked.";
+        return Err(misbehaved(detail).hint("use a key that may see the token, if it may; and tell the provider"));
+    }
+    Ok(())
 }
 
-/// A provider's headers, as they are sent back. One whose value `reveals` something is left out.
+/// Where it has none, its headers say how it would have come (RFC 9110 §8.6, RFC 9112 §6.3).
+fn has_no_body(method: &Method, status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_empty = || headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") && !headers.contains_key(TRANSFER_ENCODING);
+    *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || is_empty()
+}
+
+/// Whether a list of codings has another one than these.
+fn has_coding(headers: &HeaderMap, name: &HeaderName, others: &[&str]) -> bool {
+    let codings = headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_other = |coding: &[u8]| coding.is_empty() || others.iter().any(|other| coding.eq_ignore_ascii_case(other.as_bytes()));
+    codings.map(<[u8]>::trim_ascii).any(|coding| !is_other(coding))
+}
+
+/// A provider's headers, as they are sent back. One whose value `reveals` something is left out, and one that [leads](location::leads) somewhere is for others
+/// to judge.
 pub(super) fn back(given: &HeaderMap, reveals: impl Fn(&HeaderValue) -> bool) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(given.len() + OURS_BACK);
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();
-        if !is_in(text, NOT_BACK, NOT_BACK_FAMILIES) && !named.contains(&text) && !reveals(value) {
+        // RFC 9112 §6.3: where there are chunks, a length says nothing.
+        let is_untrue = *name == CONTENT_LENGTH && given.contains_key(TRANSFER_ENCODING);
+        let is_left_out = is_untrue || text.ends_with(NOT_BACK_ENDING) || location::leads(name) || is_in(text, NOT_BACK, NOT_BACK_FAMILIES);
+        if !is_left_out && !named.contains(&text) && !reveals(value) {
             kept.append(name.clone(), value.clone());
         }
     }
@@ -209,8 +247,17 @@ mod tests {
             ("strict-transport-security", "max-age=1"),
             ("clear-site-data", "\"*\""),
             ("cache-control", "public, max-age=31536000, immutable"),
+            ("cdn-cache-control", "max-age=600"),
+            ("vercel-cdn-cache-control", "max-age=600"),
+            ("surrogate-control", "max-age=600"),
+            ("edge-control", "max-age=600"),
             ("x-accel-redirect", "/etc/passwd"),
             ("location", "https://evil.example/"),
+            ("link", "<https://evil.example/>; rel=next"),
+            ("link-template", "\"https://evil.example/{id}\"; rel=item"),
+            ("content-location", "https://evil.example/"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
             ("connection", "x-hop"),
             ("x-hop", "1"),
             ("x-echo", "the token is t0k3n"),

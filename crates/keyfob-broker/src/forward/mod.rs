@@ -15,6 +15,7 @@ mod body;
 mod caller;
 mod fields;
 mod headers;
+mod link;
 mod location;
 mod sessions;
 mod steady;
@@ -26,7 +27,7 @@ use std::time::Instant;
 use axum::body::Body as Incoming;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, LOCATION, UPGRADE};
+use http::header::{CONTENT_SECURITY_POLICY, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use keyfob::proto::{Secret, encode, scrub};
@@ -43,9 +44,6 @@ use crate::site::{Desk, Site};
 
 /// Says that an answer is the provider's, and whose: a 401 of theirs and one of ours want different remedies.
 pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
-
-/// Where a redirect leads that leaves the API: for a program to look at, and not for a client to follow with a key in its hand.
-const ELSEWHERE: HeaderName = HeaderName::from_static("x-keyfob-location");
 
 /// What comes from a provider under our address is no page of ours, and can do nothing there.
 const INERT: &str = "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox";
@@ -261,11 +259,7 @@ impl Use<'_> {
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));
         }
-        if !sees_token && headers::is_packed(answer.headers()) {
-            let detail = "The provider compressed its answer, though it was asked not to: a token in it could not be masked.";
-            return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", detail)
-                .hint("use a key that may see the token, if it may; and tell the provider"));
-        }
+        headers::judge_coding(&parts.method, answer.status(), answer.headers(), sees_token)?;
         Ok(self.answer(answer, desk, session, &path))
     }
 
@@ -273,14 +267,9 @@ impl Use<'_> {
         let sees_token = self.caller.may_see_token();
         let mask = (!sees_token).then(|| answer.mask().and(secrets(desk)));
         let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
-        let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
-        if let Some(location) = answer.headers().get(LOCATION).filter(|location| !reveals(location)) {
-            match location::judge(location, &session.settings().api.base, path, self.account) {
-                location::Location::Here(here) => drop(headers.insert(LOCATION, here)),
-                location::Location::Elsewhere(there) => drop(headers.insert(ELSEWHERE, there)),
-                location::Location::None => {}
-            }
-        }
+        let mut headers: HeaderMap = headers::back(answer.headers(), &reveals);
+        let asked = || location::Asked::of(&session.settings().api.base, path, self.account);
+        location::pass_on(answer.headers(), asked, reveals, &mut headers);
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));
         if let Some(name) = desk.header.clone() {
             headers.insert(PROVIDER, name);

@@ -77,12 +77,65 @@ async fn l7_what_cannot_be_searched_is_not_passed_on() {
     }
 }
 
+/// A transfer coding ends with its connection: what goes on would be packed, and not say so.
+#[tokio::test]
+async fn l7_what_was_packed_for_the_way_is_passed_on_to_nobody() {
+    for (coding, status) in [("gzip, chunked", 502), ("x-gzip,Chunked", 502), ("identity, chunked", 200), ("Chunked", 200)] {
+        let bare = Bare::start(move |came| {
+            let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+            Box::pin(async move { came.answer(&answer).await })
+        })
+        .await;
+        let (vault, instance, key) = house(&bare).await;
+        let seeing = vault.made("bare", &["GET /x"], |new| new.may_see_token = true).await.text;
+        for key in [key.as_str(), seeing.expose()] {
+            let reply = instance.ask(key, "GET", "/api/bare/x").await;
+            assert_eq!(reply.status, status, "{coding}: {}", reply.text());
+            if status == 502 {
+                assert_eq!(reply.code(), "provider-misbehaved");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_body_is_not_refused_for_how_it_would_be_packed() {
+    for (method, status) in [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Not Modified"), ("GET", "200 Empty")] {
+        let bare = Bare::start(move |came| {
+            let length = match status {
+                "204 No Content" => "",
+                "200 Empty" => "Content-Length: 0\r\n",
+                _ => "Content-Length: 2\r\n",
+            };
+            let answer = format!("HTTP/1.1 {status}\r\n{length}Content-Encoding: gzip\r\nConnection: close\r\n\r\n");
+            Box::pin(async move { came.answer(&answer).await })
+        })
+        .await;
+        let (_, instance, key) = house(&bare).await;
+        let reply = instance.ask(&key, method, "/api/bare/x").await;
+        assert_eq!(reply.status.to_string(), status[..3], "{method} {status}: {}", reply.text());
+    }
+}
+
+/// RFC 9112 §6.3: where there are chunks, the length says nothing.
+#[tokio::test]
+async fn l11_an_answer_with_chunks_and_a_length_is_as_long_as_its_chunks() {
+    let bare = Bare::answering(
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    )
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+    assert_eq!((reply.status, reply.text().as_str(), reply.header("content-length")), (200, "hello", None));
+}
+
 #[tokio::test]
 async fn l12_what_speaks_about_us_does_not_come_back() {
     let bare = Bare::answering(
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close, X-Hop\r\nX-Hop: canary\r\nSet-Cookie: keyfob=canary\r\n\
          WWW-Authenticate: Bearer canary\r\nAccess-Control-Allow-Origin: *\r\nClear-Site-Data: \"*\"\r\nX-Accel-Redirect: /canary\r\n\
-         Refresh: 0; url=https://canary.example\r\nContent-Security-Policy: script-src *\r\nCache-Control: public, max-age=60\r\nETag: \"1\"\r\n\
+         Refresh: 0; url=https://canary.example\r\nCDN-Cache-Control: canary\r\nSurrogate-Control: canary\r\nEdge-Control: canary\r\n\
+         Vercel-CDN-Cache-Control: canary\r\nContent-Security-Policy: script-src *\r\nCache-Control: public, max-age=60\r\nETag: \"1\"\r\n\
          Content-Type: text/html\r\nX-Keyfob-Provider: canary\r\n\r\nhi",
     )
     .await;
@@ -126,6 +179,38 @@ async fn l12_a_redirect_is_passed_back_and_followed_by_nobody_with_a_token() {
         assert_eq!((reply.status, reply.header("location"), reply.header("x-keyfob-location")), (302, None, None), "{leak}");
     }
     assert!(other.heads().is_empty());
+}
+
+/// Pages of a list, results of what takes long: programs follow these with what they sent before.
+#[tokio::test]
+async fn l12_a_link_leads_back_here_or_is_followed_by_nobody_with_a_key() {
+    let bare = Bare::start(|came| {
+        Box::pin(async move {
+            let own = format!("http://{}/v1", came.header("host").unwrap_or_default());
+            let headers = format!(
+                "Link: <{own}/items?page=2>; rel=\"next\"; title=\"one, two; \\\"three\\\"\", <https://evil.example/help>;rel=help ,\
+                 <?page=9>; rel=last, </v2/up>; rel=up, <x>; title=\"<https://evil.example/naive>\"\r\n\
+                 Link: <{own}/items/{ACCESS}>; rel=self\r\nlink: <https://evil.example/preload>; rel=preload\r\n\
+                 Link: </v1/first>; rel=first, nonsense <https://evil.example/more>\r\n\
+                 Link-Template: \"https://evil.example/{{id}}\"; rel=item\r\n\
+                 Content-Location: /v1/items/1\r\nOperation-Location: https://evil.example/operations/1\r\n"
+            );
+            came.answer(&ok(&headers, "[]")).await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/items").await;
+    let all =
+        |name: &str| -> Vec<&str> { reply.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect() };
+    let next = "</api/bare/items?page=2>; rel=\"next\"; title=\"one, two; \\\"three\\\"\", </api/bare/items?page=9>; rel=last";
+    assert_eq!(all("link"), [next, "</api/bare/first>; rel=first"]);
+    let own = format!("<{}/v2/up>; rel=up", bare.origin);
+    let elsewhere = format!("<https://evil.example/help>;rel=help, {own}");
+    assert_eq!(all("x-keyfob-link"), [elsewhere.as_str(), "<https://evil.example/preload>; rel=preload"]);
+    assert_eq!((all("content-location"), all("x-keyfob-content-location")), (vec!["/api/bare/items/1"], vec![]));
+    assert_eq!((all("operation-location"), all("x-keyfob-operation-location")), (vec![], vec!["https://evil.example/operations/1"]));
+    assert_eq!(all("link-template"), [""; 0]);
 }
 
 /// A redirect is the one place where a provider names a URL to us. We go to none of them, and no client is sent there with a key in its hand.
