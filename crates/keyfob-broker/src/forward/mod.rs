@@ -267,7 +267,7 @@ impl Use<'_> {
         let sees_token = self.caller.may_see_token();
         let mask = (!sees_token).then(|| answer.mask().and(secrets(desk)));
         let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
-        let mut headers: HeaderMap = headers::back(answer.headers(), &reveals);
+        let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
         let asked = || location::Asked::of(&session.settings().api.base, path, self.account);
         location::pass_on(answer.headers(), asked, reveals, &mut headers);
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));
