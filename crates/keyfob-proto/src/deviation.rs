@@ -96,6 +96,8 @@ deviations! {
         "OAuth 2: the granted scopes come as `scopes` instead of `scope`. Where it is not allowed, the member is one of those that are not known, and ignored.";
     TextAnswer, "text-answer", "RFC 6749 §5.1",
         "OAuth 2: JSON answers say that they are `text/plain`.";
+    UnreadLifetime, "unread-lifetime", "RFC 6749 §5.1",
+        "OAuth 2: what `expires_in` says can be no lifetime: `-1`, an empty text, `3599.5`. When the token ends is not known then.";
     VerificationUrl, "verification-url", "RFC 8628 §3.2",
         "OAuth 2: a device authorization answer has `verification_url` instead of `verification_uri`.";
     ZeroLifetime, "zero-lifetime", "RFC 6749 §5.1",

@@ -6,11 +6,14 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value};
 
 use crate::encode;
-use crate::mask::{Cover, SHORTEST, Spellings};
+use crate::mask::{Cover, Masker, SHORTEST, Spellings};
 use crate::secret::Secret;
 
 /// The longest server text that is shown.
 pub const LONGEST: usize = 512;
+
+/// So many bytes of a text are looked at for what is shown of it: far more than that, for much may go, and little, for whoever sends megabytes.
+const LOOKED_AT: usize = 16 * 1024;
 
 /// Knows the secrets of one account or login, and takes them out of text.
 #[derive(Clone, Default)]
@@ -61,8 +64,20 @@ impl Scrubber {
 
     /// The text without known secrets, signed text, control characters and bidirectional overrides, at most [`LONGEST`] characters.
     pub fn clean(&self, text: &str) -> String {
+        let head = head(text);
+        let goes_on = head.len() < text.len();
         // Once more after the control characters went: they may have been inside a secret.
-        cut(without_signed(&self.mask(&visible(&self.mask(text)))))
+        let shown = without_signed(&self.mask_head(&visible(&self.mask_head(head, goes_on)), goes_on));
+        cut(if goes_on { shown + "…" } else { shown })
+    }
+
+    /// The same of a text that may go on behind this: what may be the beginning of a secret at its end is one.
+    fn mask_head(&self, text: &str, goes_on: bool) -> String {
+        if !goes_on {
+            return self.mask(text);
+        }
+        let shown = Masker::new(self.spellings().clone(), Cover::Word).push(text.as_bytes());
+        String::from_utf8_lossy(&shown).into_owned()
     }
 
     /// The text without known secrets; everything else stays, at any length.
@@ -115,23 +130,19 @@ fn without_plain_signed(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(|c| !is_of_one(c)) {
         let word = piece.trim_end_matches(|c| !is_of_one(c));
-        let mut parts = word.split('.').collect::<Vec<_>>();
+        let parts: Vec<&str> = word.split('.').collect();
         let mut at = 0;
-        while at + 2 < parts.len() {
-            if let Some(start) = header_in(parts[at]) {
-                let before = &parts[at][..start];
-                shown.extend(parts.drain(..at).flat_map(|part| [part, "."]));
-                shown.extend([before, "<secret>"]);
-                parts.drain(..3);
-                at = 0;
-                if !parts.is_empty() {
-                    shown.push('.');
-                }
-            } else {
-                at += 1;
+        while at < parts.len() {
+            if at > 0 {
+                shown.push('.');
             }
+            let header = if at + 2 < parts.len() { header_in(parts[at]) } else { None };
+            match header {
+                Some(start) => shown.extend([&parts[at][..start], "<secret>"]),
+                None => shown.push_str(parts[at]),
+            }
+            at += if header.is_some() { 3 } else { 1 };
         }
-        shown.push_str(&parts.join("."));
         shown.push_str(&piece[word.len()..]);
     }
     shown
@@ -153,6 +164,11 @@ fn visible(text: &str) -> String {
     }
     let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
     spaced.filter(|&c| !c.is_control() && !is_direction(c)).collect()
+}
+
+/// The beginning of a text, as far as it is looked at.
+fn head(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LOOKED_AT)]
 }
 
 fn cut(text: String) -> String {
@@ -210,6 +226,34 @@ mod tests {
         }
         // What has no signature is nobody's proof.
         assert_eq!(scrubber.clean(&format!("{header}.e30")), format!("{header}.e30"));
+    }
+
+    /// What is hidden makes room for what is behind it: so the end of what is looked at is seen, and may be anywhere in a secret.
+    #[test]
+    fn a_secret_at_the_end_of_what_is_looked_at_is_not_shown_by_halves() {
+        let secret = "QQ-ZZ-99-TTVV";
+        let scrubber = Scrubber::new().knowing(&Secret::new(secret));
+        let basic = encode::base64(secret.as_bytes());
+        for before in LOOKED_AT - secret.len() - 3..=LOOKED_AT {
+            for said in [secret, "QQ-ZZ\u{1}-99-TTVV", &basic] {
+                let shown = scrubber.clean(&format!("{}{said} and more, {}", "\u{1}".repeat(before), "x".repeat(LOOKED_AT)));
+                assert!(shown.ends_with('…') && !shown.contains(&said[..2]), "{before} {said}: {shown}");
+            }
+        }
+        let shown = scrubber.clean(&format!("{}é", "\u{1}".repeat(LOOKED_AT - 1)));
+        assert_eq!(shown, "…", "no letter is cut in half");
+        let all = format!("{}ok", "\u{1}".repeat(LOOKED_AT - 2));
+        assert_eq!(scrubber.clean(&all), "ok", "it is all there");
+    }
+
+    /// A hostile server's: for each of the headers, all that is behind it was moved.
+    #[test]
+    fn what_looks_like_signed_text_a_million_times_takes_no_longer_than_reading_it() {
+        let header = "eyJhbGciOjF9.";
+        let shown = Scrubber::new().clean(&header.repeat((4 << 20) / header.len()));
+        assert!(shown.starts_with("<secret>.<secret>.") && shown.ends_with('…'), "{shown}");
+        let all = without_signed(&header.repeat(3 * 10_000));
+        assert_eq!(all, "<secret>.".repeat(10_000));
     }
 
     #[test]

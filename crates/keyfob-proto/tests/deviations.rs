@@ -215,6 +215,21 @@ fn null_is_nothing_where_that_is_known() {
     assert_eq!(tokens2(&received).refresh.as_ref().map(Secret::expose), Some("refresh-1-long-enough"));
 }
 
+// --- unread-lifetime
+
+#[test]
+fn what_can_be_no_lifetime_is_none_where_that_is_known() {
+    for value in [json!(-1), json!(""), json!(3599.5), json!("never"), json!([])] {
+        let answer = json_answer(200, with("expires_in", value.clone()));
+        let received = under(&[Deviation::UnreadLifetime], None, &answer).expect("good");
+        told(&received, &[Deviation::UnreadLifetime]);
+        assert_eq!(tokens2(&received).expires_at, None, "{value}");
+        let error = misbehaved(under(&[], None, &answer));
+        assert!(error.hint().contains("deviations.unread-lifetime"), "{value}: {error}");
+    }
+    told(&under(&[Deviation::UnreadLifetime], None, &json_answer(200, OK)).expect("good"), &[]);
+}
+
 #[test]
 fn an_exchanged_token_may_come_in_the_same_ways() {
     let allowed = [Deviation::FormAnswer, Deviation::NestedTokens, Deviation::NullMembers, Deviation::ExpiresAt];

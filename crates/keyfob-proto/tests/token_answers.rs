@@ -5,10 +5,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
+use http::Response;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use keyfob_proto::oauth1::{Callback, CallbackAt};
 use keyfob_proto::oauth2::{ClientAuth, Exchange, TokenBody, TokenKind};
-use keyfob_proto::{Answer, App, Code, Deviation, Error, Received, Refused, Secret, Tolerated, oauth1, oauth2};
+use keyfob_proto::{Answer, App, Code, Deviation, Error, OAuth2Tokens, Received, Refused, Secret, Tolerated, oauth1, oauth2};
 use serde_json::json;
 
 // --- the seed providers: what each of them sends, and what it needs tolerated, no more and no less
@@ -224,16 +225,26 @@ fn c9_lifetimes_are_whole_seconds_and_never_overflow() {
     assert_eq!(lifetime(json!(0)).expect("expired at once"), Some(0));
     let received = receive_json(without("expires_in")).expect("accepted");
     assert_eq!(tokens2(&received).expires_at, None);
-    for huge in [json!(i64::MAX), json!(u64::MAX), json!("9223372036854775807")] {
-        let seconds = lifetime(huge).expect("cut, not refused").expect("a lifetime");
-        assert!(seconds > 0 && NOW.plus(seconds) > NOW, "{seconds}");
+    let longest = Some(100 * 365 * 86_400);
+    for huge in [json!(i64::MAX), json!(u64::MAX), json!("9223372036854775807"), json!("99999999999999999999"), json!("9".repeat(1000))] {
+        assert_eq!(lifetime(huge.clone()).expect("cut, not refused"), longest, "{huge}");
+    }
+    let raw = |text: &str| {
+        let received = receive_json(format!(r#"{{"access_token":"a","token_type":"Bearer","expires_in":{text}}}"#));
+        received.map(|received| tokens2(&received).expires_at.map(|at| at.since(NOW)))
+    };
+    for text in ["3600.0", "3.6e3", "3.6E+3", "36000e-1"] {
+        assert_eq!(raw(text).expect("a whole number"), Some(3600), "{text}");
+    }
+    for huge in ["99999999999999999999", "1000000000000000000000000000000", "1e300"] {
+        assert_eq!(raw(huge).expect("cut, not refused"), longest, "{huge}");
     }
     let bad = [json!(-1), json!(1.5), json!("-1"), json!("+1"), json!(""), json!(" 1"), json!("1e3"), json!("١"), json!(null), json!([1])];
     for bad in bad {
         assert!(lifetime(bad.clone()).is_err(), "{bad}");
     }
-    for raw in ["1e400", "1000000000000000000000000000000", "-0.0", "NaN", "Infinity", "01"] {
-        misbehaved(receive_json(format!(r#"{{"access_token":"a","token_type":"Bearer","expires_in":{raw}}}"#)));
+    for text in ["1e400", "3600.5", "-3600.0", "-0.0", "NaN", "Infinity", "01"] {
+        assert!(raw(text).is_err(), "{text}");
     }
     // At the end of time, too.
     let end = keyfob_proto::Timestamp::from_unix(i64::MAX);
@@ -515,6 +526,56 @@ fn d7_a_refresh_keeps_the_old_refresh_token_where_no_new_one_comes() {
     assert_eq!(token(&receive_json(without("refresh_token")).expect("accepted")), None);
 }
 
+/// A refresh token is spent with the answer, whatever else is wrong with that.
+#[test]
+fn of_an_answer_that_is_refused_the_next_refresh_token_is_found() {
+    let found = |client: &oauth2::Client, before: &OAuth2Tokens, answer: &Response<Vec<u8>>| {
+        misbehaved(client.refresh(before).expect("a refresh").receive(answer, NOW));
+        client.successor(before, answer).map(|token| token.expose().to_owned())
+    };
+    let (client, before) = (oauth2_client(|_, _| {}), oauth2_tokens());
+    let next = Some("refresh-2".to_owned());
+    for body in [
+        with("scope", json!(null)),
+        with("scope", json!(7)),
+        with("expires_in", json!(-1)),
+        with("expires_in", json!("")),
+        with("id_token", json!("")),
+        with("token_type", json!("mac")),
+        with("access_token", json!(null)),
+        without("access_token"),
+        OK.replace("access_token", "accessToken").replace("refresh_token", "refreshToken"),
+        "access_token=a&token_type=Bearer&refresh_token=refresh-2\n".to_owned(),
+    ] {
+        assert_eq!(found(&client, &before, &json_answer(200, body.clone())), next, "{body}");
+    }
+    assert_eq!(found(&client, &before, &answer(200, "text/html", OK)), next);
+    let nested = oauth2_client(|_, flow| flow.tokens_at = Some("/data".to_owned()));
+    assert_eq!(found(&nested, &before, &json_answer(200, format!(r#"{{"data":{OK}}}"#))), next);
+    // No answer of this server's, or nothing that could be sent.
+    let wrong = with("scope", json!(null));
+    assert_eq!(found(&client, &before, &json_answer(302, wrong.clone())), None);
+    assert_eq!(found(&client, &before, &json_answer(200, wrong.replace("refresh-2", "refresh\\n2"))), None);
+    assert_eq!(found(&client, &before, &json_answer(200, wrong.replace("refresh-2", "refresh-1-long-enough"))), None, "it is there");
+    assert_eq!(found(&client, &before, &json_answer(200, without("refresh_token").replace("3600", "-1"))), None);
+    assert_eq!(found(&client, &before, &json_answer(200, "<html>")), None);
+    assert_eq!(client.successor(&before, &json_answer(200, with("error", json!("invalid_grant")))).map(drop), None);
+    let inside = json_answer(200, format!(r#"{{"data":{}}}"#, with("error", json!("x"))));
+    assert!(nested.successor(&before, &inside).is_none());
+    // D11: whoever's that is, it is not this account's.
+    let claims = |subject: &str| id_token(&json!({"iss": "https://login.example", "sub": subject, "aud": "id"}));
+    let login = receive_json(with("id_token", json!(claims("person-1")))).expect("accepted");
+    let before = OAuth2Tokens { identity: tokens2(&login).identity.clone(), ..before };
+    // One that is none is nobody's.
+    let error = client.refresh(&before).expect("a refresh").receive(&json_answer(200, with("id_token", json!(""))), NOW);
+    assert!(!misbehaved(error).is_another_identity());
+    for (subject, expected) in [("person-1", next), ("person-2", None)] {
+        let mut body: serde_json::Value = serde_json::from_str(&wrong).expect("JSON");
+        body["id_token"] = json!(claims(subject));
+        assert_eq!(found(&client, &before, &json_answer(200, body.to_string())), expected, "{subject}");
+    }
+}
+
 /// A compact JWS with these claims; nobody looks at the signature here.
 fn id_token(claims: &serde_json::Value) -> String {
     let part = |value: &serde_json::Value| keyfob_proto::encode::base64url(value.to_string().as_bytes());
@@ -556,7 +617,7 @@ fn d11_a_refresh_is_for_the_same_person_issuer_and_app() {
         assert!(error.is_another_identity() && !error.to_string().contains("person-2"), "{name}: {error}");
         assert!(!misbehaved(Err(error)).is_transient(), "{name}");
     }
-    for unreadable in [json!(7), json!(""), json!("a.b"), json!("a.b.c"), json!("e30.e30.e30")] {
+    for unreadable in [json!(7), json!("a.b"), json!("a.b.c"), json!("e30.e30.e30")] {
         assert!(refresh(unreadable.clone()).expect_err("refused").is_another_identity(), "{unreadable}");
     }
     // Without an ID token at login there is nobody to compare with.

@@ -61,7 +61,8 @@ impl<'a> Verifier<'a> {
         drop(tokio::time::timeout(KEYS, self.prepare()).await);
     }
 
-    /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3).
+    /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3); also where it was asked for, and with it
+    /// something that nothing else can answer.
     /// `from_browser` is the one of a hybrid answer, which this one has to follow.
     pub(crate) async fn login(
         &self,
@@ -70,7 +71,8 @@ impl<'a> Verifier<'a> {
         from_browser: Option<&IdToken>,
     ) -> Result<Option<IdToken>, Error> {
         let Some(id_token) = &tokens.id_token else {
-            if from_browser.is_some() || tokens.scopes.iter().any(|scope| scope == "openid") {
+            let is_needed = terms.nonce().is_some() && terms.asked().is_some();
+            if from_browser.is_some() || is_needed || tokens.scopes.iter().any(|scope| scope == "openid") {
                 return Err(ProtoError::from(Misbehaved::no_id_token()).into());
             }
             return Ok(None);
@@ -202,4 +204,37 @@ impl From<Doubt> for Error {
 fn new_id_token<'t>(before: &OAuth2Tokens, tokens: &'t OAuth2Tokens) -> Option<&'t Secret> {
     let new = tokens.id_token.as_ref()?;
     before.id_token.as_ref().is_none_or(|old| !old.same_as(new.expose())).then_some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{HyperTransport, MemoryStore};
+
+    /// Scopes that were not granted are no excuse: what was asked would be answered by nobody.
+    #[tokio::test]
+    async fn e18_where_only_an_id_token_answers_there_has_to_be_one() {
+        let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new().expect("a transport")));
+        let at = |path: &str| Endpoint::parse(&format!("https://login.example{path}")).expect("an endpoint");
+        let mut flow = oauth2::Settings::new(at("/authorize"), at("/token"));
+        (flow.issuer, flow.jwks) = (Some("https://login.example".to_owned()), Some(at("/jwks")));
+        let (settings, app) = (Settings::new("example", Flow::OAuth2(flow), at("/api")), App::public("id"));
+        let verifier = Verifier::of(&keyfob, &settings, &app).expect("an issuer and its keys");
+        for (terms, scopes, is_refused) in [
+            (r#"{"nonce":"n","max_age":60}"#, r#"["profile"]"#, true),
+            (r#"{"nonce":"n","acr_values":["gold"]}"#, r#"["profile"]"#, true),
+            (r#"{"nonce":"n"}"#, r#"["profile"]"#, false),
+            (r#"{"nonce":"n"}"#, r#"["openid"]"#, true),
+            // An API judges it (RFC 9470 §5).
+            (r#"{"max_age":60}"#, r#"["profile"]"#, false),
+        ] {
+            let tokens = format!(r#"{{"access":"access-1","received_at":0,"scopes":{scopes}}}"#);
+            let tokens: OAuth2Tokens = serde_json::from_str(&tokens).expect("tokens");
+            let terms: IdTokenTerms = serde_json::from_str(terms).expect("terms");
+            let judged = verifier.login(&tokens, &terms, None).await;
+            assert_eq!(judged.is_err(), is_refused, "{terms:?} {scopes}: {judged:?}");
+        }
+    }
 }

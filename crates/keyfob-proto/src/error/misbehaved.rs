@@ -143,6 +143,8 @@ impl Misbehaved {
             "the client may exist all the same; register an app by hand, or tell whoever runs the server"
         } else if is_of(&["RFC 6749 §10.12", "RFC 9207", "RFC 6749 §3.1", "RFC 6749 §4.1.2", "RFC 9700"]) {
             "it is not the answer to this login: go on with the page that was opened last, or begin again"
+        } else if is_of(&["RFC 6749 §5", "RFC 9396"]) {
+            "nothing of it was kept, and what was sent for it may be spent: show this sentence to whoever runs the server"
         } else {
             "nothing of it was kept: try once more, and if it stays, show this sentence to whoever runs the server"
         }

@@ -34,7 +34,8 @@ pub(crate) fn read(answer: Incoming<'_>, scrubber: &Scrubber) -> Result<Credenti
     if !answer.status.is_success() {
         return Err(refusal(answer, scrubber));
     }
-    let pairs = encode::decode_text_pairs(answer.body).map_err(|_| broke("a form in UTF-8", "other bytes".to_owned()))?;
+    // Some end it as a line of text.
+    let pairs = encode::decode_text_pairs(answer.body.trim_ascii()).map_err(|_| broke("a form in UTF-8", "other bytes".to_owned()))?;
     let mut others = BTreeMap::new();
     for (name, value) in pairs {
         if others.insert(name.clone(), value).is_some() {
@@ -119,6 +120,17 @@ mod tests {
         let read = answer(200, b"oauth_token=a%2Bb%25c&oauth_token_secret=s%2F%2F&user_id=6%20x").expect("good");
         assert_eq!((read.token.expose(), read.secret.expose()), ("a+b%c", "s//"));
         assert_eq!(read.others["user_id"], "6 x");
+    }
+
+    #[test]
+    fn a_form_that_ends_as_a_line_of_text_is_one() {
+        let read = answer(200, b"\r\n oauth_token=a&oauth_callback_confirmed=true&oauth_token_secret=s\n").expect("good");
+        assert_eq!((read.token.expose(), read.secret.expose()), ("a", "s"));
+        let read = answer(200, b"oauth_token=a&oauth_token_secret=s&oauth_callback_confirmed=true\r\n").expect("good");
+        assert!(is_confirmed(&read));
+        assert!(
+            answer(200, b"oauth_token=a\n&oauth_token_secret=s").is_err() && answer(200, b"oauth_token=a&oauth_token_secret=s%0A").is_err()
+        );
     }
 
     #[test]

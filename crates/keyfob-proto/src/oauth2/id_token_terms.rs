@@ -1,7 +1,9 @@
 //! What an ID token has to answer to (OpenID Connect Core §3.1.3.7): kept from the authorization request until there is one.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::authorize::AuthorizeRequest;
 use crate::jose::Algorithms;
 use crate::oidc::{Expected, Hashes};
 use crate::secret::{Secret, stored};
@@ -59,7 +61,7 @@ impl IdTokenTerms {
         self.max_age
     }
 
-    /// `acr_values`, in order of preference. They are wishes (a voluntary claim): what was reached is in `acr`.
+    /// `acr_values`, in order of preference: one of them has to be in `acr`.
     pub fn acr_values(&self) -> &[String] {
         &self.acr_values
     }
@@ -67,5 +69,29 @@ impl IdTokenTerms {
     /// The `claims` parameter (§5.5), as it was sent.
     pub fn claims(&self) -> Option<&str> {
         self.claims.as_deref()
+    }
+
+    /// The parameter of the request that only an ID token can answer: whoever sent one takes no login without.
+    pub fn asked(&self) -> Option<&'static str> {
+        asked(self.max_age, &self.acr_values, self.claims.as_deref())
+    }
+}
+
+impl AuthorizeRequest {
+    /// The parameter of the request that only an ID token can answer, if there is one: `max_age`, `acr_values`, or `claims` where that asks something of it.
+    pub fn asks_of_id_token(&self) -> Option<&'static str> {
+        asked(self.max_age, &self.acr_values, self.claims.as_deref())
+    }
+}
+
+fn asked(max_age: Option<u32>, acr_values: &[String], claims: Option<&str>) -> Option<&'static str> {
+    // What is no JSON is refused by whoever sends it.
+    let claims = || serde_json::from_str::<Map<String, Value>>(claims?).ok();
+    if max_age.is_some() {
+        Some("max_age")
+    } else if !acr_values.is_empty() {
+        Some("acr_values")
+    } else {
+        claims()?.get("id_token").is_some_and(|asked| !asked.is_null()).then_some("claims")
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn of_answer(answer: &Object<'_>) -> Option<Identity> {
 
 /// After a refresh: the identity that counts, which is the first one. An ID token of somebody else means that the answer is somebody else's.
 pub(crate) fn after_refresh(answer: &Object<'_>, before: Option<&Identity>) -> Result<Option<Identity>, Misbehaved> {
-    let (Some(before), Some(token)) = (before, answer.get("id_token").filter(|token| !token.is_null())) else {
+    let (Some(before), Some(token)) = (before, answer.get("id_token").filter(|token| !names_nobody(token))) else {
         return Ok(before.cloned().or_else(|| of_answer(answer)));
     };
     let broke = |expected: &str, found: &str| {
@@ -38,6 +38,11 @@ pub(crate) fn after_refresh(answer: &Object<'_>, before: Option<&Identity>) -> R
         // Also whether anybody has verified it: of the new token nobody has, so far.
         None => Ok(Some(before.clone())),
     }
+}
+
+/// An ID token that is none is not somebody else's.
+fn names_nobody(token: &Json<'_>) -> bool {
+    token.is_null() || token.as_str() == Some("")
 }
 
 /// The claims of a compact JWS that matter here.

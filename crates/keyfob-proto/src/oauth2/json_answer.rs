@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use serde_json::Number;
 
 use super::error_response;
 use super::json::{self, Json, Object};
@@ -105,7 +106,7 @@ pub(crate) fn is_form(answer: Incoming<'_>) -> bool {
 
 /// A form as if it were JSON: every value is text. Every name once, as everywhere.
 pub(crate) fn form(body: &[u8]) -> Result<Object<'static>, &'static str> {
-    let pairs = encode::decode_text_pairs(body).map_err(|_| "bytes that are no text")?;
+    let pairs = encode::decode_text_pairs(body.trim_ascii()).map_err(|_| "bytes that are no text")?;
     let members = pairs.into_iter().map(|(name, value)| (Cow::Owned(name), Json::Text(value.into()))).collect();
     Object::of(members).map_err(|json::Twice| "a parameter twice")
 }
@@ -158,13 +159,14 @@ impl Members<'_> {
         }
     }
 
-    /// Seconds, as a number or (always accepted) a numeric string.
+    /// Seconds, as a whole number, however it is written, or (always accepted) a string of digits; more than there is room for is as much as there is.
     pub(crate) fn seconds(&self, name: &str) -> Result<Option<u64>, Misbehaved> {
         let seconds = match self.object.get(name) {
             None => return Ok(None),
-            Some(Json::Number(number)) => number.as_u64(),
-            Some(Json::Text(text)) => {
-                Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
+            Some(Json::Number(number)) => whole(number),
+            // All that is wrong with digits is that they are too many.
+            Some(Json::Text(text)) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(text.parse().unwrap_or(u64::MAX))
             }
             Some(_) => None,
         };
@@ -194,6 +196,13 @@ impl Members<'_> {
             None => misbehaved,
         }
     }
+}
+
+/// A number that is whole and not negative. JSON knows one kind of numbers, and what `3600.0` and `3.6e3` say is 3600 (RFC 8259 §6).
+pub(crate) fn whole(number: &Number) -> Option<u64> {
+    let is_whole = |number: &f64| number.is_sign_positive() && number.fract() == 0.0;
+    // What is too large becomes the largest one.
+    number.as_u64().or_else(|| number.as_f64().filter(is_whole).map(|number| number as u64))
 }
 
 /// What a value is, for messages; never what it holds.

@@ -50,6 +50,7 @@ pub mod resource_metadata;
 mod sending;
 mod settings;
 mod special;
+mod successor;
 mod token_response;
 
 pub use access_request::AccessRequest;

@@ -234,12 +234,16 @@ fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>) -> Resu
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
     let longest = LONGEST_LIFETIME.cast_signed();
     let lifetime = if members.object.contains_key("expires_in") {
-        match members.seconds("expires_in")? {
-            Some(0) if members.allowed.contains(&Deviation::ZeroLifetime) => {
+        match members.seconds("expires_in") {
+            Ok(Some(0)) if members.allowed.contains(&Deviation::ZeroLifetime) => {
                 members.tolerated.insert(Deviation::ZeroLifetime);
                 None
             }
-            seconds => seconds,
+            Ok(seconds) => seconds,
+            Err(_) => {
+                members.tolerate(Deviation::UnreadLifetime, "expires_in as a whole number of seconds", "something else")?;
+                None
+            }
         }
     } else if members.object.contains_key("expire_in") {
         members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
@@ -274,7 +278,7 @@ fn refresh_expires_at(members: &Members<'_>, client: &Client, now: Timestamp) ->
 /// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.
 fn moment(value: Option<&Json<'_>>) -> Option<Timestamp> {
     match value? {
-        Json::Number(number) => number.as_u64().map(Timestamp::from_seconds_or_milliseconds),
+        Json::Number(number) => json_answer::whole(number).map(Timestamp::from_seconds_or_milliseconds),
         Json::Text(text) => Timestamp::from_text(text),
         _ => None,
     }

@@ -18,8 +18,12 @@ pub(super) async fn authorize(
     app: &App,
     request: &AuthorizeRequest,
     hybrid: Option<Hybrid>,
+    api_judges: bool,
 ) -> Result<(String, Pending), Error> {
     let client = keyfob.login_client(settings, app)?;
+    if let Some(name) = request.asks_of_id_token().filter(|_| !api_judges) {
+        check_judged(name, &client, request, Verifier::of(keyfob, settings, app).is_some())?;
+    }
     let (now, entropy) = (keyfob.now(), keyfob.entropy());
     let pushes = client.settings().pushed.is_some() || client.settings().pushed_required;
     let (url, pending) = match (hybrid, pushes) {
@@ -51,6 +55,24 @@ pub(super) async fn authorize(
         verifier.prepare_for(algorithms).await?;
     }
     Ok((url, pending))
+}
+
+/// Whoever asks for a fresh sign-in, say, must not believe to have got it where nobody tells how somebody signed in.
+fn check_judged(name: &str, client: &oauth2::Client, request: &AuthorizeRequest, is_verified: bool) -> Result<(), Misuse> {
+    let scopes = if request.scopes.is_empty() { &client.settings().scopes } else { &request.scopes };
+    let expected = |what: &str| format!("{what}, since only an ID token answers {name}");
+    if !scopes.iter().any(|scope| scope == "openid") {
+        return Err(Misuse::new(expected("the scope openid"), "other scopes")
+            .of("OpenID Connect Core §3.1.2.1")
+            .with_hint("ask for openid, too; or leave it away, where the provider has no such thing"));
+    }
+    if !is_verified {
+        let missing = if client.settings().issuer.is_none() { "no issuer" } else { "no jwks" };
+        return Err(Misuse::new(expected("an issuer and its keys in the provider's settings"), missing)
+            .of("OpenID Connect Core §3.1.3.7")
+            .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks"));
+    }
+    Ok(())
 }
 
 /// What the answer is signed with, if it is: then it can only be judged with the issuer's keys.

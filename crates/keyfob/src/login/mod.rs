@@ -130,7 +130,7 @@ impl Login {
     /// # Errors
     ///
     /// `Misuse` for what this provider or protocol has not: a private key that is wanted and missing, OAuth 1 where something of OpenID Connect is asked
-    /// for. `Refused` and `Misbehaved` for the answer of a server that was asked first.
+    /// for, a question that only an ID token answers where there will be none. `Refused` and `Misbehaved` for the answer of a server that was asked first.
     pub async fn begin_with(
         keyfob: &Keyfob,
         settings: &Settings,
@@ -162,8 +162,8 @@ impl Login {
             }
             (Flow::OAuth2(flow), Redirect::Uri(redirect_uri)) => {
                 let requested = if options.scopes.is_empty() { flow.scopes.clone() } else { options.scopes.clone() };
-                let (hybrid, request) = (options.hybrid, options.request(redirect_uri));
-                let (url, pending) = authorize::authorize(keyfob, settings, app, &request, hybrid).await?;
+                let (hybrid, api_judges, request) = (options.hybrid, options.api_judges, options.request(redirect_uri));
+                let (url, pending) = authorize::authorize(keyfob, settings, app, &request, hybrid, api_judges).await?;
                 (url, pending, requested)
             }
             (_, Redirect::OutOfBand) => {

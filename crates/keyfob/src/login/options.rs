@@ -26,7 +26,8 @@ pub struct LoginOptions {
     pub hybrid: Option<Hybrid>,
     /// Which pages the server has to show, or must not.
     pub prompt: Vec<Prompt>,
-    /// The person must have signed in within this many seconds, or the login is refused.
+    /// The person must have signed in within this many seconds, or the login is refused: by the ID token, so it takes `openid` among the scopes, and a provider
+    /// whose settings say how ID tokens are verified. So it is with the next two.
     pub max_age: Option<u32>,
     /// Authentication contexts, in order of preference: the ID token has to name one of them.
     pub acr_values: Vec<String>,
@@ -47,6 +48,8 @@ pub struct LoginOptions {
     pub authorization_details: Vec<AuthorizationDetail>,
     /// Further parameters of the authorization request, which are not the protocol's.
     pub parameters: Vec<(String, String)>,
+    /// An API asked for this sign-in, and sees by the access token how it was (RFC 9470 §5): so `max_age` and `acr_values` may be asked where no ID token can tell.
+    pub api_judges: bool,
 }
 
 impl LoginOptions {
@@ -77,7 +80,8 @@ impl LoginOptions {
         // What was not granted last time is asked for again: to ask for less is to have less (RFC 6749 §3.3).
         let missing = account.requested_scopes.iter().filter(|scope| !granted.contains(scope));
         let had: Vec<String> = granted.iter().chain(missing).cloned().collect();
-        Self { scopes: asked.scopes_beside(&had), acr_values: asked.acr_values.clone(), max_age: asked.max_age, ..Self::default() }
+        let scopes = asked.scopes_beside(&had);
+        Self { scopes, acr_values: asked.acr_values.clone(), max_age: asked.max_age, api_judges: true, ..Self::default() }
     }
 
     pub(super) fn request(self, redirect_uri: String) -> AuthorizeRequest {

@@ -1,5 +1,6 @@
 //! What a login asks for: pushed, signed, for these resources and no others, of a person who was asked just now.
 
+use keyfob::proto::oauth2::challenge::StepUp;
 use keyfob::proto::oauth2::{AuthorizationDetail, Prompt};
 use keyfob::proto::{Endpoint, Flow, Settings, oauth1};
 use keyfob::{Login, LoginOptions, Redirect};
@@ -99,6 +100,34 @@ async fn e18_what_was_asked_of_the_sign_in_has_to_be_in_the_id_token() {
     let id_token = house.log_in(fresh()).await.unwrap().id_token.unwrap();
     assert!(id_token.authenticated_at.is_some());
     assert_eq!(house.log_in(strong()).await.unwrap().id_token.unwrap().acr, Some(acr));
+}
+
+#[tokio::test]
+async fn e18_what_no_id_token_will_answer_is_not_asked() {
+    let asks = || {
+        let claims = Some(r#"{"id_token":{"auth_time":{"essential":true}}}"#.to_owned());
+        let fresh = LoginOptions { max_age: Some(60), ..LoginOptions::default() };
+        let strong = LoginOptions { acr_values: vec!["urn:acme:second-factor".to_owned()], ..LoginOptions::default() };
+        [("max_age", fresh), ("acr_values", strong), ("claims", LoginOptions { claims, ..LoginOptions::default() })]
+    };
+    let without_openid = |options| LoginOptions { scopes: vec!["profile".to_owned()], ..options };
+    let house = House::new(Metadata::default(), |_| {}).await;
+    let unknown = House::new(Metadata::default(), |flow| flow.jwks = None).await;
+    for (name, options) in asks() {
+        let error = house.begin(without_openid(options.clone())).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains(name) && error.hint().is_some_and(|hint| hint.contains("openid")), "{name}: {error}");
+        let error = unknown.begin(options.clone()).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains(name) && error.hint().is_some_and(|hint| hint.contains("endpoints.jwks")), "{name}: {error}");
+        house.begin(options).await.map(drop).unwrap();
+    }
+    assert!(house.seen("/authorize").is_empty(), "nobody was sent there");
+    // What is asked about the person and not of the ID token, and what an API judges (RFC 9470 §5), takes none.
+    let claims = Some(r#"{"userinfo":{"email":null},"id_token":null}"#.to_owned());
+    house.begin(without_openid(LoginOptions { claims, ..LoginOptions::default() })).await.map(drop).unwrap();
+    let account = house.log_in(LoginOptions::scopes(["profile"])).await.unwrap().account;
+    let mut asked = StepUp::default();
+    (asked.max_age, asked.acr_values) = (Some(60), vec!["urn:acme:second-factor".to_owned()]);
+    house.log_in(LoginOptions::stepping_up(&account, &asked)).await.unwrap();
 }
 
 #[tokio::test]

@@ -113,6 +113,41 @@ async fn d12_an_answer_that_tells_nothing_leaves_the_note() {
 }
 
 #[tokio::test]
+async fn d12_of_an_answer_that_breaks_a_rule_the_next_refresh_token_is_kept() {
+    for odd in [
+        r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","scope":null}"#,
+        r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","expires_in":""}"#,
+        r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","id_token":""}"#,
+        r#"{"access_token":"access-2","token_type":"mac","refresh_token":"refresh-2"}"#,
+    ] {
+        let house = House::new().await;
+        house.provider.next(Act::Instead(200, odd));
+        let session = house.session().await;
+        let error = session.token(0).await.unwrap_err();
+        let hint = error.hint().unwrap_or_default();
+        assert!(matches!(error, Error::Protocol(_)) && hint.contains("was kept") && !hint.contains("try"), "{odd}: {error}; {hint}");
+        let kept = house.kept().await;
+        assert_eq!((house.refresh_token().await.as_str(), kept.tokens.secrets()[0].expose()), ("refresh-2", "access-1"), "{odd}");
+        assert_eq!((kept.spending, house.events().await), (None, vec!["failed"]), "{odd}");
+        let Event::RefreshFailed { reason, .. } = &house.history().await[0].event else { panic!("{odd}") };
+        assert!(reason.contains("RFC") && reason.contains("was kept"), "{reason}");
+        // Whoever mends it, here or there, finds the login alive.
+        session.refresh().await.unwrap();
+        assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"], "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn d12_where_a_token_may_be_spent_nobody_is_told_to_try_again() {
+    for odd in [r#"{"access_token":"access-2","token_type":"mac"}"#, "<html>"] {
+        let house = House::new().await;
+        house.provider.next(Act::Instead(200, odd));
+        let error = house.session().await.token(0).await.unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("may be spent") && !hint.contains("try")), "{error}: {:?}", error.hint());
+    }
+}
+
+#[tokio::test]
 async fn a_killed_process_is_diagnosed_from_its_note() {
     let house = House::new().await;
     killed(&house).await;

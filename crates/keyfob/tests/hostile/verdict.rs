@@ -90,7 +90,7 @@ const OTHERWISE: &[Otherwise] = &[
             Revocation,
             Api,
         ],
-        cases: &["expires_neg", "expires_huge"],
+        cases: &["expires_neg"],
         verdict: Accept,
         why: "the same; what ends there says so in other members",
     },

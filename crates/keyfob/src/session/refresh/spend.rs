@@ -42,6 +42,13 @@ pub(super) struct Begun {
     known: Arc<Known>,
 }
 
+/// An answer that brought no new tokens, or none at all.
+struct Unread {
+    error: Error,
+    /// The refresh token that was in it all the same.
+    successor: Option<Secret>,
+}
+
 impl Shared {
     /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
     pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, mut begun: Box<Begun>, hold: Hold, permit: Permit) -> Outcome {
@@ -51,7 +58,7 @@ impl Shared {
             let Begun { client, exchange, note, known } = *begun;
             tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
             let grant = &known.account().grant;
-            let error = match self.send(&client, exchange).await {
+            let (error, successor) = match self.send(&client, exchange, &known).await {
                 Ok(received) => {
                     drop(permit);
                     let received = grant.keeps(received);
@@ -73,13 +80,16 @@ impl Shared {
                     }
                     return outcome;
                 }
-                Err(error) => grant.explain(error),
+                Err(Unread { error, successor }) => (grant.explain(error), successor),
             };
             match Fate::of(&error, grant) {
                 Fate::Refused => return self.refused(&known, &note, error).await,
                 fate => {
                     tracing::warn!(account = known.account().name, %error, refresh_token = fate.in_words(), "not refreshed");
-                    let may_go_on = self.failed(&known, &note, &error, fate).await;
+                    let may_go_on = self.failed(&known, &note, &error, fate, successor.as_ref()).await;
+                    if successor.is_some_and(|token| self.known().tokens().refresh_token().is_some_and(|now| now.same_as(token.expose()))) {
+                        return Err(login_lives_on(error));
+                    }
                     if fate != Fate::Lost || sent_before || !may_go_on {
                         return Err(error);
                     }
@@ -106,9 +116,15 @@ impl Shared {
         Verifier::of(&self.keyfob, &self.setup.settings, &self.setup.app)
     }
 
-    async fn send(&self, client: &oauth2::Client, exchange: Exchange) -> Result<Received, Error> {
-        let answer = self.keyfob.ask_server(client, exchange.request()).await?;
-        Ok(exchange.receive(&answer, self.keyfob.now())?)
+    async fn send(&self, client: &oauth2::Client, exchange: Exchange, known: &Known) -> Result<Received, Unread> {
+        let answer = self.keyfob.ask_server(client, exchange.request()).await.map_err(|error| Unread { error, successor: None })?;
+        exchange.receive(&answer, self.keyfob.now()).map_err(|error| {
+            let successor = match known.tokens() {
+                TokenSet::OAuth2(spent) if known.account().grant.is_approval() => client.successor(spent, &answer),
+                _ => None,
+            };
+            Unread { error: error.into(), successor }
+        })
     }
 
     /// Reads once more, under the right to refresh, and writes the note over what was read and nothing else. If the note cannot be written (a
@@ -209,16 +225,18 @@ impl Shared {
     }
 
     /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.
-    /// Whether the token may be sent once more.
+    /// Whether the token may be sent once more. Where its successor came, in an answer that is no good otherwise, that takes its place: nothing is lost then, and
+    /// the access token stays the old one.
     ///
     /// Only a note of ours is changed. Another's in its place is that of somebody who took us for gone: our right lapsed while this process was
     /// suspended, say. Closed by us, it would no longer keep anybody, us included, from sending the token that they are spending.
-    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) -> bool {
+    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate, successor: Option<&Secret>) -> bool {
         // Only what is spent can be lost.
-        let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
+        let unanswered = fate.is_unanswered() && note.ours.grant.is_none() && successor.is_none();
         // Where no login is asked for, whoever looks at the account reads here what to do.
         let reason = match error.hint().filter(|_| note.ours.grant.is_some()) {
             Some(hint) => format!("{error}; {hint}"),
+            None if successor.is_some() => format!("{error}; {KEPT}"),
             None => error.to_string(),
         };
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered, of_app: is_of_app(error) };
@@ -229,7 +247,8 @@ impl Shared {
             let ours = account.spending.as_deref() == Some(&note.ours);
             is_ours.store(ours, Ordering::Relaxed);
             let account = if ours { Account { spending: spending.clone(), ..account } } else { account };
-            (account, event.clone())
+            // Also where the note is another's, who has not got it.
+            (succeeded(account, successor), event.clone())
         };
         if let Err(error) = self.write_end(known, end).await {
             tracing::error!(account = known.account().name, %error, "a refresh failed, which could not be written down");
@@ -276,6 +295,25 @@ fn where_it_was(settings: &Settings, account: &Account, kept: BTreeMap<String, S
     };
     tracing::warn!(account = account.name, problem, "what a refresh says of the API's place is not believed");
     kept.into_iter().filter(|(name, _)| !base.names().any(|known| known == name)).collect()
+}
+
+/// What is told of an answer whose refresh token was all that was good of it.
+const KEPT: &str = "the new refresh token in it was kept, so nobody has to log in again";
+
+/// Never "try again": that would be the same answer, once more.
+fn login_lives_on(error: Error) -> Error {
+    let Error::Protocol(ProtoError::Misbehaved(mut misbehaved)) = error else { return error };
+    let hint = misbehaved.hint.unwrap_or_else(|| "show this sentence to whoever runs the server".to_owned());
+    misbehaved.hint = Some(format!("{KEPT}; {hint}"));
+    ProtoError::Misbehaved(misbehaved).into()
+}
+
+/// With the next refresh token in place of the one that was spent.
+fn succeeded(account: Account, successor: Option<&Secret>) -> Account {
+    let (TokenSet::OAuth2(tokens), Some(successor)) = (&account.tokens, successor) else { return account };
+    // When the new one ends nobody has said.
+    let tokens = OAuth2Tokens { refresh: Some(successor.clone()), refresh_expires_at: None, ..tokens.clone() };
+    Account { tokens: TokenSet::OAuth2(tokens), ..account }
 }
 
 /// Whether it is the app that the server does not take (RFC 6749 §5.2): then no login helps, and what was entered for the app has to be mended.
