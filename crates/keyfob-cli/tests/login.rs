@@ -378,6 +378,10 @@ async fn a_login_asks_how_somebody_signs_in_and_is_held_to_it() {
     // Who asks for it must not believe to have got it where there is no such thing.
     house.run(&["login", "telldus", "--no-browser", "--paste", "--max-age", "1m"]).await.fails(2, ["telldus", "nothing like max_age", ""]);
     house.run(&["login", "acme", "--client-credentials", "--max-age", "1m"]).await.exits(2);
+    let unheard = ["login", "acme", "--no-browser", "--paste", "--max-age", "1m", "--acr-values", "gold"];
+    house.run(&unheard).await.fails(2, ["acme", "only an ID token answers max_age", "openid"]);
+    let without = ["login", "acme-oidc", "--no-browser", "--paste", "--acr-values", "gold", "--scope", "profile"];
+    house.run(&without).await.fails(2, ["acme-oidc", "only an ID token answers acr_values", "openid"]);
     house.run(&["login", "acme-oidc", "--paste", "--claims", "no JSON"]).await.fails(2, ["acme-oidc", "claims", ""]);
 }
 
