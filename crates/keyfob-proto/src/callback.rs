@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, Method};
 
 use crate::encode;
-use crate::endpoint::Origin;
+use crate::endpoint::{Origin, is_private_use, is_scheme};
 use crate::error::Misbehaved;
 use crate::oauth2::json::{Json, Object};
 
@@ -60,11 +60,7 @@ impl<'a> Answer<'a> {
 
 /// Whether it is a URL from its first character on (RFC 3986 §3.1). One may also stand in a parameter, as `iss` does where the browser's bar shows it decoded.
 fn begins_with_scheme(text: &str) -> bool {
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-    };
-    text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
+    is_private_use(text) || text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 impl std::fmt::Debug for Answer<'_> {
@@ -187,7 +183,7 @@ pub(crate) struct Redirect<'a> {
 }
 
 /// Splits a pasted URL. `None`: it is not at the redirect URI. Scheme, host and port are compared as browsers write them (lower case,
-/// no default port), the path byte for byte, but for `https` in place of `http` on loopback.
+/// no default port), the path byte for byte, but for `https` in place of `http` on loopback. What is an app's own scheme is compared byte for byte.
 pub(crate) fn split<'a>(url: &'a str, redirect_uri: &str) -> Option<Redirect<'a>> {
     let (rest, fragment) = split_fragment(url);
     let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -201,6 +197,9 @@ pub(crate) fn split<'a>(url: &'a str, redirect_uri: &str) -> Option<Redirect<'a>
             tail => tail.strip_prefix('&')?,
         }
     };
+    if is_private_use(expected) {
+        return (base == expected).then_some(Redirect { query, fragment, scheme_differs: false });
+    }
     let (base, expected) = (Place::of(base)?, Place::of(expected)?);
     if base == expected {
         return Some(Redirect { query, fragment, scheme_differs: false });
@@ -250,7 +249,9 @@ mod tests {
         for pasted in ["code=1&state=2&iss=https://login.example", "localhost/callback?code=1&iss=http://127.0.0.1:9"] {
             assert!(matches!(Answer::read(pasted), Answer::Query(query) if query.starts_with("code=1&")), "{pasted}");
         }
-        assert!(matches!(Answer::read("com.example.app://back?code=1"), Answer::Url(_)));
+        for own in ["com.example.app://back?code=1", "com.example.app:/back?code=1"] {
+            assert!(matches!(Answer::read(own), Answer::Url(_)), "{own}");
+        }
     }
 
     #[test]
@@ -270,6 +271,14 @@ mod tests {
         assert!(split("http://localhost/CB?code=2", "http://localhost/cb").is_none(), "paths keep their case");
         assert!(split("http://localhost@evil.example/cb?code=2", "http://localhost/cb").is_none());
         assert!(split("https://a.example/cb?code=2", "http://a.example/cb").is_none(), "only on loopback");
+        // An app's own scheme is nothing that a browser writes in another way (RFC 8252 §7.1).
+        let at = |url| split(url, "com.example.app:/back").map(|r| r.query.to_owned());
+        assert_eq!(at("com.example.app:/back?code=1"), Some("code=1".to_owned()));
+        for other in
+            ["com.example.app:/Back?code=1", "com.example.app://back?code=1", "com.example.app2:/back?code=1", "https://back?code=1"]
+        {
+            assert_eq!(at(other), None, "{other}");
+        }
         // Where the path begins does not depend on how long the host is.
         assert!(split("http://a/cb?code=2", "http://a/cb").is_some() && split("http://a/b/cb?code=2", "http://a/c/cb").is_none());
     }

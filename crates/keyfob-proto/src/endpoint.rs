@@ -234,6 +234,18 @@ fn is_simple(text: &str) -> bool {
         && path.bytes().all(|byte| name(byte) || matches!(byte, b'/' | b'_' | b'~'))
 }
 
+/// Whether a text is the scheme of a URI (RFC 3986 §3.1).
+pub(crate) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// Whether a URI is of a private-use scheme, which an app has for itself: one with a dot in it (RFC 8252 §7.1, RFC 7595 §3.8), so neither `javascript:` nor
+/// `data:` nor whatever else means something to every browser. And with a path, since `app.example:8080` is a host.
+pub(crate) fn is_private_use(uri: &str) -> bool {
+    uri.split_once(":/")
+        .is_some_and(|(scheme, path)| scheme.contains('.') && is_scheme(scheme) && path.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

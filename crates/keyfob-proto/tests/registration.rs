@@ -91,6 +91,7 @@ fn what_no_login_could_use_is_not_asked_for() {
     for uri in ["http://app.example/cb", "https://app.example/cb#x", "app.example", "javascript:alert(1)", ""] {
         assert!(refused(&|client| client.redirect_uris = vec![uri.into()]), "{uri}");
     }
+    assert!(!refused(&|client| client.redirect_uris = vec!["com.example.app:/cb".into()]), "an app's own scheme");
     assert!(refused(&|client| client.redirect_uris.clear()));
     assert!(!refused(&|client| {
         client.redirect_uris.clear();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::Origin;
+use crate::endpoint::{Origin, is_private_use};
 use crate::error::Misuse;
 use crate::form::Spelled;
 
@@ -39,21 +39,24 @@ impl RedirectUri {
         &self.0.uri
     }
 
-    /// That it is absolute, `http` or `https`, and has no fragment (§3.1.2).
+    /// That it is absolute, of `http`, `https` or a private-use scheme (RFC 8252 §7.1), and has no fragment (§3.1.2).
     pub(crate) fn check(&self) -> Result<(), Misuse> {
         if self.0.is_fit {
             return Ok(());
         }
-        Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", self.as_str()))
-            .of("RFC 6749 §3.1.2")
-            .with_hint("give it from its scheme on, without #"))
+        Err(Misuse::new(
+            "an absolute redirect URI of http, https or a private-use scheme (with a dot), without fragment",
+            format!("\"{}\"", self.as_str()),
+        )
+        .of("RFC 6749 §3.1.2")
+        .with_hint("give it from its scheme on, without #"))
     }
 }
 
 /// Any text: whoever begins a login with it is told if it is none.
 impl From<String> for RedirectUri {
     fn from(text: String) -> Self {
-        let is_fit = Origin::is_of(&text) && !text.contains('#');
+        let is_fit = (Origin::is_of(&text) || is_private_use(&text)) && !text.contains('#');
         Self(Arc::new(Judged { uri: Spelled::new(text), is_fit }))
     }
 }
@@ -100,9 +103,24 @@ mod tests {
 
     #[test]
     fn what_is_no_place_to_come_back_to_is_said_when_it_is_used_and_rests_as_text() {
-        for (text, is_fit) in
-            [("https://a.example/cb?x=y", true), ("http://[::1]:9/cb", true), ("https://a/#", false), ("/cb", false), ("", false)]
-        {
+        for (text, is_fit) in [
+            ("https://a.example/cb?x=y", true),
+            ("http://[::1]:9/cb", true),
+            ("com.example.app:/oauth2redirect?x=y", true),
+            ("msauth.com.example.app://auth", true),
+            ("com.example.app:/cb#", false),
+            ("com.example.app:/c b", false),
+            // No scheme, but a host.
+            ("app.example:8080/cb", false),
+            ("myapp:/cb", false),
+            ("javascript:/x.y/", false),
+            ("data:/x.y/", false),
+            ("file:///x.y", false),
+            ("https://a@b.example/cb", false),
+            ("https://a/#", false),
+            ("/cb", false),
+            ("", false),
+        ] {
             let uri = RedirectUri::from(text);
             assert_eq!((uri.as_str(), uri.check().is_ok()), (text, is_fit));
             let rests = serde_json::to_string(&uri).expect("text");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Origin;
+use crate::endpoint::is_private_use;
 use crate::error::{Misbehaved, Misuse};
 use crate::oauth2::document::Document;
 use crate::scrub::printable;
@@ -94,11 +95,14 @@ impl ClientMetadata {
     pub(crate) fn check(&self) -> Result<(), Misuse> {
         for uri in &self.redirect_uris {
             let loopback_or_tls = Origin::parse(uri).is_some_and(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
-            if !loopback_or_tls || uri.contains('#') {
+            if !(loopback_or_tls || is_private_use(uri)) || uri.contains('#') {
                 let found = format!("\"{}\"", printable(uri.split(['?', '#']).next().unwrap_or("")));
-                return Err(Misuse::new("redirect URIs with https (http only on loopback), without fragment", found)
-                    .of("RFC 6749 §3.1.2")
-                    .with_hint("give each as it is served, from https:// on"));
+                return Err(Misuse::new(
+                    "redirect URIs with https (http only on loopback) or a private-use scheme (with a dot), without fragment",
+                    found,
+                )
+                .of("RFC 6749 §3.1.2")
+                .with_hint("give each as it is served, from https:// on"));
             }
         }
         let code = self.grant_types.is_empty() || self.grant_types.iter().any(|grant| grant == "authorization_code");
