@@ -7,8 +7,9 @@ use super::json::{self, Json};
 use super::json_answer::{Members, kind};
 use crate::error::{Misbehaved, Misuse};
 
-/// One element of `authorization_details` (RFC 9396 §2): a JSON object with a `type`, whose other members that type defines. Kept as it is;
-/// made to be stored, with the tokens it was granted to. It holds what is allowed, not a secret.
+/// One element of `authorization_details` (RFC 9396 §2): a JSON object with a `type`, whose other members that type defines. Kept as it is,
+/// but for how numbers are spelled: `123.50` is `123.5`, and of more digits than a `u64` or `f64` holds the rest is lost, so that APIs have amounts as text.
+/// Made to be stored, with the tokens it was granted to. It holds what is allowed, not a secret.
 ///
 /// ```
 /// use keyfob_proto::oauth2::AuthorizationDetail;

@@ -261,6 +261,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
         while let Some((Name(name), value)) = map.next_entry()? {
             members.push((name, value));
         }
+        // Serde_json's token for a number, where somebody else's crate has switched on `arbitrary_precision` for the whole program: it keeps their spelling.
+        if let [(name, Json::Text(digits))] = &members[..]
+            && name == "$serde_json::private::Number"
+            && let Ok(number) = digits.parse()
+        {
+            return Ok(Json::Number(number));
+        }
         Object::of(members).map(Json::Object).map_err(|Twice| de::Error::custom("a member twice"))
     }
 }
@@ -334,6 +341,16 @@ mod tests {
             Value::Object(object.into_map()),
             serde_json::json!({ "ab": "x\ny", "b": null, "m": { "n": [{ "o": 1 }, { "o": null }] } })
         );
+    }
+
+    /// As it comes from a parser that keeps how numbers are spelled; which that is, is settled by all crates of a program together.
+    #[test]
+    fn a_number_is_one_in_a_program_that_keeps_their_spelling() {
+        let read = |text: &str| Value::Object(object(text.as_bytes()).expect("an object"));
+        assert_eq!(read(r#"{"amount":{"$serde_json::private::Number":"123.50"}}"#)["amount"].as_f64(), Some(123.5));
+        for object in [r#"{"$serde_json::private::Number":"many"}"#, r#"{"$serde_json::private::Number":7}"#, r#"{"Number":"7"}"#] {
+            assert!(read(&format!("{{\"amount\":{object}}}"))["amount"].is_object(), "{object}");
+        }
     }
 
     #[test]
