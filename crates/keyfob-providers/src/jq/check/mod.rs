@@ -10,7 +10,8 @@
 //! * `*` between numbers only, and known to be numbers: `(.level | tonumber) * 100`;
 //! * no iteration over what a variable holds, or over `.` inside `EXPRESSION[] as $x | …`, and no generator as an operand:
 //!   a result is read through once, not once for each of its parts;
-//! * no more than [`MOST_COPIES`] copies of the input in the output.
+//! * no more than [`MOST_COPIES`] copies of the input in the output, where what an expression adds to each part of something counts as a copy for each
+//!   character: parts can be as small as that, and `split("") | join("…")` would be all separators.
 
 mod words;
 
@@ -98,6 +99,8 @@ pub(super) fn check(text: &str, globals: &[&str]) -> Result<(), Refusal> {
 struct Shape {
     /// How many copies of the input the results can hold, at most.
     copies: u64,
+    /// How many characters of the expression's own they can hold beside, at most.
+    own: u64,
     /// Whether there can be several results.
     many: bool,
     /// Whether iterating over a result would read the same thing once more for each part of something else.
@@ -107,7 +110,32 @@ struct Shape {
 }
 
 impl Shape {
-    const ONE: Self = Self { copies: 1, many: false, again: false, number: false };
+    const ONE: Self = Self { copies: 1, own: 0, many: false, again: false, number: false };
+
+    /// How much larger something can get when each of its parts becomes this: no part is smaller than a character.
+    fn each(self) -> u64 {
+        self.copies.saturating_add(self.own)
+    }
+
+    /// What becomes of the results in a second term, which runs once for each of them.
+    fn into(self, second: Self) -> Self {
+        let many = self.many || second.many;
+        let (copies, own) = if self.many {
+            (self.copies.saturating_mul(second.each()), self.own.saturating_mul(second.each()))
+        } else {
+            (self.copies.saturating_mul(second.copies), self.own.saturating_mul(second.copies).saturating_add(second.own))
+        };
+        Self { copies, own, many, ..second }
+    }
+
+    /// The size of both together.
+    fn beside(self, other: Self) -> Self {
+        Self { copies: self.copies.saturating_add(other.copies), own: self.own.saturating_add(other.own), ..self }
+    }
+}
+
+fn length(text: &str) -> u64 {
+    text.chars().count() as u64
 }
 
 struct Checker<'a> {
@@ -122,32 +150,34 @@ impl Checker<'_> {
         let here = Shape { again, ..Shape::ONE };
         match term {
             Term::Id => Ok(here),
-            Term::Num(_) => Ok(Shape { number: true, ..Shape::ONE }),
+            Term::Num(digits) => Ok(Shape { number: true, own: length(digits), ..Shape::ONE }),
             Term::Recurse => Err(self.refuse("..", "recursion (..)", "name the path: .a.b[]")),
             Term::Def(..) => Err(self.refuse("def", "a definition (def)", "write the expression out")),
             Term::Fold(name, ..) => Err(self.refuse(name, &format!("a fold ({name})"), "use map, add, min, max, any or all")),
             Term::Label(..) | Term::Break(_) => Err(self.refuse("label", "a label", "use first(…) or limit(…; …)")),
             Term::Str(Some(format), _) => Err(self.unknown_format(format)),
             Term::Str(None, parts) => {
-                let mut copies = 1u64;
+                let mut shape = Shape::ONE;
                 for part in parts {
-                    if let StrPart::Term(term) = part {
-                        copies = copies.saturating_add(self.single(term, again, "part of a string")?.copies);
+                    match part {
+                        StrPart::Term(term) => shape = shape.beside(self.single(term, again, "part of a string")?),
+                        StrPart::Str(text) => shape.own = shape.own.saturating_add(length(text)),
+                        StrPart::Char(_) => shape.own = shape.own.saturating_add(1),
                     }
                 }
-                Ok(Shape { copies, ..Shape::ONE })
+                Ok(shape)
             }
             Term::Arr(None) => Ok(Shape::ONE),
             Term::Arr(Some(items)) => Ok(Shape { many: false, number: false, ..self.term(items, again)? }),
             Term::Obj(members) => {
-                let mut shape = Shape { copies: 1, many: false, again, number: false };
+                let mut shape = here;
                 for (key, value) in members {
                     let key = self.single(key, again, "key of an object")?;
                     let value = match value {
                         Some(value) => self.single(value, again, "value of an object")?,
                         None => Shape { again, ..Shape::ONE },
                     };
-                    shape.copies = shape.copies.saturating_add(key.copies).saturating_add(value.copies);
+                    shape = shape.beside(key).beside(value);
                     shape.again |= value.again;
                 }
                 Ok(shape)
@@ -222,7 +252,7 @@ impl Checker<'_> {
             BinaryOp::Pipe(None) => {
                 let first = self.term(left, again)?;
                 let second = self.term(right, first.again)?;
-                Ok(Shape { copies: first.copies.saturating_mul(second.copies), many: first.many || second.many, ..second })
+                Ok(first.into(second))
             }
             BinaryOp::Pipe(Some(pattern)) => {
                 let bound = self.term(left, again)?;
@@ -232,16 +262,11 @@ impl Checker<'_> {
                 let body = self.term(right, again || bound.many);
                 self.variables.truncate(before);
                 let body = body?;
-                Ok(Shape { copies: bound.copies.saturating_mul(body.copies), many: bound.many || body.many, ..body })
+                Ok(bound.into(body))
             }
             BinaryOp::Comma => {
                 let (left, right) = (self.term(left, again)?, self.term(right, again)?);
-                Ok(Shape {
-                    copies: left.copies.saturating_add(right.copies),
-                    many: true,
-                    again: left.again || right.again,
-                    number: left.number && right.number,
-                })
+                Ok(Shape { many: true, again: left.again || right.again, number: left.number && right.number, ..left.beside(right) })
             }
             BinaryOp::Alt => {
                 let (left, right) = (self.term(left, again)?, self.term(right, again)?);
@@ -257,12 +282,10 @@ impl Checker<'_> {
                         "say that they are numbers: (.a | tonumber) * 100",
                     ));
                 }
-                Ok(Shape {
-                    copies: left.copies.saturating_add(right.copies),
-                    many: false,
-                    again: left.again || right.again,
-                    number: numbers && matches!(op, BinaryOp::Math(_)),
-                })
+                let is_math = matches!(op, BinaryOp::Math(_));
+                let both = Shape { many: false, again: left.again || right.again, number: numbers && is_math, ..left.beside(right) };
+                // A comparison is `true` or `false`, whatever was compared.
+                Ok(if is_math { both } else { Shape { own: 0, ..both } })
             }
             BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {
                 Err(self.refuse("=", "an assignment", "build a new object: . + {a: 1}"))
@@ -289,11 +312,35 @@ impl Checker<'_> {
             } else {
                 self.single(argument, again, "argument")?
             };
-            shape.copies = shape.copies.saturating_mul(argument.copies);
+            let copies = if matches!(name, "map" | "with_entries") { argument.each() } else { argument.copies };
+            shape.copies = shape.copies.saturating_mul(copies);
+            // What others are told is looked for, or compared with.
+            if matches!(name, "first" | "last" | "limit" | "add") {
+                shape.own = shape.own.saturating_add(argument.own);
+            }
             shape.again |= argument.again;
             shape.many |= argument.many && matches!(name, "limit" | "select");
         }
+        match (name, arguments) {
+            // It stands behind each part.
+            ("join", [separator]) => shape.copies = self.separator(separator)?.max(1),
+            // A quote becomes two characters, those become four, and so on.
+            ("tostring", _) => shape.copies = 2,
+            // Each member becomes one that has a `key` and a `value`.
+            ("to_entries", _) => shape.copies = 3,
+            _ => {}
+        }
         Ok(shape)
+    }
+
+    /// The length of what stands between parts. A part of the input there would be in the output once for each other one.
+    fn separator(&self, term: &Term<&str>) -> Result<u64, Refusal> {
+        match term {
+            Term::Str(None, parts) if !parts.iter().any(|part| matches!(part, StrPart::Term(_))) => {
+                Ok(parts.iter().map(|part| if let StrPart::Str(text) = part { length(text) } else { 1 }).sum())
+            }
+            _ => Err(self.refuse("join", "join by what is not written out", "join by a text: join(\", \")")),
+        }
     }
 
     /// A term that must not give several results here: each would be combined with each of its neighbour's.
@@ -371,6 +418,7 @@ impl Checker<'_> {
 fn either(left: Shape, right: Shape) -> Shape {
     Shape {
         copies: left.copies.max(right.copies),
+        own: left.own.max(right.own),
         many: left.many || right.many,
         again: left.again || right.again,
         number: left.number && right.number,
@@ -484,9 +532,30 @@ mod tests {
             ".[] + .[]",
             "{a: .[], b: .[]}",
             "\"\\(.[])\\(.[])\"",
+            ". as $x | split(\"\") | join($x)",
+            "split(\"\") | join(.[0])",
         ] {
             refused(bad);
         }
+        // Small parts, and something more for each of them; a few times over. A copy of the input is in none of them twice.
+        let long = "a".repeat(35);
+        for stage in [
+            format!("split(\"\") | join(\"{long}\")"),
+            format!("split(\"a\") | join(\"{long}\")"),
+            format!("split(\"\") | map(. + \"{long}\") | add"),
+            format!("split(\"\") | map(\"{long}\") | add"),
+            format!("[split(\"\")[] | \"{long}\"] | add"),
+            format!("split(\"\") | map({{\"{long}\": 1}}) | tostring"),
+            "split(\"\") | map(10000000000000000000 | tostring) | add".to_owned(),
+        ] {
+            assert_eq!(check(&format!(".name | {stage}"), &[]), Ok(()), "once: {stage}");
+            refused(&[stage.as_str(); 4].join(" | "));
+        }
+        assert_eq!(check("[.a] | tostring", &[]), Ok(()));
+        refused(&["[.] | tostring"; 12].join(" | "));
+        refused(
+            "to_entries | map(to_entries) | map(map(to_entries)) | map(map(map(to_entries))) | map(map(map(map(to_entries)))) | map(map(map(map(map(to_entries))))) | map(map(map(map(map(map(to_entries))))))",
+        );
         refused(&"(".repeat(1000));
         refused(&".".repeat(5000));
     }
