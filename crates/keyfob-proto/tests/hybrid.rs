@@ -114,7 +114,7 @@ fn a_code_beside_an_id_token_is_not_to_be_had_without_it() {
 fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
     let secret = Secret::new("a-client-secret-of-32-characters");
     let (key, algorithms) = (HmacKey::new(Algorithm::HS256, &secret).expect("a key"), Algorithms::of([Algorithm::HS256]));
-    let client = oauth2_client(|_, _| {});
+    let client = oauth2_client(|_, flow| flow.trusted_audiences = vec!["project-1".to_owned()]);
     let half = |text: &str| encode::base64url(&Sha256::digest(text.as_bytes())[..16]);
     let verify = |hybrid: Hybrid, now, change: &dyn Fn(&mut serde_json::Value)| {
         let wanted = json!({"id_token": {"locale": {"value": "en"}}}).to_string();
@@ -134,6 +134,11 @@ fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
         let answer = pending.read(&client, Answer::Fragment(&text), now).expect("an answer");
         answer.verify(&Keys::Shared(&key), &algorithms, now)
     };
+    let named = |party: &'static str| {
+        let change = move |claims: &mut serde_json::Value| (claims["aud"], claims["azp"]) = (json!([CLIENT_ID, party]), json!(CLIENT_ID));
+        verify(Hybrid::IdToken, NOW, &change).is_ok()
+    };
+    assert!(named("project-1") && !named("project-2"), "whom the settings trust may be addressed as well");
     for hybrid in [Hybrid::IdToken, Hybrid::IdTokenAndToken] {
         let (verified, id_token, tokens) = verify(hybrid, NOW, &|_| {}).expect("verified");
         assert_eq!((id_token.subject.as_str(), tokens.is_some()), ("person-1", hybrid == Hybrid::IdTokenAndToken));

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, HmacKey, KeySet, Keys, Sign, sign_compact};
 use keyfob_proto::oidc::{Expected, Hashes, IdToken};
-use keyfob_proto::{Misbehaved, Secret, Timestamp};
+use keyfob_proto::{Error, Misbehaved, Secret, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
@@ -176,6 +176,31 @@ fn e5_nobody_else_is_addressed() {
         "alone",
     );
     refused(judge(|claims| claims["azp"] = "them".into()), "authorized party");
+}
+
+#[test]
+fn e5_others_are_addressed_where_we_were_told_to_trust_them() {
+    let trusted = ["project-1".to_owned(), "app-2".to_owned()];
+    let judge = |audience: Value, party: Option<&str>| {
+        let mut claims = claims();
+        claims["aud"] = audience;
+        if let Some(party) = party {
+            claims["azp"] = party.into();
+        }
+        judge_with(&sign(Algorithm::ES256, json!({}), &claims), |expected| Expected { trusted_audiences: &trusted, ..expected })
+    };
+    let id_token = judge(json!([CLIENT, "project-1", "app-2"]), Some(CLIENT)).expect("all of them are trusted");
+    assert_eq!(id_token.audience, [CLIENT, "project-1", "app-2"]);
+    assert!(judge(CLIENT.into(), None).is_ok());
+    // What was made for one whom we trust is not ours, though it names us.
+    refused(judge(json!([CLIENT, "project-1"]), Some("app-2")), "authorized party");
+    refused(judge(json!([CLIENT, "project-1"]), None), "authorized party");
+    refused(judge(json!(["project-1"]), Some(CLIENT)), "somebody else");
+    // A stranger is named, so that it can be judged whether to trust them; not as it came, and without what came beside the token.
+    refused(judge(json!([CLIENT, "project-1", "them"]), Some(CLIENT)), "\"them\"");
+    refused(judge(json!([CLIENT, format!("{NONCE} \u{1b}[31m")]), Some(CLIENT)), "\"<secret> [31m\"");
+    let error = Error::from(judge(json!([CLIENT, "x".repeat(2000)]), Some(CLIENT)).expect_err("a stranger"));
+    assert!(error.to_string().len() < 1000 && error.hint().contains("oauth2.trusted_audiences"), "{error}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ mod common;
 
 use common::*;
 use http::Response;
+use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Pushed, Step};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, Pkce};
-use keyfob_proto::{App, Error, Timestamp};
+use keyfob_proto::oauth2::{self, ClientAuth, Dpop, Pkce};
+use keyfob_proto::{App, Endpoint, Error, Flow, Settings, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -436,6 +437,35 @@ fn an_app_s_own_key_is_used_where_the_server_takes_it() {
     assert_eq!(auth(&alone, both(), true), Some(ClientAuth::PrivateKeyJwt));
     // A list that does not name it is not tried with it.
     assert_eq!(auth(&alone, json!(["client_secret_basic", "none"]), false), Some(ClientAuth::None));
+}
+
+/// What such an issuer signs could not be judged: that is told before somebody approves, and who agreed on the app's secret says so.
+#[test]
+fn e2_an_issuer_that_signs_with_secrets_alone_is_told_before_the_login() {
+    let begin = |listed: Value, scopes: &[&str], change: &dyn Fn(&mut oauth2::Settings)| {
+        let known = json!({
+            "id_token_signing_alg_values_supported": listed, "jwks_uri": "https://login.example/keys",
+            "device_authorization_endpoint": "https://login.example/device",
+        });
+        let mut flow = read(known).expect("metadata").settings(&app(), &Preferences::default()).expect("settings");
+        change(&mut flow);
+        let settings = Settings::new("example", Flow::OAuth2(flow), Endpoint::parse("https://api.example").expect("a URL"));
+        let client = oauth2::Client::new(&settings, app()).expect("a client");
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let request =
+            oauth2::AuthorizeRequest { redirect_uri: "https://app.example/cb".into(), scopes: scopes.clone(), ..Default::default() };
+        let device = client.device_authorization(&oauth2::AccessRequest::scopes(scopes)).map(drop);
+        let page = client.authorize(&request, Timestamp::from_unix(0), &|buffer: &mut [u8]| buffer.fill(7)).map(drop);
+        assert_eq!(device.is_ok(), page.is_ok());
+        page
+    };
+    let error = begin(json!(["HS256", "none"]), &["openid"], &|_| {}).expect_err("nothing to judge by");
+    assert!(error.to_string().contains("id_token_algorithms") && error.hint().contains("id_token_algorithms = [\"HS256\"]"), "{error}");
+    assert!(begin(json!(["HS256", "none"]), &["read"], &|_| {}).is_ok(), "no ID token is asked for");
+    assert!(begin(json!(["HS256", "RS256"]), &["openid"], &|_| {}).is_ok());
+    let agreed = |flow: &mut oauth2::Settings| flow.id_token_algorithms = Algorithms::of([Algorithm::HS256]);
+    assert!(begin(json!(["HS256"]), &["openid"], &agreed).is_ok());
+    assert!(begin(json!(["HS256"]), &["openid"], &|flow| flow.jwks = None).is_ok(), "nobody judges without keys");
 }
 
 #[test]

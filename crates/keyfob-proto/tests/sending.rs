@@ -109,6 +109,21 @@ fn g4_assertions_name_the_issuer_and_are_made_anew_for_each_sending() {
     assert!(short.sending(exchange.request(), None, NOW, &Chance::new(1)).is_err(), "a secret that one signature gives away");
 }
 
+/// RFC 7523 §3: some servers take the token endpoint alone. It is said by whoever knows the server, and no issuer is needed for it.
+#[test]
+fn g4_assertions_are_for_whom_the_settings_name() {
+    const ENDPOINT: &str = "https://org.login.example/oauth2/v1/token";
+    for issuer in [Some(ISSUER.to_owned()), None] {
+        let client = confidential(|flow| {
+            (flow.client_auth, flow.issuer) = (ClientAuth::SecretJwt, issuer.clone());
+            flow.assertion_audience = Some(ENDPOINT.to_owned());
+        });
+        let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+        let sent = form(&client.sending(exchange.request(), None, NOW, &Chance::new(1)).expect("it signs"));
+        assert_eq!(part(get(&sent, "client_assertion").expect("an assertion"), 1)["aud"], ENDPOINT);
+    }
+}
+
 /// A secret that the server would take for half a year lives as long as an assertion does.
 #[test]
 fn g4_a_signed_secret_is_about_the_client_and_made_anew_for_each_sending() {

@@ -31,8 +31,8 @@ pub(crate) fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> 
         let quoted: Vec<String> = near.iter().map(|name| format!("\"{name}\"")).collect();
         return Some(format!("did you mean {}?", quoted.join(" or ")));
     }
-    let all: Vec<&str> = known.into_iter().take(31).collect();
-    (!all.is_empty() && all.len() <= 30).then(|| format!("known: {}", all.join(", ")))
+    let all: Vec<&str> = known.into_iter().take(33).collect();
+    (!all.is_empty() && all.len() <= 32).then(|| format!("known: {}", all.join(", ")))
 }
 
 /// Edit distance with neighbours swapped counted once (optimal string alignment).

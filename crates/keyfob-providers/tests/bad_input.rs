@@ -49,6 +49,23 @@ fn keys_algorithms_and_the_device_endpoint_are_read() {
 }
 
 #[test]
+fn whom_tokens_and_assertions_are_for_is_read_over_the_app_s_fields() {
+    let text = GOOD.replacen(
+        "client_auth = \"post\"",
+        "client_auth = \"client_secret_jwt\"\nassertion_audience = \"https://{client_id}.hub.example/token\"",
+        1,
+    );
+    let text =
+        text.replacen("scopes =", "id_token_algorithms = [\"HS512\"]\ntrusted_audiences = [\"{client_id}-project\", \"2\"]\nscopes =", 1);
+    let provider = check(&text, "hub.toml").unwrap_or_else(|problems| panic!("{problems:?}"));
+    let settings = provider.settings(&|name| (name == "client_id").then(|| "us".to_owned())).expect("every field is there");
+    let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+    assert_eq!((flow.assertion_audience.as_deref(), flow.issuer), (Some("https://us.hub.example/token"), None));
+    assert_eq!(flow.trusted_audiences, ["us-project", "2"]);
+    assert_eq!(flow.id_token_algorithms.to_string(), "HS512");
+}
+
+#[test]
 fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
     let more = "issuer = \"https://hub.example\"\npar = \"https://hub.example/par\"\n\n[client]\n";
     for (word, expected) in [

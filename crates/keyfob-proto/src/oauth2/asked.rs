@@ -70,6 +70,7 @@ impl Client {
                 .of("OpenID Connect Core §3.1.2.1")
                 .with_hint("ask for openid, too"));
         }
+        shared.settings.check_id_tokens(&begun.scopes)?;
         check_further(&shared.settings, &request.parameters)?;
         let with_verifier = has_verifier(&shared.settings, response_type);
         let mut draw = Draw::new(entropy, 1 + usize::from(with_verifier) + usize::from(with_nonce));

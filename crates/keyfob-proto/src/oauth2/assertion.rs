@@ -17,7 +17,7 @@ const LIFETIME: i64 = 60;
 
 /// A client's assertion about itself (RFC 7523 §3; `client_secret_jwt` and `private_key_jwt` of OpenID Connect Core §9). Draws 16 bytes of entropy.
 ///
-/// `audience` is the server's issuer identifier, as one text: an endpoint taken from metadata that somebody else wrote could make an assertion that is
+/// `audience` is the server's issuer identifier, as one text, or what the server is known to want in its place: an endpoint taken from metadata that somebody else wrote could make an assertion that is
 /// meant for one server good at another (audience injection, 2025).
 ///
 /// # Errors

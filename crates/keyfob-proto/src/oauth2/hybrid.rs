@@ -10,6 +10,7 @@ use super::client::Client;
 use super::id_token_terms::IdTokenTerms;
 use super::json_answer::Members;
 use super::pending::{Pending, Verified};
+use super::settings::Settings;
 use super::token_response::{self, Context};
 use crate::callback::Answer;
 use crate::entropy::Entropy;
@@ -123,8 +124,9 @@ impl HybridPending {
         let id_token = if response_type.has_id_token() { members.id_token()? } else { None };
         let tokens = if response_type.has_access_token() { Some(front_channel_tokens(pending, &mut members, client, now)?) } else { None };
         let verified = pending.verified(&code, parameters.keep(&client.shared.keep), tolerated);
-        let state_hash = client.shared.settings.state_hash;
-        Ok(HybridAnswer { id_token, tokens, state: pending.key().to_secret(), state_hash, verified })
+        let Settings { state_hash, trusted_audiences, .. } = &client.shared.settings;
+        let (state_hash, trusted_audiences) = (*state_hash, trusted_audiences.clone());
+        Ok(HybridAnswer { id_token, tokens, state: pending.key().to_secret(), state_hash, trusted_audiences, verified })
     }
 }
 
@@ -168,6 +170,7 @@ pub struct HybridAnswer {
     tokens: Option<OAuth2Tokens>,
     state: Secret,
     state_hash: bool,
+    trusted_audiences: Vec<String>,
     verified: Verified,
 }
 
@@ -210,7 +213,7 @@ impl HybridAnswer {
         algorithms: &Algorithms,
         now: Timestamp,
     ) -> Result<(Verified, IdToken, Option<OAuth2Tokens>), Error> {
-        let Self { id_token, tokens, state, state_hash, verified } = self;
+        let Self { id_token, tokens, state, state_hash, trusted_audiences, verified } = self;
         let id_token = id_token.ok_or_else(|| {
             Misuse::new("an answer with an ID token", "one to \"code token\", which has none")
                 .of("OpenID Connect Core §3.3.2.11")
@@ -220,6 +223,7 @@ impl HybridAnswer {
         let terms = &verified.special.expected;
         let access_token = tokens.as_ref().map(|tokens| &tokens.access);
         let expected = oidc::Expected {
+            trusted_audiences: &trusted_audiences,
             nonce: terms.nonce.as_ref(),
             max_age: terms.max_age,
             acr_values: &terms.acr_values,

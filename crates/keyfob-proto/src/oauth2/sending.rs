@@ -59,10 +59,15 @@ impl Client {
     }
 
     fn assertion(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<Secret, Misuse> {
-        let issuer = self.shared.settings.issuer.as_deref();
-        let issuer = issuer.ok_or_else(|| Misuse::no_issuer("RFC 7523 §3"))?;
-        let sign = |signer: &dyn Sign| client_assertion(signer, &self.shared.app.client_id, issuer, now, entropy);
-        match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.signer) {
+        let Shared { settings, app, .. } = &*self.shared;
+        let audience = settings.assertion_audience.as_deref().or(settings.issuer.as_deref());
+        let audience = audience.ok_or_else(|| {
+            Misuse::no_issuer("RFC 7523 §3").with_hint(
+                "name it in the provider's file: endpoints.issuer; or, where assertions are for somebody else, oauth2.assertion_audience",
+            )
+        })?;
+        let sign = |signer: &dyn Sign| client_assertion(signer, &app.client_id, audience, now, entropy);
+        match (settings.client_auth, &app.client_secret, &self.signer) {
             (ClientAuth::SecretJwt, Some(secret), _) => sign(&HmacKey::new(Algorithm::HS256, secret)?),
             (ClientAuth::PrivateKeyJwt, _, Some(signer)) => sign(&**signer),
             _ => Err(no_key("assertions")),

@@ -41,6 +41,9 @@ pub struct Settings {
     /// What ID tokens may be signed with: as this app was registered, or as the server's metadata lists. RS256 is what a server uses that was told
     /// nothing else (OpenID Connect Registration §2).
     pub id_token_algorithms: Algorithms,
+    /// Who else may be addressed by ID tokens of this app (`aud`): a server that names its project beside the app, say. It is for us to know them (OpenID
+    /// Connect Core §3.1.3.7, rule 3), so nothing that a server says fills this.
+    pub trusted_audiences: Vec<String>,
     /// Whether the ID token of a hybrid answer must have the hash of the state (`s_hash`), as FAPI 1 Advanced §5.2.3.1 wants it.
     pub state_hash: bool,
     /// What signed authorization answers (JARM) may be signed with: as this app was registered, or as the server's metadata lists; RS256 by JARM §3.
@@ -60,6 +63,10 @@ pub struct Settings {
     pub discovered: bool,
     /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
     pub client_auth: ClientAuth,
+    /// Whom the assertions of [`ClientAuth::SecretJwt`] and [`ClientAuth::PrivateKeyJwt`] are for (`aud`), where that is not `issuer`: some servers take
+    /// their token endpoint alone (RFC 7523 §3). Only for who knows the server to say: one that is filled from metadata which somebody else wrote makes an
+    /// assertion that is meant for one server good at another (audience injection).
+    pub assertion_audience: Option<String>,
     /// What a client secret says that we sign ourselves, with [`ClientAuth::SignedSecret`].
     pub signed_secret: Option<SignedSecret>,
     /// What token requests look like.
@@ -122,6 +129,7 @@ impl Settings {
             iss_required: false,
             jwks: None,
             id_token_algorithms: Algorithms::of([Algorithm::RS256]),
+            trusted_audiences: Vec::new(),
             state_hash: false,
             response_algorithms: Algorithms::of([Algorithm::RS256]),
             userinfo: None,
@@ -131,6 +139,7 @@ impl Settings {
             dpop_algorithms: Algorithms::of([Algorithm::ES256]),
             discovered: false,
             client_auth: ClientAuth::Basic,
+            assertion_audience: None,
             signed_secret: None,
             token_body: TokenBody::Form,
             pkce: Pkce::S256,
@@ -170,6 +179,21 @@ impl Settings {
     /// Where a browser goes.
     pub(crate) fn page(&self) -> Result<&Endpoint, Misuse> {
         self.authorize.as_ref().ok_or_else(|| if self.is_device_only() { device_only() } else { crate::settings::imported() })
+    }
+
+    /// That the ID token of a login with these scopes can be judged, before somebody approves it for nothing. What an issuer lists and can be learned from its
+    /// published keys may be nothing at all: one that signs with the app's secret alone is taken at our own word, never at its (CVE-2017-11424).
+    pub(crate) fn check_id_tokens(&self, scopes: &[String]) -> Result<(), Misuse> {
+        let judged = self.jwks.is_some() && scopes.iter().any(|scope| scope == "openid");
+        if judged && self.id_token_algorithms.iter().next().is_none() {
+            return Err(Misuse::new(
+                "an algorithm that ID tokens are signed with (id_token_algorithms)",
+                "none whose keys are published, in what the issuer lists",
+            )
+            .of("OpenID Connect Core §3.1.3.7")
+            .with_hint("where they are signed with the app's secret, say so in the provider's file: id_token_algorithms = [\"HS256\"]"));
+        }
+        Ok(())
     }
 
     /// What says in a request where the answer goes.

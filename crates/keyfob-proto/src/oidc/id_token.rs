@@ -5,6 +5,7 @@ use crate::error::Misbehaved;
 use crate::jose::jwt::{Claims, LEEWAY, Rules};
 use crate::jose::{Algorithm, Algorithms, Jws, Keys};
 use crate::oidc::RequestedClaims;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -80,6 +81,8 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     /// What the app was registered with (`id_token_signed_response_alg`), or what the server's metadata lists.
     pub algorithms: &'a Algorithms,
+    /// Who else may be addressed (rule 3): nobody, unless we were told of them. It is no business of the token's to say whom to trust.
+    pub trusted_audiences: &'a [String],
     /// What was sent as `nonce`; a token must repeat it. `None` after a refresh, which has none (§12.2).
     pub nonce: Option<&'a Secret>,
     /// What the hashes in it must be of.
@@ -113,7 +116,19 @@ pub struct Hashes<'a> {
 impl<'a> Expected<'a> {
     /// The rules without which there is no ID token: issuer, client, algorithms and time. What the request asked for are fields to fill in.
     pub fn new(issuer: &'a str, client_id: &'a str, algorithms: &'a Algorithms, now: Timestamp) -> Self {
-        Self { issuer, client_id, algorithms, nonce: None, hashes: Hashes::default(), max_age: None, acr_values: &[], claims: None, now }
+        let hashes = Hashes::default();
+        Self {
+            issuer,
+            client_id,
+            algorithms,
+            trusted_audiences: &[],
+            nonce: None,
+            hashes,
+            max_age: None,
+            acr_values: &[],
+            claims: None,
+            now,
+        }
     }
 
     /// Judges a token by every rule.
@@ -170,16 +185,27 @@ impl<'a> Expected<'a> {
     /// Rules 3 to 5: nobody else that we do not trust is addressed, and where there are several, we are the one it was made for.
     fn judge_parties(&self, claims: &Claims, audience: &[&str]) -> Result<(), Misbehaved> {
         let authorized = claims.get("azp").map(|_| claims.required("azp", SECTION)).transpose()?;
-        match authorized {
-            Some(other) if other != self.client_id => {
-                Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\")", "another one"))
-            }
-            // Somebody else who is addressed could use it, too; no client of ours shares its tokens.
-            _ if audience.iter().any(|one| *one != self.client_id) => {
-                Err(Misbehaved::new(SECTION, "a token for this client alone (\"aud\")", "one for others as well, who are not trusted"))
-            }
-            _ => Ok(()),
+        if authorized.is_some_and(|party| party != self.client_id) {
+            return Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\")", "another one"));
         }
+        let others = || audience.iter().filter(|one| **one != self.client_id);
+        // Somebody else who is addressed could use it, too.
+        if let Some(stranger) = others().find(|one| self.trusted_audiences.iter().all(|trusted| trusted != *one)) {
+            let expected = "a token for this client alone, or for others as well who are trusted (\"aud\")";
+            return Err(Misbehaved::new(SECTION, expected, format!("one for \"{}\" as well", self.scrubber().clean(stranger)))
+                .with_hint("if those of this app are meant for it, too, name it in the provider's file: oauth2.trusted_audiences"));
+        }
+        // Whom we trust has tokens made for itself, and they may name us: nothing else tells those from ours.
+        if others().next().is_some() && authorized.is_none() {
+            return Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\"), since others are addressed as well", "none"));
+        }
+        Ok(())
+    }
+
+    /// Knows what came beside the token, which may be in it, too.
+    fn scrubber(&self) -> Scrubber {
+        let Hashes { access_token, code, state, .. } = self.hashes;
+        [self.nonce, access_token, code, state].into_iter().flatten().fold(Scrubber::new(), Scrubber::knowing)
     }
 
     /// Rule 11: what the browser brought back belongs to what we sent it with.

@@ -34,7 +34,7 @@ pub(super) fn text_line(path: &str, node: &Node) -> String {
 /// A value as the list of texts that was probably meant.
 pub(super) fn list_of_texts(key: &str, node: &Node) -> String {
     // Names are written without blanks and commas, so that a text with some is several. A sentence is one.
-    const NAMES: &[&str] = &["scopes", "keep", "env", "words", "hosts", "id_token_algorithms"];
+    const NAMES: &[&str] = &["scopes", "keep", "env", "words", "hosts", "id_token_algorithms", "trusted_audiences"];
     let Some(text) = plain(node) else { return "[\"…\"]".to_owned() };
     let parts: Vec<String> = match NAMES.contains(&key) {
         true => text.split([' ', ',']).filter(|part| !part.is_empty()).map(text_of).collect(),
@@ -133,6 +133,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
         "oauth2",
         &[
             "client_auth",
+            "assertion_audience",
             "signed_secret",
             "pkce",
             "pkce_reason",
@@ -156,6 +157,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
             "rotates",
             "iss_required",
             "id_token_algorithms",
+            "trusted_audiences",
             "par_required",
             "request_object",
             "dpop",

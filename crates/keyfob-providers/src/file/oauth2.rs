@@ -92,11 +92,13 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
     };
     let spec = OAuth2Spec {
         id_token_algorithms: id_token_algorithms(table),
+        trusted_audiences: table.texts("trusted_audiences").iter().filter_map(|text| table.reader.template(text, fields)).collect(),
         iss_required: table.flag("iss_required").unwrap_or(false),
         par_required: table.flag("par_required").unwrap_or(false),
         request_object: table.flag("request_object").unwrap_or(false),
         dpop: table.flag("dpop").unwrap_or(false),
         client_auth,
+        assertion_audience: table.text("assertion_audience").and_then(|text| table.reader.template(&text, fields)),
         signed_secret: table.table("signed_secret").and_then(|signed| self::signed_secret(signed, fields)),
         token_body,
         pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
@@ -468,12 +470,14 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
         wrong("signed_secret", "oauth2.signed_secret without client_auth = \"signed-secret\"");
     }
     if matches!(spec.client_auth, Some(ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt)) {
-        if !has_issuer {
+        if !has_issuer && table.get("assertion_audience").is_none() {
             wrong("client_auth", "oauth2.client_auth by an assertion without endpoints.issuer, whom the assertion is for (RFC 7523 §3)");
         }
         if spec.token_body != TokenBody::Form {
             wrong("token_body", "oauth2.token_body is no form, with client_auth by an assertion, which belongs into one (RFC 7521 §4.2)");
         }
+    } else if spec.client_auth.is_some() {
+        wrong("assertion_audience", "oauth2.assertion_audience without client_auth by an assertion: client_secret_jwt or private_key_jwt");
     }
 }
 
@@ -564,13 +568,19 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
     usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session })
 }
 
-/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret is what an app is registered with, not what
-/// a provider has.
+/// Algorithms whose keys are published; or the one by which the app's secret signs (OpenID Connect Core §10.1), alone: whoever takes both kinds takes a
+/// public key for a secret (RFC 8725 §2.1). A name that is none, or `none`, is a mistake.
 fn id_token_algorithms(table: &Table<'_>) -> Option<Algorithms> {
-    let known: Vec<(&str, Algorithm)> = Algorithms::asymmetric().iter().map(|algorithm| (algorithm.name(), algorithm)).collect();
+    let known: Vec<(&str, Algorithm)> = Algorithm::ALL.iter().map(|algorithm| (algorithm.name(), *algorithm)).collect();
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
     let what = format!("one of {} in oauth2.id_token_algorithms", names.join(", "));
     let read: Vec<Algorithm> =
         table.texts("id_token_algorithms").iter().filter_map(|text| table.reader.word(text, &what, &known)).collect();
+    if let Some(node) = table.get("id_token_algorithms").filter(|_| read.len() > 1)
+        && let Some(shared) = read.iter().find(|algorithm| algorithm.is_symmetric())
+    {
+        let message = format!("{shared} beside other algorithms in oauth2.id_token_algorithms: the app's secret signs alone");
+        table.reader.problem(node.place, message, Some(format!("name it alone, [\"{shared}\"], or those whose keys are published")));
+    }
     (!read.is_empty()).then(|| Algorithms::of(read))
 }

@@ -155,6 +155,12 @@ pub(super) struct OAuth2 {
     pub(super) iss_required: bool,
     pub(super) par_required: bool,
     pub(super) id_token_algorithms: Vec<String>,
+    /// An imitation's tokens are for the app alone.
+    #[serde(rename = "trusted_audiences")]
+    _trusted_audiences: Vec<String>,
+    /// Assertions are not imitated.
+    #[serde(rename = "assertion_audience")]
+    _assertion_audience: Option<String>,
     pub(super) request_object: bool,
     pub(super) dpop: bool,
     pub(super) parameter_names: BTreeMap<String, String>,
@@ -193,6 +199,8 @@ impl Default for OAuth2 {
             iss_required: false,
             par_required: false,
             id_token_algorithms: Vec::new(),
+            _trusted_audiences: Vec::new(),
+            _assertion_audience: None,
             request_object: false,
             dpop: false,
             parameter_names: BTreeMap::new(),

@@ -112,6 +112,7 @@ impl Client {
                 .with_hint("ask for openid, too")
                 .into());
         }
+        self.shared.settings.check_id_tokens(&asked.scopes)?;
         let notification = (request.delivery == Delivery::Ping).then(|| token256(entropy));
         let acr_values = spaced("acr_values", &request.acr_values)?;
         let expiry = match request.requested_expiry {

@@ -76,6 +76,7 @@ impl Client {
                 .into());
         };
         let asked = request.parameters(self)?;
+        self.shared.settings.check_id_tokens(&asked.scopes)?;
         let outgoing = match &self.shared.settings.pin {
             None => self.back_channel(endpoint, asked.pairs(), TokenBody::Form)?,
             // As a browser would ask: what says who we are beside the id has no place in a URL.

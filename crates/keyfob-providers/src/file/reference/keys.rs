@@ -270,6 +270,13 @@ pub(super) const OAUTH2: Section = Section {
             "\"post\"",
         ),
         key("signed_secret", Table(&SIGNED_SECRET), "What such a secret says; needed with `client_auth = \"signed-secret\"`", ""),
+        key(
+            "assertion_audience",
+            Template,
+            "Whom the assertion of `client_secret_jwt` or `private_key_jwt` is for (`aud`), where that is not the issuer: some servers take their token endpoint alone (RFC 7523 §3). A template over the app's fields",
+            "\"https://{domain}/oauth2/v1/token\"",
+        )
+        .or("`endpoints.issuer`"),
         key("pkce", OneOf(&["s256", "off"]), "Proof key (RFC 7636)", "\"off\"").or("`s256`"),
         key("pkce_reason", Text, "Why there is none; needed with `pkce = \"off\"`", "\"not documented\""),
         key(
@@ -338,11 +345,18 @@ pub(super) const OAUTH2: Section = Section {
         key("iss_required", Flag, "Whether the callback must name the issuer (RFC 9207); needs `endpoints.issuer`", "true").or("false"),
         key(
             "id_token_algorithms",
-            SomeOf(&["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]),
-            "What ID tokens are signed with",
+            SomeOf(&["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]),
+            "What ID tokens are signed with; `HS256` and its like, by the app's secret, alone",
             "[\"ES256\"]",
         )
         .or("`RS256`, or what the issuer lists"),
+        key(
+            "trusted_audiences",
+            Texts,
+            "Who else may be addressed by the app's ID tokens (`aud`; OpenID Connect Core §3.1.3.7): the project that the app belongs to, say. Templates over the app's fields. A token with any other audience is refused",
+            "[\"{project_id}\"]",
+        )
+        .or("nobody"),
         key("par_required", Flag, "Whether nothing goes through the browser but a pushed request's name", "true").or("false"),
         key("request_object", Flag, "Whether requests are signed with the app's key (RFC 9101); needs `endpoints.issuer`", "true")
             .or("false"),

@@ -155,8 +155,24 @@ pub(super) fn together() -> Vec<Value> {
         endpoint(says("iss_required", true.into()), "issuer"),
         endpoint(says("request_object", true.into()), "issuer"),
         endpoint(
-            json!({"required": ["client_auth"], "properties": {"client_auth": {"enum": ["client_secret_jwt", "private_key_jwt"]}}}),
+            json!({
+                "required": ["client_auth"],
+                "properties": {"client_auth": {"enum": ["client_secret_jwt", "private_key_jwt"]}},
+                "not": {"required": ["assertion_audience"]},
+            }),
             "issuer",
+        ),
+        with(
+            &["oauth2"],
+            json!({"required": ["assertion_audience"]}),
+            json!({"properties": {"client_auth": {"enum": ["client_secret_jwt", "private_key_jwt"]}}}),
+        ),
+        // One by the app's secret stands alone.
+        below(
+            &["oauth2"],
+            json!({"properties": {"id_token_algorithms": {
+                "if": {"contains": {"enum": ["HS256", "HS384", "HS512"]}}, "then": {"maxItems": 1},
+            }}}),
         ),
         endpoint(json!({"required": ["renewal"]}), "refresh"),
         endpoint(json!({"required": ["pin"]}), "device"),
