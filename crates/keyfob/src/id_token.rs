@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfob_proto::jose::{Algorithm, Algorithms, HmacKey, Keys};
 use keyfob_proto::oauth2::{self, IdTokenTerms};
-use keyfob_proto::oidc::IdToken;
+use keyfob_proto::oidc::{Expected, IdToken};
 use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Misbehaved, Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
 
 use crate::error::Error;
@@ -124,7 +124,10 @@ impl<'a> Verifier<'a> {
 
     async fn judge(&self, id_token: &Secret, access_token: &Secret, terms: &IdTokenTerms) -> Result<IdToken, Doubt> {
         let algorithms = &self.flow.id_token_algorithms;
-        let expected = || terms.expected(self.issuer, &self.app.client_id, algorithms, access_token, self.keyfob.now());
+        let expected = || Expected {
+            trusted_audiences: &self.flow.trusted_audiences,
+            ..terms.expected(self.issuer, &self.app.client_id, algorithms, access_token, self.keyfob.now())
+        };
         self.judged(algorithms, |keys| Ok(expected().judge(id_token.expose(), keys)?)).await
     }
 

@@ -255,6 +255,19 @@ async fn e16_settings_that_name_keys_later_verify_no_login_of_before() {
     assert!(verified(&house).await);
 }
 
+/// OpenID Connect Core §3.1.3.7, rule 3: whoever else it is for has to be trusted, at a login and at each refresh.
+#[tokio::test]
+async fn e5_whom_the_settings_trust_may_be_addressed_too() {
+    let mut house = House::new().await;
+    house.habits(|habits| habits.claims = json!({ "aud": [app().client_id, "project-1"], "azp": app().client_id }));
+    house.refuses("project-1").await;
+    house.flow().trusted_audiences = vec!["project-1".to_owned()];
+    house.log_in().await.unwrap();
+    house.refresh().await.unwrap();
+    house.flow().trusted_audiences.clear();
+    assert!(house.refresh().await.unwrap_err().to_string().contains("project-1"));
+}
+
 /// Without an ID token another name is another person (`g4_of_whom_an_app_speaks_is_whose_the_account_is`).
 #[tokio::test]
 async fn e3_whose_the_account_is_of_whom_an_app_speaks_the_id_token_says() {

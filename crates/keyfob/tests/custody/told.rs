@@ -10,7 +10,7 @@ fn errors_say_what_why_and_what_next() {
     for (error, sentence, next) in [
         (
             Error::Unsaved { account: "home".to_owned(), since, error: full() },
-            "the new tokens of \"home\", received at 2027-01-15T08:00:00Z, cannot be kept: the vault cannot be read or written: /home/robin/vault",
+            "the new tokens of \"home\", received at 2027-01-15T08:00:00Z, cannot be kept: the vault cannot be read or written: /home/robin/vault (no storage space)",
             "make room on the disk; what the vault has is as it was; then see whether its provider still takes the tokens from before: keyfob refresh home; if not, log in again: keyfob login home",
         ),
         (
