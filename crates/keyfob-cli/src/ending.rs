@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyfob::{Error, Keyfob, Policy};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::card::Card;
 use crate::exit::Exit;
@@ -31,9 +31,10 @@ pub(crate) async fn settle(work: Option<JoinHandle<Result<(), Card>>>, keyfobs: 
             outcome = &mut settled => return outcome,
             () = &mut silent, if !is_told => {}
             _ = signals.next() => {
-                if last.replace(Instant::now()).is_some_and(|last| last.elapsed() < AT_ONCE) {
+                if last.is_some_and(|last| last.elapsed() < AT_ONCE) {
                     continue;
                 }
+                last = Some(Instant::now());
                 if knows {
                     return Err(given_up(keyfobs));
                 }
@@ -50,14 +51,15 @@ pub(crate) async fn settle(work: Option<JoinHandle<Result<(), Card>>>, keyfobs: 
 }
 
 async fn settled(work: Option<JoinHandle<Result<(), Card>>>, keyfobs: &[Keyfob]) -> Result<(), Card> {
-    let mut outcome = Ok(());
+    let (mut outcome, end) = (Ok(()), Instant::now() + Policy::SETTLING);
     if let Some(work) = work
-        && let Ok(Ok(done)) = timeout(Policy::SETTLING, work).await
+        && let Ok(Ok(done)) = timeout_at(end, work).await
     {
         outcome = done;
     }
     for keyfob in keyfobs {
-        outcome = outcome.and(keyfob.settle(Policy::SETTLING).await.map_err(|error| lost(&error)));
+        let left = end.saturating_duration_since(Instant::now());
+        outcome = outcome.and(keyfob.settle(left).await.map_err(|error| lost(&error)));
     }
     outcome
 }

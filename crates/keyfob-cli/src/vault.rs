@@ -34,7 +34,8 @@ pub(crate) enum Location {
     /// A SQLite file.
     File(PathBuf),
     /// A database in a PostgreSQL server: its address, which may hold a password, and what of it may be shown.
-    Postgres(Secret, PostgresPlace),
+    /// `None`: it cannot be used, which is told when it is to be opened. Much is done without a vault.
+    Postgres(Secret, Option<PostgresPlace>),
 }
 
 /// A vault of either kind, open.
@@ -48,7 +49,10 @@ impl Location {
     /// What was said on the command line: a password is refused there.
     pub(crate) fn of_argument(text: &str) -> Result<Self, Card> {
         let location = Self::parse(text)?;
-        if let Self::Postgres(_, place) = &location
+        if let Self::Postgres(address, None) = &location {
+            return Err(unusable(address));
+        }
+        if let Self::Postgres(_, Some(place)) = &location
             && place.has_password()
         {
             return Err(Card::usage(
@@ -97,9 +101,7 @@ impl Location {
     fn parse(text: &str) -> Result<Self, Card> {
         if PostgresVault::is_address(text) {
             let address = Secret::new(text);
-            let place = PostgresVault::place_of(&address)
-                .doing("the vault's address cannot be used")
-                .map_err(|card| card.advising("correct it: postgres://USER@HOST/DATABASE, and parameters behind a question mark"))?;
+            let place = PostgresVault::place_of(&address).ok();
             return Ok(Self::Postgres(address, place));
         }
         let (why, next) = if text.is_empty() {
@@ -129,7 +131,8 @@ impl Location {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Postgres(_, place) => printable(&place.url()),
+            Self::Postgres(_, Some(place)) => printable(&place.url()),
+            Self::Postgres(_, None) => "a database in PostgreSQL".to_owned(),
         }
     }
 
@@ -154,8 +157,11 @@ impl Location {
     pub(crate) fn key_file(&self, data: &Path) -> PathBuf {
         match self {
             Self::File(path) => KeySource::file_beside(path),
-            Self::Postgres(_, place) => {
-                let whose = place.identity();
+            Self::Postgres(address, place) => {
+                let whose = match place {
+                    Some(place) => as_web_url(address.expose()).unwrap_or_else(|| place.identity()),
+                    None => self.shown(),
+                };
                 let name = whose.split(' ').next().unwrap_or_default();
                 let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
                 // What reads alike without its punctuation, or is told apart by parameters alone, is told apart by the digits.
@@ -185,7 +191,8 @@ impl Location {
                     Opened::File(Arc::new(vault))
                 })
             }
-            Self::Postgres(address, _) => {
+            Self::Postgres(address, None) => return Err(unusable(address)),
+            Self::Postgres(address, Some(_)) => {
                 take_over_former_key_file(address, &source, out).await;
                 let opened = match make {
                     true => PostgresVault::open(address, source).await,
@@ -293,6 +300,23 @@ impl Opened {
     }
 }
 
+/// An address that cannot be used.
+fn unusable(address: &Secret) -> Card {
+    let why = PostgresVault::place_of(address).doing("the vault's address cannot be used");
+    let card = why.err().unwrap_or_else(|| Card::usage("the vault's address cannot be used", "it is none", "correct it"));
+    card.advising("correct it: postgres://USER@HOST/DATABASE, and parameters behind a question mark")
+}
+
+/// What key files are named after where the address is a URL as the web has them: as such a URL is written, with the parameters that say where.
+fn as_web_url(address: &str) -> Option<String> {
+    let mut url = url::Url::parse(address).ok()?;
+    let places = url.query_pairs().filter(|(name, _)| ["host", "hostaddr", "port", "dbname"].contains(&&**name));
+    let places: String = places.map(|(name, value)| format!(" {name}={value}")).collect();
+    let _ = (url.set_password(None), url.set_username(""));
+    url.set_query(None);
+    Some(printable(url.as_str()) + &places)
+}
+
 /// Opens a vault in PostgreSQL by the key file that many had in common, where it has none of its own yet; and if it is this one's, that becomes its own.
 /// Whatever is in the way of that is told by the opening that follows.
 async fn take_over_former_key_file(address: &Secret, source: &KeySource, out: &Output) {
@@ -373,8 +397,12 @@ mod tests {
         for unencoded in
             ["postgres://me:99/canary@h/x", "postgres://me:99#canary@h/x", "postgres://h/canary@h", "postgres://me:99/a/canary"]
         {
-            let card = Location::parse(unencoded).err().unwrap_or_else(|| panic!("{unencoded}"));
+            let card = Location::of_argument(unencoded).err().unwrap_or_else(|| panic!("{unencoded}"));
             assert!(!format!("{card:?}").contains("canary"), "{card:?}");
+            // A variable's is told by whoever opens it: much is done without a vault.
+            let location = parse(unencoded);
+            let told = format!("{} {}", location.shown(), location.key_file(Path::new("/data")).display());
+            assert!(!told.contains("canary") && matches!(location, Location::Postgres(_, None)), "{told}");
         }
         for path in
             ["/data/vault.db", "vault.db", "./a:b@c/vault.db", "/a://b", "./a://b", "C:\\me@home\\vault.db", "it: me/vault.db", "me's.db"]
@@ -409,6 +437,13 @@ mod tests {
         assert_eq!(one, "/data/postgres---db-example-5433-x-9918d848ab4d.key");
         assert_eq!(file("postgres:///x?host=/run/one"), "/data/postgres----x-5d277bd62f84.key");
         assert_eq!(file("postgres://me:canary@/x?host=%2Frun%2Fone&pool=3"), "/data/postgres----x-5d277bd62f84.key");
+        for (text, key) in [
+            ("postgres://127.0.0.1:1/gr\u{f6}\u{df}e", "gr-C3-B6-C3-9Fe-ae72585a9d3e.key"),
+            ("postgres://127.0.0.1:1/{x}", "a4746ec3600a.key"),
+            ("postgres:///x?host=/run/a+b", "12d348bf622c.key"),
+        ] {
+            assert!(file(text).ends_with(key), "{text}: {}", file(text));
+        }
         // Who connects, and how, makes no other database of it.
         assert_eq!(one, file("postgres://you@db.example:5433/x?sslmode=require&pool=3"));
         for (one, other) in [

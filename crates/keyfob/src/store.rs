@@ -279,7 +279,9 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Missing(_) | Self::WrongKey(_) | Self::Corrupt(_) | Self::Newer(_) | Self::NotEmpty | Self::Unsafe(_) => true,
-            Self::Locked(_) | Self::Conflict | Self::Crowded | Self::Io(..) => false,
+            // A file that was replaced, a right that was taken away. (Read-only is also what a database is that fails over.)
+            Self::Io(_, error) => matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied),
+            Self::Locked(_) | Self::Conflict | Self::Crowded => false,
         }
     }
 

@@ -32,7 +32,8 @@ const HOUSE: Kind = Kind("house");
 /// A link that was begun and never finished is nobody's after so long.
 const UNFINISHED: i64 = 10 * 60;
 
-/// After so long the vault is looked through anew. What happened meanwhile would take longer to read by then, where thousands of accounts are refreshed.
+/// After so long without a look the vault is looked through anew. What happened meanwhile would take longer to read by then, where thousands of accounts are
+/// refreshed.
 const AFRESH: Duration = Duration::from_secs(5 * 60);
 
 /// How often a write is tried that others get in the way of.
@@ -162,7 +163,7 @@ impl Site {
         *followed = match news {
             Some((known, news)) => {
                 self.find(people, news.into_iter().map(|entry| entry.account).collect(), now).await?;
-                Some(known)
+                Some(Followed { since: Instant::now(), ..known })
             }
             None => self.look_through(people, now).await?,
         };

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use keyfob_proto::oauth1::{self, Signer};
-use keyfob_proto::{Misuse, OAuth1Tokens, Secret, Timestamp, TokenSet};
+use keyfob_proto::{Misuse, OAuth1Tokens, Timestamp, TokenSet};
 use tokio::time::Instant;
 
 use super::Mask;
@@ -127,18 +127,25 @@ impl Known {
 
     /// Whether these tokens came with the same answer: the same text may come again, and counts anew.
     pub(crate) fn is_same_issue(&self, tokens: &TokenSet) -> bool {
-        let text = |a: &Secret, b: &Secret| a.same_as(b.expose());
+        let same_refresh = match (self.tokens().refresh_token(), tokens.refresh_token()) {
+            (Some(a), Some(b)) => a.same_as(b.expose()),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        same_refresh && self.is_same_access(tokens)
+    }
+
+    /// Whether the access token came with the same answer. A refresh token may get a successor without one, from an answer that is no good otherwise.
+    pub(crate) fn is_same_access(&self, tokens: &TokenSet) -> bool {
         match (self.tokens(), tokens) {
-            (TokenSet::OAuth2(a), TokenSet::OAuth2(b)) => {
-                let same_refresh = match (&a.refresh, &b.refresh) {
-                    (Some(a), Some(b)) => text(a, b),
-                    (a, b) => a.is_none() && b.is_none(),
-                };
-                same_refresh && text(&a.access, &b.access) && a.received_at == b.received_at
-            }
-            (TokenSet::OAuth1(a), TokenSet::OAuth1(b)) => text(&a.token, &b.token),
+            (TokenSet::OAuth2(a), TokenSet::OAuth2(b)) => a.access.same_as(b.access.expose()) && a.received_at == b.received_at,
+            (TokenSet::OAuth1(a), TokenSet::OAuth1(b)) => a.token.same_as(b.token.expose()),
             _ => false,
         }
+    }
+
+    /// Whether nothing but the refresh token is another: whoever wants a new access token has none yet, and spends that one.
+    pub(crate) fn is_successor_of(&self, tokens: &TokenSet) -> bool {
+        self.is_same_access(tokens) && !self.is_same_issue(tokens)
     }
 
     /// Whether the access token is the same text: sending a call again with it would bring the same answer.

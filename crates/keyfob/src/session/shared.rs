@@ -156,7 +156,8 @@ impl Shared {
     }
 
     fn replace(&self, known: &mut Arc<Known>, record: Versioned<Account>) -> Arc<Known> {
-        if !known.is_same_issue(&record.value.tokens) {
+        // A refresh token alone is what is left of a refresh that failed.
+        if !known.is_same_access(&record.value.tokens) {
             self.pause.end();
         }
         *known = Arc::new(Known::read(record, Some(known)));

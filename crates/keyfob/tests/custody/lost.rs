@@ -1,5 +1,7 @@
 //! Answers that never came, and processes that never came back.
 
+use std::time::Duration;
+
 use keyfob::history::{Actor, Event, Fingerprint, Spending};
 use keyfob::proto::{Secret, Timestamp, TransportKind};
 use keyfob::store::Expected;
@@ -135,6 +137,36 @@ async fn d12_of_an_answer_that_breaks_a_rule_the_next_refresh_token_is_kept() {
         session.refresh().await.unwrap();
         assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"], "{odd}");
     }
+}
+
+/// What another process got is a refresh token and nothing else: whoever waited for it has no token that is good, and goes on with that one.
+#[tokio::test]
+async fn d12_the_next_refresh_token_alone_is_nobodys_new_token() {
+    let house = House::new().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_millis(300));
+    house.provider.next(Act::Instead(200, r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","scope":null}"#));
+    let (one, other) = (house.session().await, house.session().await);
+    let (one, other) = tokio::join!(one.token(0), other.token(0));
+    let good: Vec<String> = [one, other].into_iter().flatten().map(|token| token.expose().to_owned()).collect();
+    assert_eq!((good.len(), house.provider.asked()), (1, vec!["refresh-1".to_owned(), "refresh-2".to_owned()]), "{good:?}");
+    assert_ne!(good, ["access-1"]);
+}
+
+/// Each is answered so: every answer rotates the token, and none is a reason to begin anew with short pauses.
+#[tokio::test(start_paused = true)]
+async fn d12_answers_that_break_a_rule_again_and_again_are_asked_for_less_and_less() {
+    let house = House::new().await;
+    for number in 2..60 {
+        let odd = format!(r#"{{"access_token":"access-{number}","token_type":"Bearer","refresh_token":"refresh-{number}","scope":null}}"#);
+        house.provider.next(Act::Instead(200, odd.leak()));
+    }
+    let session = house.session().await;
+    for _ in 0..120 {
+        assert!(session.token(0).await.is_err());
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let asked = house.provider.asked().len();
+    assert!((2..=12).contains(&asked), "{asked} times in half a minute");
 }
 
 #[tokio::test]

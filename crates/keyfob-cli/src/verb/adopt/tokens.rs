@@ -95,10 +95,9 @@ pub(super) fn written(text: &str) -> Written<'_> {
 
 /// The comment that begins here: Python's, and those of JavaScript and its like, where Python would have no `//`.
 fn comment<'a>(text: &'a str, before: &str, closes: &mut bool) -> Option<&'a str> {
-    let line = &text[..text.find('\n').unwrap_or(text.len())];
     let begins = || before.trim_end_matches([' ', '\t']).chars().next_back().is_none_or(|c| "\n;,{}".contains(c));
     if text.starts_with('#') || text.starts_with("//") && begins() {
-        return Some(line);
+        return Some(&text[..text.find('\n').unwrap_or(text.len())]);
     }
     // Where one is not closed none behind it is, and is not looked for again.
     let inside = text.strip_prefix("/*").filter(|_| *closes)?;

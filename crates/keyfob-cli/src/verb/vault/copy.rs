@@ -162,8 +162,9 @@ fn missing_folder(to: &Location) -> Option<PathBuf> {
 fn from_anywhere(to: &Location, variable: Option<&str>) -> String {
     match (to, variable) {
         (Location::File(path), _) => quoted(&std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()),
-        (Location::Postgres(_, place), Some(name)) if place.has_password() => format!("\"${name}\""),
-        (Location::Postgres(_, place), _) => quoted(place.without_password()),
+        (Location::Postgres(_, Some(place)), Some(name)) if place.has_password() => format!("\"${name}\""),
+        (Location::Postgres(_, Some(place)), _) => quoted(place.without_password()),
+        (Location::Postgres(_, None), _) => to.shown(),
     }
 }
 

@@ -123,7 +123,7 @@ impl Shared {
     /// New tokens in place of `used`: somebody else's, if they were faster. The same ones, if a refresh that brought them was just now.
     pub(crate) async fn refresh(self: &Arc<Self>, used: &Arc<Known>, why: Why, wait: Wait) -> Outcome {
         let known = self.known();
-        if !known.is_same_issue(used.tokens()) {
+        if !known.is_same_access(used.tokens()) {
             return known.usable().map(|()| known);
         }
         if why != Why::Asked {
@@ -133,7 +133,7 @@ impl Shared {
             if let Some(failure) = self.pause.failure() {
                 // What failed here may have succeeded elsewhere.
                 let known = self.read().await?;
-                return if known.is_same_issue(used.tokens()) { Err(failure) } else { known.usable().map(|()| known) };
+                return if known.is_same_access(used.tokens()) { Err(failure) } else { known.usable().map(|()| known) };
             }
         }
         self.join_flight(used, why, wait).await
@@ -144,17 +144,24 @@ impl Shared {
         // While the last tokens are not written down the right to refresh is still taken, and another note could not be written either.
         self.write_unwritten().await?;
         let known = self.known();
-        if !known.is_same_issue(used.tokens()) {
+        if !known.is_same_access(used.tokens()) {
             return known.usable().map(|()| known);
         }
+        let mut used = known;
         loop {
-            let (hold, permit) = match self.take_turn(used, flight).await? {
+            let (hold, permit) = match self.take_turn(&used, flight).await? {
                 Turn::Ours(hold, permit) => (hold, permit),
+                // Whoever had the turn got a refresh token and nothing else.
+                Turn::Over(known) if known.usable().is_ok() && known.is_successor_of(used.tokens()) => {
+                    used = known;
+                    continue;
+                }
                 Turn::Over(known) => return known.usable().map(|()| known),
             };
-            self.prepare(used).await;
-            match self.begin(used, why, &hold).await? {
-                Begin::Ours(begun) => return self.spend(used, why, begun, hold, permit).await,
+            self.prepare(&used).await;
+            match self.begin(&used, why, &hold).await? {
+                Begin::Ours(begun) => return self.spend(&used, why, begun, hold, permit).await,
+                Begin::Over(known) if known.usable().is_ok() && known.is_successor_of(used.tokens()) => used = known,
                 Begin::Over(known) => return known.usable().map(|()| known),
                 // Back in the queue.
                 Begin::Lapsed => {}

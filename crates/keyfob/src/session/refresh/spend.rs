@@ -98,6 +98,8 @@ impl Shared {
             }
             begun = match self.begin(used, why, &hold).await? {
                 Begin::Ours(begun) => begun,
+                // Somebody else got a refresh token and nothing else.
+                Begin::Over(known) if known.usable().is_ok() && known.is_successor_of(used.tokens()) => return Err(error),
                 Begin::Over(known) => return known.usable().map(|()| known),
                 // They read that ours is over before we could begin again.
                 Begin::Lapsed => return Err(error),
@@ -197,7 +199,7 @@ impl Shared {
         };
         match self.write_end(known, end).await {
             // Left for somebody else to say: the old tokens are no outcome.
-            Ok(now) if now.usable().is_ok() && now.is_same_issue(known.tokens()) => Err(refused),
+            Ok(now) if now.usable().is_ok() && now.is_same_access(known.tokens()) => Err(refused),
             // Somebody's new tokens, or our own mark.
             Ok(now) => now.usable().map(|()| now),
             // It is no more the account whose token was refused.
