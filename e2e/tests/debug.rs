@@ -181,6 +181,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Rekeyed",
             "SealedWith",
             "Sealing",
+            "Silent",
             "Unlocked",
         ],
     ),

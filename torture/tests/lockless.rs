@@ -36,7 +36,7 @@ fn j5_a_vault_where_nothing_can_be_locked_is_not_made() {
     let mut writes = child("write");
     writes.arg(&vault).args(["0", "--most=1"]);
     let Some(said) = said(1, &writes) else { return };
-    assert!(said.starts_with("error io: ") && said.contains("vault.db.lock: ") && said.contains(WORDS), "{said}");
+    assert!(said.starts_with("error io: ") && said.contains("vault.db.lock (") && said.contains(WORDS), "{said}");
     assert!(!vault.exists());
 }
 

@@ -661,6 +661,8 @@ async fn c5_who_waits_for_a_silent_server_is_told_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_at_a_terminal_says_what_is_wrong_once() {
     let house = House::new().await;
+    // What has the name of its folder is none.
+    house.file("data", "");
     let mut screen = Screen::start(&house, &["agent"], (200, 50), &[]);
     screen.shows("the agent cannot listen").await;
     let shown = screen.ends(7).await;

@@ -32,15 +32,21 @@ pub(crate) fn in_safe_folder(path: &Path, make: bool) -> Result<PathBuf, StoreEr
         other => other.map_err(io(folder))?,
     };
     let found = folder.metadata().map_err(io(&folder))?;
-    if !is_ours_or_roots(&found) {
-        // Both are told: the one to be changed is as likely who runs this (root, in somebody's home).
-        let (folder, owner, me) = (folder.display(), found.uid(), rustix::process::geteuid().as_raw());
-        return Err(StoreError::Unsafe(format!("the folder {folder} belongs to another user (uid {owner}; this runs as uid {me})")));
-    }
-    if found.mode() & 0o022 != 0 {
-        return Err(StoreError::Unsafe(format!("others can write in the folder {}", folder.display())));
+    if !is_ours_or_roots(&found) || found.mode() & 0o022 != 0 {
+        return Err(StoreError::Unsafe(why_not(&folder, &found)));
     }
     Ok(folder.join(name))
+}
+
+/// Why nothing of ours is in this folder.
+fn why_not(folder: &Path, found: &Metadata) -> String {
+    let folder = folder.display();
+    if is_ours_or_roots(found) {
+        return format!("others can write in the folder {folder}");
+    }
+    // Both are told: the one to be changed is as likely who runs this (root, in somebody's home).
+    let (owner, me) = (found.uid(), rustix::process::geteuid().as_raw());
+    format!("the folder {folder} belongs to another user (uid {owner}; this runs as uid {me})")
 }
 
 /// Where somebody else could lead the path of a file elsewhere, now or later: folders on the way to it that others can write in, or own, and links that belong

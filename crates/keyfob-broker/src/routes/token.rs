@@ -38,6 +38,8 @@ pub(crate) fn give(State(site): State<Arc<Site>>, arrival: Arrival, request: Req
 async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) -> Response {
     let used = match Use::begin(site, arrival, request, account).await {
         Ok(used) => used,
+        // Whatever the account is: that is what the address takes.
+        Err(problem) if problem.status == StatusCode::NOT_FOUND && request.method != Method::GET => return only_get().into_response(),
         Err(problem) => return problem.into_response(),
     };
     let response = match token(&used, &request.method).await {
@@ -51,9 +53,13 @@ async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) 
     }
 }
 
+fn only_get() -> Problem {
+    Problem::not_allowed("GET", "A token is asked for with GET.")
+}
+
 async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if method != Method::GET {
-        return Err(Problem::not_allowed("GET", "A token is asked for with GET."));
+        return Err(only_get());
     }
     if used.caller.is_browser() {
         return Err(Problem::forbidden("not-allowed", "No browser's session sees a token, its person's own neither.")

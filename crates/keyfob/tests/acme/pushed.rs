@@ -122,7 +122,7 @@ async fn e18_what_no_id_token_will_answer_is_not_asked() {
     }
     assert!(house.seen("/authorize").is_empty(), "nobody was sent there");
     // What is asked about the person and not of the ID token, and what an API judges (RFC 9470 §5), takes none.
-    let claims = Some(r#"{"userinfo":{"email":null},"id_token":null}"#.to_owned());
+    let claims = Some(r#"{"userinfo":{"email":null}}"#.to_owned());
     house.begin(without_openid(LoginOptions { claims, ..LoginOptions::default() })).await.map(drop).unwrap();
     let account = house.log_in(LoginOptions::scopes(["profile"])).await.unwrap().account;
     let mut asked = StepUp::default();

@@ -52,7 +52,7 @@ impl Open {
         let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
         let version = transaction.version_of_others;
         // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
-        let committed = transaction.commit().and_then(|()| self.file.is_still_there());
+        let committed = transaction.commit().and_then(|()| self.is_still_there());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
         for answer in answers {
             answer(committed.as_ref().copied().map_err(StoreError::again));
@@ -73,7 +73,7 @@ impl Open {
 
     /// For work that has transactions of its own, and may seal it anew itself.
     pub(super) fn lend(&mut self) -> Result<&mut Connection, StoreError> {
-        self.file.is_still_there()?;
+        self.is_still_there()?;
         self.sealed_with.take();
         Ok(&mut self.connection)
     }
@@ -83,5 +83,9 @@ impl Open {
         self.file.was_there_lately()?;
         let read = self.connection.prepare_cached("PRAGMA data_version");
         read.and_then(|mut read| read.query_row((), |row| row.get(0))).map_err(sql)
+    }
+
+    fn is_still_there(&self) -> Result<(), StoreError> {
+        self.file.is_still_there()
     }
 }
