@@ -185,18 +185,27 @@ impl<'a> Expected<'a> {
     /// Rules 3 to 5: nobody else that we do not trust is addressed, and where there are several, we are the one it was made for.
     fn judge_parties(&self, claims: &Claims, audience: &[&str]) -> Result<(), Misbehaved> {
         let authorized = claims.get("azp").map(|_| claims.required("azp", SECTION)).transpose()?;
-        if authorized.is_some_and(|party| party != self.client_id) {
-            return Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\")", "another one"));
+        match authorized {
+            Some(other) if other != self.client_id => {
+                Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\")", "another one"))
+            }
+            _ if audience.iter().any(|one| *one != self.client_id) => {
+                // They could use it, too.
+                self.judge_others(audience, authorized.is_some())
+            }
+            _ => Ok(()),
         }
-        let others = || audience.iter().filter(|one| **one != self.client_id);
-        // Somebody else who is addressed could use it, too.
-        if let Some(stranger) = others().find(|one| self.trusted_audiences.iter().all(|trusted| trusted != *one)) {
+    }
+
+    /// Whoever else is addressed is trusted; and since such have tokens made for themselves, which may name us, nothing but `azp` tells those from ours.
+    fn judge_others(&self, audience: &[&str], is_authorized: bool) -> Result<(), Misbehaved> {
+        let is_stranger = |one: &&&str| **one != self.client_id && self.trusted_audiences.iter().all(|trusted| trusted != **one);
+        if let Some(stranger) = audience.iter().find(is_stranger) {
             let expected = "a token for this client alone, or for others as well who are trusted (\"aud\")";
             return Err(Misbehaved::new(SECTION, expected, format!("one for \"{}\" as well", self.scrubber().clean(stranger)))
                 .with_hint("if those of this app are meant for it, too, name it in the provider's file: oauth2.trusted_audiences"));
         }
-        // Whom we trust has tokens made for itself, and they may name us: nothing else tells those from ours.
-        if others().next().is_some() && authorized.is_none() {
+        if !is_authorized {
             return Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\"), since others are addressed as well", "none"));
         }
         Ok(())
