@@ -142,10 +142,11 @@ pub(crate) fn usually_meant(seen: &Seen, what: &str) -> bool {
     }
 }
 
-/// The key file; also while it is being made, closed to others (0600), before it takes its place.
+/// The key file, and the one of a rekey that is to take its place; also while either is being made, closed to others (0600).
 fn is_key_file(path: &str) -> bool {
     let Some((_, name)) = path.rsplit_once('/') else { return false };
     name.strip_prefix("vault.key").is_some_and(|rest| {
+        let rest = rest.strip_prefix(".new").filter(|rest| !rest.starts_with('-')).unwrap_or(rest);
         let digits = rest.strip_prefix(".new-").unwrap_or("none");
         rest.is_empty() || digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })

@@ -1,9 +1,9 @@
 //! `/api/{account}/{path}`: a program's request, sent on to the account's API with the credentials that the program does not have.
 //!
 //! ```text
-//!  key ─► account ─► rate ─► path.rs, rules ─► session ─► headers.rs, body.rs ─► provider
-//!                                                                                  │
-//!  answer ◄── book: a line, on disk ◄── headers.rs, location.rs, secrets masked ◄──┘
+//!  key ─► rate ─► account, session ─► path.rs, rules ─► headers.rs, body.rs ─► provider
+//!                                                                                │
+//!  answer ◄── book: a line, on disk ◄── headers.rs, location.rs (link.rs), mask ◄─┘
 //! ```
 //!
 //! Where it goes is decided by the account alone: its provider's API, below its base URL. The request has a say in what comes after that, in one
