@@ -320,7 +320,6 @@ fn k5_one_that_was_stopped_is_not_said_to_be_locked() {
     }
     assert!(sealed.socket().exists(), "it is there");
     process.signal("-CONT");
-    assert!(agent.lock().expect("it answers"));
     process.ends();
 }
 

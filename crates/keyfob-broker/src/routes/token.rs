@@ -39,7 +39,7 @@ async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) 
     let used = match Use::begin(site, arrival, request, account).await {
         Ok(used) => used,
         // Whatever the account is: that is what the address takes.
-        Err(problem) if problem.status == StatusCode::NOT_FOUND && request.method != Method::GET => return only_get().into_response(),
+        Err(problem) if problem.status == StatusCode::NOT_FOUND && !reads(&request.method) => return only_get().into_response(),
         Err(problem) => return problem.into_response(),
     };
     let response = match token(&used, &request.method).await {
@@ -53,12 +53,17 @@ async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) 
     }
 }
 
+/// A HEAD is answered like a GET, and the connection keeps the body to itself (RFC 9110, section 9.3.2).
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 fn only_get() -> Problem {
     Problem::not_allowed("GET", "A token is asked for with GET.")
 }
 
 async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
-    if method != Method::GET {
+    if !reads(method) {
         return Err(only_get());
     }
     if used.caller.is_browser() {
