@@ -667,7 +667,7 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let listen = "127.0.0.1:5000".parse().expect("an address");
     let mut config = Config::new(listen, vec![service.clone()], library.keyfob.clone());
     let (issuer, client_secret) = ("https://login.example".to_owned(), service.app.client_secret.clone());
-    let sign_in = SignIn { issuer, client_id: "keyfob".to_owned(), client_secret, allow: vec![] };
+    let sign_in = SignIn { issuer, client_id: "keyfob".to_owned(), client_secret, trusted_audiences: vec![], allow: vec![] };
     config.sign_in = Some(sign_in.clone());
     config.shelf = Some(std::sync::Arc::new(MemoryShelf::default()));
     all.hold("SignIn", sign_in);

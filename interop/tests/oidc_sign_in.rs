@@ -34,8 +34,13 @@ impl House {
             let mut config = Config::new(address, vec![service(&sandbox)], keyfob);
             config.shelf = Some(Arc::new(MemoryShelf::default()));
             let client_secret = Some(Secret::new("a third secret, not real"));
-            config.sign_in =
-                Some(SignIn { issuer: issuer.to_owned(), client_id: "peer-sign-in".to_owned(), client_secret, allow: Vec::new() });
+            config.sign_in = Some(SignIn {
+                issuer: issuer.to_owned(),
+                client_id: "peer-sign-in".to_owned(),
+                client_secret,
+                trusted_audiences: Vec::new(),
+                allow: Vec::new(),
+            });
             let site = Site::new(config).expect("a site");
             let first_run = site.first_run_link().await.expect("the shelf").expect("nobody was here");
             tokio::spawn(serve(site, listener, std::future::pending()));

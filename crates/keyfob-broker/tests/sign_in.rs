@@ -10,7 +10,7 @@ use keyfob::Store as _;
 use keyfob::proto::encode::percent;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob_broker::{Allow, Config, SignIn};
-use keyfob_sandbox::{Consent, Sandbox};
+use keyfob_sandbox::{Consent, Flaw, Sandbox};
 use keyfob_store::shelf::Kind;
 use support::disk::Disk;
 use support::{Browser, Page, Setup, World, shelves};
@@ -25,7 +25,7 @@ fn allowing(sandbox: &Sandbox, config: &mut Config, allow: &[&str]) {
     sandbox.register("acme", app.clone());
     let allow = allow.iter().map(|text| Allow::parse(text).expect("who")).collect();
     let (issuer, client_secret) = (sandbox.origin("acme"), Some(Secret::new(app.client_secret)));
-    config.sign_in = Some(SignIn { issuer, client_id: app.client_id, client_secret, allow });
+    config.sign_in = Some(SignIn { issuer, client_id: app.client_id, client_secret, trusted_audiences: Vec::new(), allow });
 }
 
 async fn world(more: fn(&Sandbox, &mut Config)) -> World {
@@ -243,11 +243,34 @@ async fn l3_a_sign_in_gives_a_new_session_and_ends_the_one_before() {
     assert_eq!(old.get("/people").await.location(), "/sign-in");
 }
 
+/// OpenID Connect Core §3.1.3.7, step 3: an ID token that is for somebody we do not know, too, is none of ours.
+#[tokio::test]
+async fn whom_else_an_id_token_is_for_has_to_be_named() {
+    fn addressed_to_another(sandbox: &Sandbox, config: &mut Config, trusted: &[&str]) {
+        allowing(sandbox, config, &["any"]);
+        sandbox.faults("acme").update(|faults| faults.flaw = Some(Flaw::IdTokenExtraAud));
+        config.sign_in.as_mut().expect("an issuer").trusted_audiences = trusted.iter().map(|&one| one.to_owned()).collect();
+    }
+    let strict = world(|sandbox, config| addressed_to_another(sandbox, config, &["somebody-else"])).await;
+    let page = sign_in(&mut strict.browser()).await;
+    assert!(page.status == 502 && page.has("trusted_audiences"), "{}", page.text);
+    assert_eq!(kept(&strict, "person").await, 0);
+    let told = world(|sandbox, config| addressed_to_another(sandbox, config, &["another-client"])).await;
+    let page = sign_in(&mut told.browser()).await;
+    assert!(!page.has("trusted_audiences") && page.has("authorized party"), "the sandbox's flaw has no azp beside it: {}", page.text);
+}
+
 #[tokio::test]
 async fn an_issuer_that_is_not_there_lets_nobody_in_and_the_link_still_works() {
     let world = world(|_, config| {
         let issuer = "http://127.0.0.1:9".to_owned();
-        config.sign_in = Some(SignIn { issuer, client_id: "keyfob".to_owned(), client_secret: None, allow: vec![Allow::Anybody] });
+        config.sign_in = Some(SignIn {
+            issuer,
+            client_id: "keyfob".to_owned(),
+            client_secret: None,
+            trusted_audiences: Vec::new(),
+            allow: vec![Allow::Anybody],
+        });
     })
     .await;
     let mut browser = world.browser();

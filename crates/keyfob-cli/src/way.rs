@@ -5,6 +5,7 @@ use std::io;
 use keyfob::Redirect;
 use keyfob::login::loopback::Listener;
 use keyfob::proto::App;
+use keyfob::proto::oauth2::RedirectUri;
 use keyfob_providers::Provider;
 use url::Url;
 
@@ -43,13 +44,11 @@ impl Way {
                 format!("name the one that you registered: keyfob login {} --redirect-uri URI", provider.name),
             ));
         };
-        let parsed =
-            Url::parse(uri).ok().filter(|uri| matches!(uri.scheme(), "http" | "https") && uri.has_host() && uri.fragment().is_none());
-        let Some(parsed) = parsed else {
+        let (Ok(parsed), Ok(())) = (Url::parse(uri), RedirectUri::from(uri).check()) else {
             return Err(Card::usage(
                 "this is no redirect URI",
-                "expected an http or https URL without a fragment",
-                "give the one that you registered, such as http://127.0.0.1:8765/callback",
+                "expected an http or https URL, or one of a scheme that an app has for itself (with a dot), without a fragment",
+                "give the one that you registered, such as http://127.0.0.1:8765/callback or com.example.app:/callback",
             ));
         };
         match redirect.listener(uri) {

@@ -96,6 +96,28 @@ async fn a_wrong_paste_is_refused_and_the_login_goes_on() {
     assert!(ended.stderr.contains("redirect-scheme"), "{ended:#?}");
 }
 
+/// RFC 8252 §7.1: some providers give nothing else to whoever registers a program.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_a_scheme_that_the_app_has_for_itself_is_pasted() {
+    let house = House::new().await;
+    let uri = "com.example.robin:/callback";
+    let mut app = house.sandbox.app("netatmo");
+    app.redirect_uris.push(uri.to_owned());
+    house.sandbox.register("netatmo", app);
+    let mut login = house.start(&["login", "netatmo", "--paste", "--no-browser", "--redirect-uri", uri]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    assert!(back.starts_with("com.example.robin:/callback?"), "{back}");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    for uri in ["robin:/callback", "javascript:alert(1)", "com.example.robin:/callback#x", "callback"] {
+        house
+            .run(&["login", "netatmo", "--paste", "--redirect-uri", uri])
+            .await
+            .fails(2, ["this is no redirect URI", "with a dot", "com.example.app:/callback"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_callback_and_nothing_else_is_a_card() {
     let house = House::new().await;

@@ -8,7 +8,7 @@ use std::fmt;
 use keyfob::proto::jose::Claims;
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oidc::IdToken;
-use keyfob::proto::{App, Endpoint, Misuse, Secret, Settings, Timestamp};
+use keyfob::proto::{App, Endpoint, Flow, Misuse, Secret, Settings, Timestamp};
 use keyfob::store::{Expected, Generation};
 use keyfob::{Approved, Crowd, Error, Keyfob, Login, LoginOptions, Redirect, StoreError};
 use keyfob_store::shelf::{Item, Kind};
@@ -42,6 +42,8 @@ pub struct SignIn {
     pub client_id: String,
     /// Its secret, unless it is a public client.
     pub client_secret: Option<Secret>,
+    /// Whom its ID tokens may be addressed to besides us (OpenID Connect Core §3.1.3.7, step 3): Zitadel names the project, too.
+    pub trusted_audiences: Vec<String>,
     /// Who comes in without being invited.
     pub allow: Vec<Allow>,
 }
@@ -169,7 +171,11 @@ impl SignIn {
         let scopes = ["openid", "profile", "email"].map(str::to_owned).to_vec();
         let preferences = Preferences { scopes, ..Preferences::default() };
         let api = Endpoint::parse(&self.issuer)?;
-        keyfob::discover(keyfob, PROVIDER, &self.issuer, Order::OpenIdFirst, &self.app(), &preferences, api).await
+        let mut settings = keyfob::discover(keyfob, PROVIDER, &self.issuer, Order::OpenIdFirst, &self.app(), &preferences, api).await?;
+        if let Flow::OAuth2(oauth2) = &mut settings.flow {
+            oauth2.trusted_audiences.clone_from(&self.trusted_audiences);
+        }
+        Ok(settings)
     }
 }
 

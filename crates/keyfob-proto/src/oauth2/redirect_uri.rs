@@ -39,8 +39,13 @@ impl RedirectUri {
         &self.0.uri
     }
 
-    /// That it is absolute, of `http`, `https` or a private-use scheme (RFC 8252 §7.1), and has no fragment (§3.1.2).
-    pub(crate) fn check(&self) -> Result<(), Misuse> {
+    /// That it is absolute, of `http`, `https` or a private-use scheme (RFC 8252 §7.1), and has no fragment (§3.1.2). Beginning a login says the same; this is
+    /// for whoever wants to say it earlier.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, with what was expected and found.
+    pub fn check(&self) -> Result<(), Misuse> {
         if self.0.is_fit {
             return Ok(());
         }

@@ -203,7 +203,7 @@ impl<'a> Expected<'a> {
         if let Some(stranger) = audience.iter().find(is_stranger) {
             let expected = "a token for this client alone, or for others as well who are trusted (\"aud\")";
             return Err(Misbehaved::new(SECTION, expected, format!("one for \"{}\" as well", self.scrubber().clean(stranger)))
-                .with_hint("if those of this app are meant for it, too, name it in the provider's file: oauth2.trusted_audiences"));
+                .with_hint("if those of this app are meant for it, too, name it under trusted_audiences (of a provider's file: oauth2.trusted_audiences)"));
         }
         if !is_authorized {
             return Err(Misbehaved::new(SECTION, "this client as authorized party (\"azp\"), since others are addressed as well", "none"));

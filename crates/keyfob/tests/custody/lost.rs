@@ -139,6 +139,28 @@ async fn d12_of_an_answer_that_breaks_a_rule_the_next_refresh_token_is_kept() {
     }
 }
 
+/// It is kept as new tokens are: in memory, with the right to refresh, until there is room.
+#[tokio::test(start_paused = true)]
+async fn d6_the_next_refresh_token_alone_waits_for_a_store_that_cannot_keep_it() {
+    let house = House::new().await;
+    house.provider.next(Act::Instead(200, r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","scope":null}"#));
+    let keyfob = house.keyfob();
+    let session = house.session_of(&keyfob, "home").await;
+    house.store.fail(&[Write::Other]);
+    let error = session.token(0).await.unwrap_err();
+    assert!(error.hint().unwrap_or_default().contains("was kept"), "{error}");
+    assert_eq!(house.refresh_token().await, "refresh-1");
+    assert!(matches!(session.settle(Duration::from_secs(2)).await.unwrap_err(), Error::Unsaved { .. }));
+    assert!(house.store.try_hold(&house.kept().await.id).await.unwrap().is_none(), "nobody else may spend the old one");
+    house.store.fail(&[]);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let kept = house.kept().await;
+    assert_eq!((house.refresh_token().await.as_str(), kept.tokens.secrets()[0].expose(), kept.spending), ("refresh-2", "access-1", None));
+    assert_eq!(house.events().await, ["failed"]);
+    session.refresh().await.unwrap();
+    assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"]);
+}
+
 /// What another process got is a refresh token and nothing else: whoever waited for it has no token that is good, and goes on with that one.
 #[tokio::test]
 async fn d12_the_next_refresh_token_alone_is_nobodys_new_token() {

@@ -199,9 +199,9 @@ async fn health_check(settings: &Settings) -> Result<(), Card> {
 
 /// Where people sign in.
 fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
-    let config::SignIn { issuer, client_id, client_secret_file, allow } = settings.clone();
+    let config::SignIn { issuer, client_id, client_secret_file, trusted_audiences, allow } = settings.clone();
     let client_secret = client_secret_file.as_deref().map(config::client_secret).transpose()?;
-    Ok(SignIn { issuer, client_id, client_secret, allow })
+    Ok(SignIn { issuer, client_id, client_secret, trusted_audiences, allow })
 }
 
 /// Whether the system gives it a port when it starts, so that nobody knows its address before.

@@ -12,7 +12,7 @@ use super::Outcome;
 use crate::account::{Account, Health, Moment};
 use crate::entropy;
 use crate::error::Error;
-use crate::history::{Entry, Event};
+use crate::history::{Entry, Event, Spending};
 use crate::session::{Known, Shared};
 use crate::store::{Expected, Hold, StoreError, Versioned};
 
@@ -32,6 +32,8 @@ pub(super) struct NewTokens {
     pub(super) kept: BTreeMap<String, String>,
     pub(super) tolerated: Vec<String>,
     pub(super) refreshed: Moment,
+    /// What stays of the note about to spend.
+    pub(super) spending: Option<Box<Spending>>,
     pub(super) entry: Entry,
 }
 
@@ -78,11 +80,16 @@ impl NewTokens {
         account.tokens = self.tokens.clone();
         account.kept.extend(self.kept.clone());
         account.tolerated.clone_from(&self.tolerated);
-        account.spending = None;
+        account.spending.clone_from(&self.spending);
         account.refreshed = Some(self.refreshed.clone()).filter(|moment| *moment != Moment::default());
         // Whoever marked it in between had the old token.
         account.health = Health::Ok;
         account
+    }
+
+    /// Whether there is no access token among them: a refresh that failed.
+    fn are_refresh_token_alone(&self) -> bool {
+        !matches!(self.entry.event, Event::Refreshed { .. })
     }
 }
 
@@ -114,22 +121,22 @@ impl Shared {
     /// Writes new tokens, and hands them out: also if they cannot be written, for then nobody else has them.
     pub(super) async fn keep(self: &Arc<Self>, new: NewTokens, hold: Hold) -> Outcome {
         let error = match self.save(&new).await {
-            Ok(Saved::Written(record)) => return Ok(self.learn_received(record)),
+            Ok(Saved::Written(record)) => return Ok(self.learn_brought(record, &new)),
             Ok(saved) => return self.learn_saved(saved, &new),
             Err(error) => error,
         };
         let Versioned { value, generation } = new.instead_of.clone();
         let received = Versioned { value: new.over(&value), generation };
         tracing::error!(account = value.name, %error, "new tokens came and cannot be kept; they are lost if this process ends now");
-        if let Event::Refreshed { refresh, .. } = &new.entry.event {
+        if let Event::Refreshed { refresh, .. } | Event::RefreshFailed { refresh, .. } = &new.entry.event {
             let event = Event::Unsaved { refresh: refresh.clone(), reason: error.to_string() };
             self.keyfob.tell(&self.keyfob.entry(&value, event));
         }
-        let kept = Kept { since: self.keyfob.now(), error: Mutex::new(error), new, _hold: hold };
+        let kept = Arc::new(Kept { since: self.keyfob.now(), error: Mutex::new(error), new, _hold: hold });
         // Said before they are known, and nobody writes them in between: once they are known, nothing that was read before takes their place.
         let turn = self.unwritten.turn.lock().await;
-        self.unwritten.set(Some(Arc::new(kept)));
-        let known = self.learn_received(received);
+        self.unwritten.set(Some(kept.clone()));
+        let known = self.learn_brought(received, &kept.new);
         drop(turn);
         tokio::spawn(self.clone().write_in_the_background());
         Ok(known)
@@ -197,6 +204,11 @@ impl Shared {
             before = there.record().clone();
         }
         Err(StoreError::Conflict)
+    }
+
+    /// An access token that was there before is no younger for the refresh token that came.
+    fn learn_brought(&self, record: Versioned<Account>, new: &NewTokens) -> Arc<Known> {
+        if new.are_refresh_token_alone() { self.learn_written(record) } else { self.learn_received(record) }
     }
 
     fn learn_saved(&self, saved: Saved, new: &NewTokens) -> Outcome {

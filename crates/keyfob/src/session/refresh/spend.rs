@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob_proto::oauth2::{self, Exchange};
-use keyfob_proto::{Code, Error as ProtoError, Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
+use keyfob_proto::{Code, Error as ProtoError, Misuse, OAuth2Tokens, Received, Secret, Settings, Timestamp, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
@@ -67,18 +67,14 @@ impl Shared {
                         Some(verifier) => verifier.refresh(known.tokens(), received).await,
                         None => Ok(received),
                     };
-                    let (is_lost, outcome) = match verified {
-                        Ok(received) => {
-                            let outcome = self.keep(new_tokens(self, &known, note, received, &hold), hold).await;
-                            // Logged out meanwhile, by somebody who could not wait: they revoked the old tokens, and nobody has these.
-                            (matches!(outcome, Err(Error::NoAccount { .. })), outcome)
+                    return match verified {
+                        Ok(received) => self.keep_or_revoke(&known, new_tokens(self, &known, note, received, &hold), hold).await,
+                        Err(error) => {
+                            let outcome = self.refused(&known, &note, error).await;
+                            self.revoke_new(&known, fresh).await;
+                            outcome
                         }
-                        Err(error) => (true, self.refused(&known, &note, error).await),
                     };
-                    if is_lost {
-                        self.revoke_new(&known, fresh).await;
-                    }
-                    return outcome;
                 }
                 Err(Unread { error, successor }) => (grant.explain(error), successor),
             };
@@ -86,10 +82,11 @@ impl Shared {
                 Fate::Refused => return self.refused(&known, &note, error).await,
                 fate => {
                     tracing::warn!(account = known.account().name, %error, refresh_token = fate.in_words(), "not refreshed");
-                    let may_go_on = self.failed(&known, &note, &error, fate, successor.as_ref()).await;
-                    if successor.is_some_and(|token| self.known().tokens().refresh_token().is_some_and(|now| now.same_as(token.expose()))) {
-                        return Err(login_lives_on(error));
+                    if let Some(successor) = successor {
+                        let kept = self.keep_or_revoke(&known, refresh_token_alone(self, &known, &note, &error, successor), hold).await?;
+                        return if kept.is_same_access(known.tokens()) { Err(login_lives_on(error)) } else { Ok(kept) };
                     }
+                    let may_go_on = self.failed(&known, &note, &error, fate).await;
                     if fate != Fate::Lost || sent_before || !may_go_on {
                         return Err(error);
                     }
@@ -227,35 +224,44 @@ impl Shared {
     }
 
     /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.
-    /// Whether the token may be sent once more. Where its successor came, in an answer that is no good otherwise, that takes its place: nothing is lost then, and
-    /// the access token stays the old one.
+    /// Whether the token may be sent once more.
     ///
     /// Only a note of ours is changed. Another's in its place is that of somebody who took us for gone: our right lapsed while this process was
     /// suspended, say. Closed by us, it would no longer keep anybody, us included, from sending the token that they are spending.
-    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate, successor: Option<&Secret>) -> bool {
+    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) -> bool {
         // Only what is spent can be lost.
-        let unanswered = fate.is_unanswered() && note.ours.grant.is_none() && successor.is_none();
+        let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
         // Where no login is asked for, whoever looks at the account reads here what to do.
         let reason = match error.hint().filter(|_| note.ours.grant.is_some()) {
             Some(hint) => format!("{error}; {hint}"),
-            None if successor.is_some() => format!("{error}; {KEPT}"),
             None => error.to_string(),
         };
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered, of_app: is_of_app(error) };
-        let told = error.retry_after().map(|told| told.as_secs().min(LONGEST_TOLD).cast_signed());
-        let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds))).map(Box::new);
+        let spending = note.after_failure(unanswered, self.asked_to_wait_until(error)).map(Box::new);
         let is_ours = AtomicBool::new(true);
         let end = |account: Account| {
             let ours = account.spending.as_deref() == Some(&note.ours);
             is_ours.store(ours, Ordering::Relaxed);
-            let account = if ours { Account { spending: spending.clone(), ..account } } else { account };
-            // Also where the note is another's, who has not got it.
-            (succeeded(account, successor), event.clone())
+            (if ours { Account { spending: spending.clone(), ..account } } else { account }, event.clone())
         };
         if let Err(error) = self.write_end(known, end).await {
             tracing::error!(account = known.account().name, %error, "a refresh failed, which could not be written down");
         }
         is_ours.into_inner()
+    }
+
+    fn asked_to_wait_until(&self, error: &Error) -> Option<Timestamp> {
+        Some(self.keyfob.now().plus(error.retry_after()?.as_secs().min(LONGEST_TOLD).cast_signed()))
+    }
+
+    /// New tokens of an account that is there no more were logged out by somebody who could not wait: they revoked the old ones, and nobody has these.
+    async fn keep_or_revoke(self: &Arc<Self>, before: &Known, new: NewTokens, hold: Hold) -> Outcome {
+        let fresh = new.tokens.clone();
+        let outcome = self.keep(new, hold).await;
+        if matches!(outcome, Err(Error::NoAccount { .. })) {
+            self.revoke_new(before, fresh).await;
+        }
+        outcome
     }
 
     /// Writes the end of a refresh that brought nothing, unless the account's tokens have changed since: then that counts.
@@ -310,14 +316,6 @@ fn login_lives_on(error: Error) -> Error {
     ProtoError::Misbehaved(misbehaved).into()
 }
 
-/// With the next refresh token in place of the one that was spent.
-fn succeeded(account: Account, successor: Option<&Secret>) -> Account {
-    let (TokenSet::OAuth2(tokens), Some(successor)) = (&account.tokens, successor) else { return account };
-    // When the new one ends nobody has said.
-    let tokens = OAuth2Tokens { refresh: Some(successor.clone()), refresh_expires_at: None, ..tokens.clone() };
-    Account { tokens: TokenSet::OAuth2(tokens), ..account }
-}
-
 /// Whether it is the app that the server does not take (RFC 6749 §5.2): then no login helps, and what was entered for the app has to be mended.
 fn is_of_app(error: &Error) -> bool {
     matches!(error, Error::Protocol(ProtoError::Refused(refused)) if matches!(refused.code, Code::InvalidClient | Code::UnauthorizedClient))
@@ -330,5 +328,28 @@ fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received, ho
     let entry = shared.keyfob.entry(known.account(), event);
     let tolerated = tolerated.iter().map(|deviation| deviation.name().to_owned()).collect();
     let kept = where_it_was(&shared.setup.settings, known.account(), kept);
-    NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, refreshed: shared.keyfob.moment(hold), entry }
+    let (instead_of, refreshed) = (known.record().clone(), shared.keyfob.moment(hold));
+    NewTokens { instead_of, tokens, kept, tolerated, refreshed, spending: None, entry }
+}
+
+/// The next refresh token of an answer that is no good otherwise takes the place of the one that was spent: nothing is lost then, and the access token stays the
+/// old one. Also where the note is another's, who has not got it.
+fn refresh_token_alone(shared: &Shared, known: &Known, note: &Note, error: &Error, successor: Secret) -> NewTokens {
+    let reason = format!("{error}; {KEPT}");
+    let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: is_of_app(error) };
+    let Account { tokens, tolerated, refreshed, .. } = known.account().clone();
+    let tokens = match tokens {
+        // When the new one ends nobody has said.
+        TokenSet::OAuth2(old) => TokenSet::OAuth2(OAuth2Tokens { refresh: Some(successor), refresh_expires_at: None, ..old }),
+        other => other,
+    };
+    NewTokens {
+        instead_of: known.record().clone(),
+        tokens,
+        kept: BTreeMap::new(),
+        tolerated,
+        refreshed: refreshed.unwrap_or_default(),
+        spending: note.after_failure(false, shared.asked_to_wait_until(error)).map(Box::new),
+        entry: shared.keyfob.entry(known.account(), event),
+    }
 }

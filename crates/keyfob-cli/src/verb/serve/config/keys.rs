@@ -47,6 +47,7 @@ pub(super) const KEYS: &[Key] = &[
     key("sign_in.issuer", Kind::Text),
     key("sign_in.client_id", Kind::Text),
     key("sign_in.client_secret_file", Kind::Path),
+    key("sign_in.trusted_audiences", Kind::List),
     key("sign_in.allow", Kind::List),
     key("webhook_origins", Kind::List),
 ];

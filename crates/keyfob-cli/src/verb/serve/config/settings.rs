@@ -43,6 +43,7 @@ pub(crate) struct SignIn {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) client_secret_file: Option<PathBuf>,
+    pub(crate) trusted_audiences: Vec<String>,
     pub(crate) allow: Vec<Allow>,
 }
 
@@ -259,7 +260,7 @@ impl Judge<'_> {
     }
 
     fn sign_in(&mut self) -> Option<SignIn> {
-        let given = ["sign_in.issuer", "sign_in.client_id", "sign_in.client_secret_file", "sign_in.allow"];
+        let given = ["sign_in.issuer", "sign_in.client_id", "sign_in.client_secret_file", "sign_in.trusted_audiences", "sign_in.allow"];
         let first = given.into_iter().find(|name| self.value(name).is_some())?;
         let allow = self.each("sign_in.allow", |text| Allow::parse(text).map_err(|misuse| misuse.to_string()));
         if let Some(Err(misuse)) = self.text("sign_in.issuer").map(|issuer| Endpoint::parse(&issuer)) {
@@ -271,7 +272,9 @@ impl Judge<'_> {
         }
         match (self.text("sign_in.issuer"), self.text("sign_in.client_id")) {
             (Some(issuer), Some(client_id)) => {
-                Some(SignIn { issuer, client_id, client_secret_file: self.path("sign_in.client_secret_file"), allow })
+                let (client_secret_file, trusted_audiences) =
+                    (self.path("sign_in.client_secret_file"), self.each("sign_in.trusted_audiences", |text| Ok(text.to_owned())));
+                Some(SignIn { issuer, client_id, client_secret_file, trusted_audiences, allow })
             }
             _ => {
                 let hint = "register an app there with the redirect URI that keyfob serve --check shows".to_owned();
