@@ -24,11 +24,13 @@ mod fuzz;
 mod guards;
 mod mutants;
 mod processes;
+mod programs;
 mod setup;
 mod steps;
 mod summary;
 mod tools;
 mod torture;
+mod watch;
 mod web;
 
 use std::path::PathBuf;

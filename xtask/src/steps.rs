@@ -1,34 +1,20 @@
 //! `cargo xtask test`: the steps, one line each, and the summary.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
+use crate::programs::{self, Job};
 use crate::setup::{self, Setup};
 use crate::summary::{self, Counts, Skip};
-use crate::{arrows, cargo, deny, guards, processes, web};
+use crate::watch::{Watched, watch};
+use crate::{arrows, cargo, deny, guards, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 14] = [
-    "fmt",
-    "arrows",
-    "deny",
-    "advisories",
-    "conformance",
-    "guards",
-    "clippy",
-    "web",
-    "features",
-    "doc",
-    "build",
-    "test",
-    "keyring",
-    "default",
-];
+pub(crate) const NAMES: [&str; 13] =
+    ["fmt", "arrows", "deny", "advisories", "conformance", "guards", "clippy", "web", "features", "doc", "test", "keyring", "default"];
 
 /// What tests run with the features that everybody has.
 const TESTS: [&str; 3] = ["test", "--workspace", "--no-fail-fast"];
@@ -46,7 +32,7 @@ const SHIPPED: [&[&str]; 4] = [
 const DEFAULT: [&str; 5] = ["test", "-p", "keyfob-proto", "--test", "oauth1_rsa"];
 
 /// What is off, for its crates, and would be seen broken by whoever switches it on.
-const KEYRING: [&str; 7] = ["test", "-p", "keyfob-store", "--features", "keyring", "--test", "keyring"];
+const KEYRING: [&str; 6] = ["test", "--workspace", "--features", "keyfob-store/keyring", "--test", "keyring"];
 
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
@@ -89,12 +75,6 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     });
     run.step("features", |_| Work::Commands(SHIPPED.map(shipped).into()));
     run.step("doc", |_| cargo_step(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]));
-    run.step("build", |_| cargo_step(&["build", "--workspace"], &[]));
-    if only.is_none() && !run.failed.contains(&"build") {
-        // Tests that start the command need not ask cargo whether it is up to date.
-        let command = crate::target().join("debug").join(format!("keyfob{}", std::env::consts::EXE_SUFFIX));
-        setup.environment.push(("KEYFOB_TEST_COMMAND", command.into()));
-    }
     let (mut counts, mut skips) = run.tests("test", &TESTS, &setup);
     for (name, tests) in [("keyring", KEYRING.as_slice()), ("default", &DEFAULT)] {
         let (more, others) = run.tests(name, tests, &setup);
@@ -103,9 +83,6 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     }
     run.summary(started, &setup, counts, &skips)
 }
-
-/// A step that says nothing for so long hangs: its processes are ended, and the last lines of its log say where it was.
-const SILENCE: Duration = Duration::from_secs(900);
 
 /// Lines of a failed step's output on the screen; all of them are in its log.
 const SHOWN: usize = 150;
@@ -181,10 +158,7 @@ impl Run<'_> {
         let started = Instant::now();
         let skipped = self.log(&format!("{name}-skipped"));
         let _ = fs::remove_file(&skipped);
-        let mut command = cargo();
-        command.args(arguments);
-        command.envs(setup.environment.iter().map(|(name, value)| (name, value))).env("KEYFOB_TEST_SKIPPED", &skipped);
-        let (output, result) = match self.watch(name, command) {
+        let (output, result) = match self.test(name, arguments, setup, &skipped) {
             Ok(output) => (output, Ok(())),
             Err(output) => (output.clone(), Err(failures(&output))),
         };
@@ -241,41 +215,50 @@ impl Run<'_> {
     }
 
     /// Runs a command and keeps its output; the error is that output.
-    fn watch(&self, name: &str, mut command: Command) -> Result<String, String> {
-        let shown = format!("{command:?}");
-        let (reader, writer) = std::io::pipe().map_err(|problem| format!("no pipe: {problem}"))?;
-        let second = writer.try_clone().map_err(|problem| format!("no pipe: {problem}"))?;
-        // What is kept and searched through has no colours in it, whatever a tool thinks of its output.
-        command.env("CARGO_TERM_COLOR", "never").env("TERM", "dumb");
-        command.stdin(Stdio::null()).stdout(writer).stderr(second);
-        let mut child = command.spawn().map_err(|problem| format!("cannot run {shown}: {problem}"))?;
-        // The command holds the other ends of the pipe until it is dropped, and reading would never end.
-        drop(command);
-        let (say, said) = mpsc::channel();
-        thread::spawn(move || BufReader::new(reader).split(b'\n').map_while(Result::ok).try_for_each(|line| say.send(line)));
-        let mut text = String::new();
-        loop {
-            match said.recv_timeout(SILENCE) {
-                Ok(line) => {
-                    let line = String::from_utf8_lossy(&line);
-                    if self.verbose {
-                        println!("    {line}");
-                    }
-                    text.push_str(&line);
-                    text.push('\n');
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    processes::end_all_below(child.id());
-                    text.push_str(&format!("error: nothing was said for {} minutes, so it was stopped\n", SILENCE.as_secs() / 60));
-                }
-            }
+    fn watch(&self, name: &str, command: Command) -> Result<String, String> {
+        let watched = watch(command, |line| self.say(line));
+        self.keep(name, &watched.text);
+        watched.outcome()
+    }
+
+    /// Builds what `arguments` would test, and runs it, several programs at once.
+    fn test(&self, name: &str, arguments: &[&str], setup: &Setup, skipped: &Path) -> Result<String, String> {
+        let mut build = cargo();
+        build.args(arguments).args(["--no-run", programs::TOLD]);
+        let built = watch(build, |line| self.say(line));
+        // What cargo says to programs is no news to people.
+        let news = built.text.lines().filter(|line| !line.starts_with('{')).flat_map(|line| [line, "\n"]).collect::<String>();
+        if !built.good {
+            self.keep(name, &news);
+            return Err(news);
         }
-        let good = child.wait().is_ok_and(|status| status.success());
+        let mut jobs = programs::built(&built.text);
+        if !arguments.contains(&"--test") {
+            let mut examples = cargo();
+            examples.args(arguments).arg("--doc");
+            jobs.push(Job::new("the examples in the documentation", examples));
+        }
+        // Tests that start the command need not ask cargo whether it is up to date.
+        let command = programs::command(&built.text).map(|path| ("KEYFOB_TEST_COMMAND", path.into_os_string()));
+        for job in &mut jobs {
+            let environment = setup.environment.iter().chain(&command).map(|(name, value)| (name, value));
+            job.command.envs(environment).env("KEYFOB_TEST_SKIPPED", skipped);
+        }
+        let Watched { text, good } = programs::run(jobs, |text| text.lines().for_each(|line| self.say(line)));
+        self.keep(name, &format!("{news}{text}"));
+        Watched { text, good }.outcome()
+    }
+
+    fn say(&self, line: &str) {
+        if self.verbose {
+            println!("    {line}");
+        }
+    }
+
+    fn keep(&self, name: &str, text: &str) {
         let log = self.log(name);
         let folder = log.parent().expect("a folder");
-        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&log, &text));
-        if good { Ok(text) } else { Err(text) }
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&log, text));
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -291,7 +274,7 @@ fn is_progress(line: &str) -> bool {
     word.len() < line.len() && WORDS.iter().any(|known| word.starts_with(known))
 }
 
-/// The part of `cargo test`'s output that says what failed.
+/// The part of the test programs' output that says what failed.
 fn failures(output: &str) -> String {
     let mut wanted = Vec::new();
     let mut inside = false;
