@@ -94,7 +94,7 @@ keyfob help scripting
 keyfob schema status
 env -u KEYFOB_SANDBOX keyfob try acme
 keyfob sandbox --port 0 > apps 2> playing & until grep -q acme apps; do sleep 0.1; done; kill -INT %%; wait %%
-keyfob serve --listen 127.0.0.1:0 --debug-log debug.log > served 2> serving & until grep -q http:// served serving; do sleep 0.1; done; kill -INT %%; wait %%
+keyfob serve --listen 127.0.0.1:0 --debug-log debug.log > served 2> serving & until grep -q first-run served serving; do sleep 0.1; done; kill -INT %%; wait %%
 keyfob logout acme/service --revoke
 keyfob vault status --json
 keyfob vault check
