@@ -443,15 +443,16 @@ impl Walk<'_> {
             return Err(format!("granted {:?}, where the provider granted {:?}", held.scopes, habits.scopes));
         }
         let lifetime = held.expires_at.map(|end| end.since(held.received_at));
-        // The moment of an `expires_at` is the server's, which may have begun a second earlier.
-        let close = |told: i64, found: i64| (told - 5..=told).contains(&found);
-        match (habits.lifetime, lifetime) {
-            (None, None) => {}
-            (Some(told), Some(found)) if close(told, found) => {}
-            (told, found) => return Err(format!("the token lives {found:?} seconds, where the provider says {told:?}")),
+        // The moment of an `expires_at` is the server's, which may have begun a second earlier; a refresh token that stays is as old as the login.
+        let close = |told: Option<i64>, found: Option<i64>| match (told, found) {
+            (Some(told), Some(found)) => (told - 5..=told).contains(&found),
+            (told, found) => told == found,
+        };
+        if !close(habits.lifetime, lifetime) {
+            return Err(format!("the token lives {lifetime:?} seconds, where the provider says {:?}", habits.lifetime));
         }
         let good = held.refresh_expires_at.map(|end| end.since(held.received_at));
-        if good != habits.refresh_lifetime {
+        if !close(habits.refresh_lifetime, good) {
             return Err(format!("the refresh token is good for {good:?} seconds, where the provider says {:?}", habits.refresh_lifetime));
         }
         if tokens.refresh_token().is_some() != habits.renews {
