@@ -56,7 +56,8 @@ pub(crate) fn run(mut jobs: Vec<Job>, say: impl Fn(&str) + Sync) -> Watched {
             all.good &= good;
         }
     };
-    let lanes = thread::available_parallelism().map_or(1, usize::from);
+    // One more than there are processors, since most of them wait most of their time.
+    let lanes = thread::available_parallelism().map_or(1, usize::from) + 1;
     thread::scope(|scope| (0..lanes).for_each(|_| drop(scope.spawn(lane))));
     all.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
