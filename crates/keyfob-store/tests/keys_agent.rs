@@ -88,9 +88,19 @@ impl Process {
         assert!(status.stopped(), "{status:?}");
     }
 
-    fn ends(mut self) {
+    fn ends(self) {
+        self.ends_while(|| ());
+    }
+
+    /// What was asked of it before may be done in any order, and to keep a key after all else.
+    fn ends_once_asked(self, agent: &Agent) {
+        self.ends_while(|| drop(agent.lock()));
+    }
+
+    fn ends_while(mut self, ask: impl Fn()) {
         let began = Instant::now();
         while self.0.try_wait().expect("asks").is_none() {
+            ask();
             assert!(began.elapsed() < Duration::from_secs(20), "it does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -320,7 +330,7 @@ fn k5_one_that_was_stopped_is_not_said_to_be_locked() {
     }
     assert!(sealed.socket().exists(), "it is there");
     process.signal("-CONT");
-    process.ends();
+    process.ends_once_asked(&agent);
 }
 
 /// Somebody who answers, a byte at a time, with nonsense, or never.
