@@ -45,6 +45,7 @@ pub(crate) fn json(entry: &Entry) -> Value {
             told["expires_at"] = json!(expires_at.map(moment::utc));
         }
         Event::LoggedIn { received, .. } => told["received"] = json!(received),
+        Event::RefreshFailed { received: Some(received), .. } => told["received"] = json!(received),
         Event::LoggedOut { revoked } => told["revoked"] = json!(revoked),
         Event::Renamed { from } => told["from"] = json!(from),
         _ => {}
@@ -105,7 +106,7 @@ fn tokens(event: &Event) -> String {
     }
     let spent = refresh(event).map(|refresh| &refresh.token);
     let received = match event {
-        Event::LoggedIn { received, .. } | Event::Refreshed { received, .. } => received.as_ref(),
+        Event::LoggedIn { received, .. } | Event::Refreshed { received, .. } | Event::RefreshFailed { received, .. } => received.as_ref(),
         _ => None,
     };
     let digits = |fingerprint: &Fingerprint| fingerprint.as_str().to_owned();

@@ -112,6 +112,9 @@ pub enum Event {
         /// Whether the provider did not take the app itself (`invalid_client`, `unauthorized_client`): its id or secret has to be mended, and no login helps.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         of_app: bool,
+        /// The refresh token that counts now, where one came in an answer that was no good otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        received: Option<Fingerprint>,
     },
     /// The provider refused the refresh token, or, where there is none, its API the token itself: a person has to log in again.
     NeedsLogin {

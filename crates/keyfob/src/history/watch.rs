@@ -42,6 +42,8 @@ pub struct Watch {
     keyfob: Keyfob,
     every: Duration,
     newest: u64,
+    /// What was seen under that number: it stands there for as long as the store is not put back to an earlier state.
+    last: Option<Entry>,
     /// Numbers before the newest that were not there, and since when they are missed.
     missing: BTreeMap<u64, Instant>,
     ready: VecDeque<Entry>,
@@ -58,7 +60,7 @@ impl Watch {
         let newest = keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0);
         let begin = newest.saturating_sub(LOOK_BACK);
         let (missing, ready) = (BTreeMap::new(), VecDeque::new());
-        let mut watch = Self { keyfob: keyfob.clone(), every, newest: begin, missing, ready, looked: Some(Instant::now()) };
+        let mut watch = Self { keyfob: keyfob.clone(), every, newest: begin, last: None, missing, ready, looked: Some(Instant::now()) };
         watch.look().await?;
         // That was before us; what is missing in it may still come.
         watch.ready.clear();
@@ -96,19 +98,25 @@ impl Watch {
         Ok(std::mem::take(&mut self.ready).into())
     }
 
-    /// One look: everything after the oldest number that is missed.
+    /// One look: everything after the oldest number that is missed, and the newest that was seen once more.
     async fn look(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();
-        let mut after = self.missing.first_key_value().map_or(self.newest, |(number, _)| number.saturating_sub(1));
+        let mut after = self.missing.first_key_value().map_or(self.newest, |(number, _)| *number).saturating_sub(1);
+        let (newest, mut is_there) = (self.newest, self.last.is_none());
         loop {
             let page = self.keyfob.store().entries(Some(EntryNumber(after)), PAGE).await?;
             let is_last = page.len() < PAGE;
             for (EntryNumber(number), entry) in page {
                 after = number;
+                if number == newest && self.last.as_ref().is_some_and(|last| *last != entry) {
+                    return self.begin_anew().await;
+                }
+                // It may have made room for newer ones since.
+                is_there |= number >= newest;
                 let is_news = if number > self.newest {
                     let from = (self.newest + 1).max(number.saturating_sub(LOOK_BACK));
                     self.missing.extend((from..number).map(|missing| (missing, now)));
-                    self.newest = number;
+                    (self.newest, self.last) = (number, Some(entry.clone()));
                     true
                 } else {
                     self.missing.remove(&number).is_some()
@@ -121,7 +129,23 @@ impl Watch {
                 break;
             }
         }
+        if !is_there {
+            return self.begin_anew().await;
+        }
         self.missing.retain(|_, since| now.duration_since(*since) < LATE);
+        Ok(())
+    }
+
+    /// What was seen is not there any more: a database was put back from a backup, and counts again from where it was then. What has happened since is told by
+    /// its time, of those that are newer than what was seen.
+    async fn begin_anew(&mut self) -> Result<(), StoreError> {
+        tracing::warn!("the vault was put back to an earlier state: refresh tokens that were spent since then may be refused");
+        let newest = self.keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0);
+        let entries = self.keyfob.store().entries(Some(EntryNumber(newest.saturating_sub(LOOK_BACK))), PAGE).await?;
+        let seen = self.last.take().map(|last| last.at);
+        self.missing.clear();
+        (self.newest, self.last) = entries.last().map_or((0, None), |(number, entry)| (number.0, Some(entry.clone())));
+        self.ready.extend(entries.into_iter().map(|(_, entry)| entry).filter(|entry| Some(entry.at) > seen));
         Ok(())
     }
 }

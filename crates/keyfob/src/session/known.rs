@@ -46,10 +46,10 @@ struct Lifetime {
 }
 
 impl Known {
-    /// What was read from the store. The same tokens as before have the age they had.
+    /// What was read from the store. The same access token as before has the age it had, also where a refresh token came alone.
     pub(crate) fn read(record: Versioned<Account>, before: Option<&Self>) -> Self {
         let mut known = Self::new(record, false);
-        if let Some(before) = before.filter(|before| before.is_same_issue(&known.record.value.tokens)) {
+        if let Some(before) = before.filter(|before| before.is_same_access(&known.record.value.tokens)) {
             (known.seen, known.here) = (before.seen, before.here);
         }
         known

@@ -39,9 +39,13 @@ async fn a_process_hears_what_it_does() {
 
 /// Writes an entry that names itself by its host.
 async fn enter(house: &House, host: &str) {
+    enter_at(house, host, NOW).await;
+}
+
+async fn enter_at(house: &House, host: &str, at: i64) {
     let record = house.record().await;
     let by = Actor { host: host.to_owned(), pid: 1, program: "other".to_owned(), instance: None, kernel: None };
-    let entry = Entry::new(&record.value, Timestamp::from_unix(NOW), by, Event::LoggedOut { revoked: false });
+    let entry = Entry::new(&record.value, Timestamp::from_unix(at), by, Event::LoggedOut { revoked: false });
     house.store.put_account(&record.value, Expected::Generation(record.generation), Some(&entry)).await.unwrap();
 }
 
@@ -89,6 +93,28 @@ async fn a_watch_hears_what_becomes_visible_late() {
     assert_eq!(heard(&mut watch).await, ["fifth"]);
     house.store.hidden.lock().unwrap().clear();
     assert_eq!(heard(&mut watch).await, ["second", "fourth"]);
+    assert!(heard(&mut watch).await.is_empty());
+}
+
+/// A database that is put back from a backup counts again from where it was then: what happens from now on has numbers that were seen.
+#[tokio::test(start_paused = true)]
+async fn a_watch_goes_on_where_the_store_is_put_back_to_an_earlier_state() {
+    let house = House::new().await;
+    enter_at(&house, "first", NOW).await;
+    let mut watch = Watch::begin(&house.keyfob(), Duration::from_secs(1)).await.unwrap();
+    for (host, at) in [("second", NOW + 1), ("third", NOW + 2), ("fourth", NOW + 3)] {
+        enter_at(&house, host, at).await;
+    }
+    assert_eq!(heard(&mut watch).await, ["second", "third", "fourth"]);
+    *house.store.gone.lock().unwrap() = (2, 2);
+    assert!(heard(&mut watch).await.is_empty(), "what was there then was told");
+    enter_at(&house, "after", NOW + 10).await;
+    assert_eq!(heard(&mut watch).await, ["after"]);
+    // Seen when as many have happened as are gone, so that the newest number is there.
+    *house.store.gone.lock().unwrap() = (2, 3);
+    enter_at(&house, "again", NOW + 20).await;
+    enter_at(&house, "and again", NOW + 30).await;
+    assert_eq!(heard(&mut watch).await, ["again", "and again"]);
     assert!(heard(&mut watch).await.is_empty());
 }
 

@@ -131,8 +131,9 @@ async fn d12_of_an_answer_that_breaks_a_rule_the_next_refresh_token_is_kept() {
         let kept = house.kept().await;
         assert_eq!((house.refresh_token().await.as_str(), kept.tokens.secrets()[0].expose()), ("refresh-2", "access-1"), "{odd}");
         assert_eq!((kept.spending, house.events().await), (None, vec!["failed"]), "{odd}");
-        let Event::RefreshFailed { reason, .. } = &house.history().await[0].event else { panic!("{odd}") };
+        let Event::RefreshFailed { reason, received, .. } = &house.history().await[0].event else { panic!("{odd}") };
         assert!(reason.contains("RFC") && reason.contains("was kept"), "{reason}");
+        assert_eq!(received.as_ref(), Some(&Fingerprint::of(&Secret::new("refresh-2"))), "{odd}");
         // Whoever mends it, here or there, finds the login alive.
         session.refresh().await.unwrap();
         assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"], "{odd}");
@@ -158,6 +159,21 @@ async fn d6_the_next_refresh_token_alone_waits_for_a_store_that_cannot_keep_it()
     assert_eq!((house.refresh_token().await.as_str(), kept.tokens.secrets()[0].expose(), kept.spending), ("refresh-2", "access-1", None));
     assert_eq!(house.events().await, ["failed"]);
     session.refresh().await.unwrap();
+    assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"]);
+}
+
+/// Where the clock was set back, how long it has been here is all that tells of an access token's age.
+#[tokio::test(start_paused = true)]
+async fn d8_an_access_token_is_no_younger_for_a_refresh_token_that_came_alone() {
+    let house = House::fresh().await;
+    let session = house.session().await;
+    session.get("/x").send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+    house.clock.set(NOW - 3600);
+    house.provider.next(Act::Instead(200, r#"{"access_token":"access-2","token_type":"Bearer","refresh_token":"refresh-2","scope":null}"#));
+    session.refresh().await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    session.get("/x").send().await.unwrap();
     assert_eq!(house.provider.asked(), ["refresh-1", "refresh-2"]);
 }
 

@@ -39,6 +39,8 @@ pub struct Watched {
     pub lying: Mutex<Option<Write>>,
     /// Entries of transactions that are not over yet.
     pub hidden: Mutex<Vec<EntryNumber>>,
+    /// Entries after this number, and how many: gone since the store was put back to an earlier state, and numbers are given out again from there.
+    pub gone: Mutex<(u64, u64)>,
     /// Rights to refresh may end while their holders live.
     pub lapsing: Mutex<bool>,
     /// How much later it is than [`SERVER`] by the clock of who gives them out.
@@ -174,8 +176,18 @@ impl Store for Watched {
             return Box::pin(async { Err(full()) });
         }
         Box::pin(async move {
-            let mut entries = self.inner.entries(after, most).await?;
-            entries.retain(|(number, _)| !self.hidden.lock().unwrap().contains(number));
+            let (kept, gone) = *self.gone.lock().unwrap();
+            let mut entries = match after {
+                // The newest, which may be the one that was kept.
+                None if gone > 0 => self.inner.entries(Some(EntryNumber(kept - 1)), usize::MAX).await?,
+                after => {
+                    self.inner
+                        .entries(after.map(|EntryNumber(after)| EntryNumber(after + if after > kept { gone } else { 0 })), most)
+                        .await?
+                }
+            };
+            entries.retain(|(number, _)| !self.hidden.lock().unwrap().contains(number) && !(kept < number.0 && number.0 <= kept + gone));
+            entries.iter_mut().filter(|(number, _)| number.0 > kept).for_each(|(number, _)| number.0 -= gone);
             Ok(entries)
         })
     }

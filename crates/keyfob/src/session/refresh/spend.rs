@@ -83,8 +83,15 @@ impl Shared {
                 fate => {
                     tracing::warn!(account = known.account().name, %error, refresh_token = fate.in_words(), "not refreshed");
                     if let Some(successor) = successor {
-                        let kept = self.keep_or_revoke(&known, refresh_token_alone(self, &known, &note, &error, successor), hold).await?;
-                        return if kept.is_same_access(known.tokens()) { Err(login_lives_on(error)) } else { Ok(kept) };
+                        let came = successor.clone();
+                        let now = self.keep_or_revoke(&known, refresh_token_alone(self, &known, &note, &error, successor), hold).await?;
+                        let is_kept = now.tokens().refresh_token().is_some_and(|token| token.same_as(came.expose()));
+                        return match () {
+                            () if is_kept => Err(login_lives_on(error)),
+                            // Somebody else's, who has no new access token either.
+                            () if now.is_same_access(known.tokens()) => Err(error),
+                            () => Ok(now),
+                        };
                     }
                     let may_go_on = self.failed(&known, &note, &error, fate).await;
                     if fate != Fate::Lost || sent_before || !may_go_on {
@@ -189,7 +196,8 @@ impl Shared {
         let end = |account: Account| {
             if account.spending.as_deref().is_some_and(|there| !there.over && *there != note.ours) {
                 let reason = refused.to_string();
-                return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: false });
+                let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: false, received: None };
+                return (account, event);
             }
             let event = Event::NeedsLogin { refresh: Some(note.ours.clone()), reason: reason.clone() };
             (Account { health: health.clone(), spending: None, ..account }, event)
@@ -236,7 +244,7 @@ impl Shared {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
-        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered, of_app: is_of_app(error) };
+        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered, of_app: is_of_app(error), received: None };
         let spending = note.after_failure(unanswered, self.asked_to_wait_until(error)).map(Box::new);
         let is_ours = AtomicBool::new(true);
         let end = |account: Account| {
@@ -336,7 +344,8 @@ fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received, ho
 /// old one. Also where the note is another's, who has not got it.
 fn refresh_token_alone(shared: &Shared, known: &Known, note: &Note, error: &Error, successor: Secret) -> NewTokens {
     let reason = format!("{error}; {KEPT}");
-    let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: is_of_app(error) };
+    let received = Some(Fingerprint::of(&successor));
+    let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered: false, of_app: is_of_app(error), received };
     let Account { tokens, tolerated, refreshed, .. } = known.account().clone();
     let tokens = match tokens {
         // When the new one ends nobody has said.
