@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keyfob::Session;
 use keyfob::proto::oauth1::BodyHash;
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Flow, Scrubber, Secret, Settings, encode};
 
 use crate::card::Card;
@@ -82,9 +83,9 @@ impl Content {
     }
 
     fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Payload)>, Card> {
-        let json = self.json_body || items.has_json();
         let said = items.content_type.clone();
         let has_fields = !items.fields.is_empty() || !items.files.is_empty();
+        let json = self.json_body || items.has_json() || has_fields && said.as_ref().is_some_and(is_json);
         let has_parts = !self.parts.is_empty() || !items.files.is_empty();
         if [!self.data.is_empty(), !self.parts.is_empty(), has_fields].iter().filter(|there| **there).count() > 1 {
             return Err(Card::usage(
@@ -127,6 +128,15 @@ impl Content {
             let parts = if has_fields { items.parts()? } else { multipart::read(&self.parts)? };
             let form = multipart::Form::of(parts);
             return Ok(Some((form.media_type(), form.payload())));
+        }
+        // The one would be sent under the name of the other.
+        if let Some(other) = said.as_ref().filter(|said| !if json { is_json(said) } else { is_form(said) }) {
+            let (are, typed) = if json { ("JSON", "--json-body or :=") } else { ("a form", "a=b") };
+            return Err(Card::usage(
+                format!("fields are sent as {are}, and not as {}", printable(&String::from_utf8_lossy(other.as_bytes()))),
+                format!("{typed} says that they are {are}; a JSON type makes JSON of all fields"),
+                "leave the content type away, or write the body yourself: -d DATA",
+            ));
         }
         let bytes = if json { items.json() } else { items.form() };
         Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes.into())))
@@ -252,7 +262,18 @@ pub(crate) fn method(text: &str) -> Result<Method, String> {
 }
 
 fn is_form(media_type: &HeaderValue) -> bool {
-    media_type.as_bytes().starts_with(FORM.as_bytes())
+    essence(media_type) == FORM.as_bytes()
+}
+
+/// By whatever name: `application/json`, `application/merge-patch+json`, `application/x-amz-json-1.1`.
+fn is_json(media_type: &HeaderValue) -> bool {
+    essence(media_type).split(|byte| !byte.is_ascii_alphanumeric()).any(|word| word == b"json")
+}
+
+/// Without its parameters (RFC 9110 §8.3.1).
+fn essence(media_type: &HeaderValue) -> Vec<u8> {
+    let essence = media_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().to_ascii_lowercase()
 }
 
 /// What is in a file, or on stdin (`-`).
