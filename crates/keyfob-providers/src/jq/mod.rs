@@ -114,7 +114,20 @@ mod tests {
         assert_eq!(run("(.level | tonumber) * 100 / 255 | round", json!({"level": "128"})), [json!(50)]);
         assert_eq!(run("[.[] | select(. > 1)] | add", json!([1, 2, 3])), [json!(5)]);
         assert_eq!(run("sort_by(.n) | map(.n) | join(\"-\")", json!([{"n": 2}, {"n": 1}])), [json!("1-2")]);
-        assert_eq!(run("12345678901234567890, 1.5, \"é\"", json!(null)), [json!(12345678901234567890.0), json!(1.5), json!("é")]);
+        assert_eq!(run("12345678901234567890, 1.5, \"é\"", json!(null)), [json!(12345678901234567890_u64), json!(1.5), json!("é")]);
+    }
+
+    /// An id of 64 bits is no measure: as a float it would be another's.
+    #[test]
+    fn whole_numbers_stay_what_they_are() {
+        for number in [json!(u64::MAX), json!(i64::MAX as u64 + 1), json!(i64::MIN), json!(i64::MAX)] {
+            assert_eq!(run(".", number.clone()), [number.clone()]);
+            assert_eq!(run("[.id]", json!({"id": number})), [json!([number])]);
+            assert_eq!(run("tostring", number.clone()), [json!(number.to_string())]);
+            assert_eq!(run("tonumber", json!(number.to_string())), [number]);
+        }
+        assert_eq!(run(". - 1", json!(u64::MAX)), [json!(u64::MAX - 1)]);
+        assert_eq!(run(". + 1, . * .", json!(u64::MAX)), [json!(18446744073709551616.0), json!(3.402823669209385e38)]);
     }
 
     /// Every function of the list is there, so that what the check lets through also runs.

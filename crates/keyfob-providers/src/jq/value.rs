@@ -12,10 +12,12 @@ pub(crate) fn from_json(value: &Value) -> Val {
     match value {
         Value::Null => Val::Null,
         Value::Bool(flag) => Val::Bool(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) if isize::try_from(integer).is_ok() => Val::from(integer as isize),
-            (_, float) => Val::from(float.unwrap_or(f64::NAN)),
-        },
+        Value::Number(number) => Val::Num(match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => Num::from_integral(integer),
+            // An id of 64 bits is no measure: as a float it would be another's.
+            (None, Some(integer)) => Num::from_integral(integer),
+            (None, None) => Num::Float(number.as_f64().unwrap_or(f64::NAN)),
+        }),
         Value::String(text) => Val::from(text.clone()),
         Value::Array(items) => items.iter().map(from_json).collect(),
         Value::Object(members) => Val::obj(members.iter().map(|(name, value)| (Val::from(name.clone()), from_json(value))).collect()),
@@ -28,7 +30,9 @@ pub(crate) fn to_json(value: &Val) -> Value {
         Val::Null => Value::Null,
         Val::Bool(flag) => Value::Bool(*flag),
         Val::Num(Num::Int(integer)) => Value::from(*integer as i64),
-        Val::Num(number) => serde_json::Number::from_f64(float(number)).map_or(Value::Null, Value::Number),
+        Val::Num(Num::Float(float)) => serde_json::Number::from_f64(*float).map_or(Value::Null, Value::Number),
+        // What is whole and has 64 bits stays so; what is larger becomes a float here.
+        Val::Num(number) => number.to_string().parse().map_or(Value::Null, Value::Number),
         Val::TStr(text) | Val::BStr(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
         Val::Arr(items) => items.iter().map(to_json).collect(),
         Val::Obj(members) => members
@@ -51,18 +55,11 @@ pub(crate) fn to_number() -> Fun<JustLut<Val>> {
             Val::Num(_) => Some(cv.1.clone()),
             Val::TStr(text) => std::str::from_utf8(text).ok().and_then(|text| {
                 let text = text.trim();
-                text.parse::<isize>().ok().map(Val::from).or_else(|| text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Val::from))
+                let whole = text.parse().ok().map(Num::from_integral::<i64>).or_else(|| text.parse().ok().map(Num::from_integral::<u64>));
+                whole.or_else(|| text.parse().ok().filter(|n: &f64| n.is_finite()).map(Num::Float)).map(Val::Num)
             }),
             _ => None,
         };
         box_once(read.ok_or_else(|| Exn::from(Error::typ(cv.1, "number"))))
     }))
-}
-
-fn float(number: &Num) -> f64 {
-    match number {
-        Num::Int(integer) => *integer as f64,
-        Num::Float(float) => *float,
-        other => other.to_string().parse().unwrap_or(f64::NAN),
-    }
 }
