@@ -7,13 +7,14 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
+use keyfob_proto::scrub::printable;
 use keyfob_proto::{Api, Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Signal, Timestamp, Transport, TransportKind, retry_after};
 use serde_json::Value;
 
 use super::mask::Mask;
 use super::{Known, Session};
 use crate::error::{ApiError, Error};
-use crate::transport::Body;
+use crate::transport::{Body, packing, unpacked};
 
 /// The most that [`Answer::bytes`] reads: more belongs into a stream.
 const LARGEST: usize = 64 << 20;
@@ -50,24 +51,31 @@ impl Answer {
         shared.setup.settings.api.limits.as_ref()?.read(self.headers(), shared.keyfob.now())
     }
 
-    /// The answer as it streams.
+    /// The same, its body unpacked where the server packed it with gzip or deflate, asked or not, and the headers that say so gone. What is packed in another
+    /// way stays as it came.
+    #[must_use]
+    pub fn unpacked(self) -> Self {
+        Self { inner: unpacked(self.inner), ..self }
+    }
+
+    /// The answer as it streams, packed if it came so.
     pub fn into_http(self) -> http::Response<Body> {
         self.inner
     }
 
     /// What somebody must not see who may use the account, and not have its tokens: those that were sent, and the app's secret. Some providers echo
-    /// them. A compressed body cannot be looked into: ask for `identity`.
+    /// them. A compressed body cannot be looked into: ask for `identity`, or have it [unpacked](Answer::unpacked).
     pub fn mask(&self) -> Mask {
         let app = &self.session.shared().setup.app;
         self.used.mask(|tokens| Mask::of(tokens.secrets().into_iter().chain(&app.client_secret).chain(&app.private_key)))
     }
 
-    /// The whole body, up to 64 MiB.
+    /// The whole body, [unpacked](Answer::unpacked), up to 64 MiB.
     pub async fn bytes(self) -> Result<Vec<u8>, Error> {
         let origin = self.session.settings().api.base.origin();
         // A byte a minute is an answer that never ends.
         let deadline = self.session.shared().keyfob.policy().reading;
-        let read = tokio::time::timeout(deadline, self.inner.into_body().bytes(LARGEST)).await;
+        let read = tokio::time::timeout(deadline, self.unpacked().inner.into_body().bytes(LARGEST)).await;
         Ok(read.unwrap_or_else(|_| Err(Transport::new(TransportKind::Timeout, origin.as_str())))?)
     }
 
@@ -84,13 +92,17 @@ impl Answer {
 
     /// The same as JSON.
     pub async fn json(self) -> Result<Value, Error> {
-        let status = self.status();
-        let bytes = self.read().await?;
+        let answer = self.unpacked();
+        let (status, packing) = (answer.status(), packing(answer.headers()));
+        let bytes = answer.read().await?;
         if bytes.is_empty() {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&bytes).map_err(|error| {
-            let found = format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16());
+            let found = match packing {
+                Some(coding) => format!("one that is packed: {} (\"Accept-Encoding: identity\" asks for it as it is)", printable(&coding)),
+                None => format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16()),
+            };
             Error::Protocol(Misbehaved::api("a JSON answer", found).into())
         })
     }

@@ -21,7 +21,7 @@ use super::said::Said;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
 use crate::back_channel::Side;
 use crate::error::Error;
-use crate::transport::{Body, PublicOnly};
+use crate::transport::{Body, PublicOnly, beginning};
 
 /// How much of an answer is looked at to tell whether it says "expired".
 pub(super) const PEEK: usize = 1 << 20;
@@ -337,15 +337,16 @@ impl Prepared<'_> {
         let origin = self.origin.as_ref().filter(|_| refused && matches!(self.shared.setup.client, Client::OAuth1(_)));
         let Some(origin) = origin else { return Ok((answer, false)) };
         let (parts, mut body) = answer.into_parts();
-        let bytes = Box::pin(self.peek(&mut body, REFUSAL)).await?;
+        let bytes = Box::pin(self.peek(&parts.headers, &mut body, REFUSAL)).await?;
         let off = self.shared.keyfob.learn_clock(origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
         Ok((http::Response::from_parts(parts, body), off))
     }
 
-    /// The beginning of an answer, within the time that reading all of it may take: whoever sends a byte a minute is never silent.
-    pub(super) async fn peek(&self, body: &mut Body, limit: usize) -> Result<Bytes, TransportError> {
+    /// What the beginning of an answer says, within the time that reading all of it may take: whoever sends a byte a minute is never silent. It is read also
+    /// where it is packed; the body stays as it came.
+    pub(super) async fn peek(&self, headers: &HeaderMap, body: &mut Body, limit: usize) -> Result<Bytes, TransportError> {
         let read = tokio::time::timeout(self.shared.keyfob.policy().reading, body.peek(limit)).await;
-        read.unwrap_or_else(|_| Err(self.timed_out()))
+        read.unwrap_or_else(|_| Err(self.timed_out())).map(|bytes| beginning(headers, bytes, limit))
     }
 
     fn timed_out(&self) -> TransportError {

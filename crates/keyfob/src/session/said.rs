@@ -54,7 +54,7 @@ impl Prepared<'_> {
     /// By what an OAuth 1 server says when it refuses, and by what the provider's file says.
     async fn judge_signed(&self, answer: http::Response<Body>, known: &Known) -> Result<(http::Response<Body>, Said), Error> {
         let (parts, mut body) = answer.into_parts();
-        let bytes = self.peek(&mut body, REFUSAL).await?;
+        let bytes = self.peek(&parts.headers, &mut body, REFUSAL).await?;
         let report = Report::refuses_token(Incoming::new(parts.status, &parts.headers, &bytes), &self.scrubber(known));
         let answer = http::Response::from_parts(parts, body);
         match report {
@@ -78,7 +78,7 @@ impl Prepared<'_> {
         }
         let (parts, mut body) = answer.into_parts();
         // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
-        let bytes = Box::pin(self.peek(&mut body, PEEK)).await?;
+        let bytes = Box::pin(self.peek(&parts.headers, &mut body, PEEK)).await?;
         // Where only the place is known, and not what stands there, nobody has said it in so many words.
         let said = match signals().find(|signal| signal.is_worded() && signal.given(status, &bytes)) {
             Some(_) => Said::NotGood(self.words(status, &bytes, known)),

@@ -52,6 +52,15 @@ impl Body {
         self
     }
 
+    /// What `undoing` makes of it. It is still from there.
+    pub(super) fn undone<B>(mut self, undoing: impl FnOnce(Self) -> B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+    {
+        let origin = self.origin.take();
+        Self { origin, ..Self::stream(undoing(self)) }
+    }
+
     fn broken(&self, kind: TransportKind) -> TransportError {
         TransportError::new(kind, self.origin.as_deref().map(shown).unwrap_or_default())
     }
@@ -91,13 +100,28 @@ impl Body {
         let mut all = Vec::new();
         while let Some(piece) = self.chunk().await? {
             if all.len() + piece.len() > limit {
-                return Err(self.broken(TransportKind::TooLarge));
+                return Err(self.broken(TransportKind::TooLarge).caused_by(Limit(limit)));
             }
             all.extend_from_slice(&piece);
         }
         Ok(all)
     }
 }
+
+/// How much would have been taken.
+#[derive(Debug)]
+struct Limit(usize);
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => write!(f, "more than {} MiB", bytes >> 20),
+            bytes => write!(f, "more than {bytes} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Limit {}
 
 /// An origin as messages have it. Worked out when there is something to say.
 pub(super) fn shown(uri: &Uri) -> String {

@@ -4,6 +4,7 @@
 //! cookie, and trusts nobody but the system's certificate store, or the authorities that it was told of in place of it.
 
 mod body;
+mod coding;
 mod connect;
 mod hyper;
 mod progress;
@@ -15,6 +16,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use body::Body;
+pub(crate) use coding::beginning;
+pub use coding::{packing, unpacked};
 use keyfob_proto::{Origin, Outgoing, Transport as TransportError, TransportKind};
 
 pub use self::hyper::{HyperTransport, HyperTransportBuilder};

@@ -3,9 +3,9 @@
 
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
-use keyfob::transport::PublicOnly;
+use keyfob::proto::{Error as ProtoError, Origin, TransportKind};
+use keyfob::transport::{PublicOnly, unpacked};
 use keyfob::{Account, Answer, Body, Session};
 use url::Url;
 
@@ -155,6 +155,14 @@ impl Came {
         }
     }
 
+    /// The same as it was before the server packed it, where that can be undone.
+    pub(super) fn unpacked(self) -> Self {
+        match self {
+            Self::Ours(answer) => Self::Ours(answer.unpacked()),
+            Self::Elsewhere(answer) => Self::Elsewhere(unpacked(answer)),
+        }
+    }
+
     pub(super) fn into_body(self) -> Body {
         match self {
             Self::Ours(answer) => answer.into_http().into_body(),
@@ -165,8 +173,8 @@ impl Came {
     /// All of it, whatever the status.
     pub(super) async fn bytes(self, what: &str) -> Result<Vec<u8>, Card> {
         match self {
-            Self::Ours(answer) => answer.bytes().await.doing(what),
-            Self::Elsewhere(answer) => answer.into_body().bytes(LARGEST as usize).await.doing(what),
+            Self::Ours(answer) => answer.bytes().await.map_err(|error| unread(what, error)),
+            Self::Elsewhere(answer) => unpacked(answer).into_body().bytes(LARGEST as usize).await.map_err(|error| unread(what, error)),
         }
     }
 
@@ -174,7 +182,10 @@ impl Came {
     pub(super) async fn read(self, what: &str, account: &Account) -> Result<Vec<u8>, Card> {
         let status = self.status();
         match self {
-            Self::Ours(answer) => answer.read().await.map_err(|error| answered(what, &error, account)),
+            Self::Ours(answer) => answer.read().await.map_err(|error| match error {
+                keyfob::Error::Api(_) => answered(what, &error, account),
+                error => unread(what, error),
+            }),
             elsewhere if status.is_success() => elsewhere.bytes(what).await,
             _ => {
                 let why = format!("where the redirect led, the answer was HTTP {status}");
@@ -187,6 +198,18 @@ impl Came {
     fn leads_to(&self) -> Option<String> {
         let leads = matches!(self.status().as_u16(), 301 | 302 | 303 | 307 | 308);
         self.headers().get(LOCATION).filter(|_| leads)?.to_str().ok().map(str::to_owned)
+    }
+}
+
+/// Of an answer that could not be read to its end. What does not fit into memory fits elsewhere.
+pub(super) fn unread(what: &str, error: impl Into<keyfob::Error>) -> Card {
+    let error = error.into();
+    let card = Card::of(what, &error);
+    match error {
+        keyfob::Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::TooLarge => {
+            card.advising("-o FILE keeps an answer of any size, and so does a pipe: without --jq, --format, --paginate and the like")
+        }
+        _ => card,
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use http::Method;
+use http::header::ACCEPT_ENCODING;
 use keyfob::Session;
 use keyfob::proto::Scrubber;
 use keyfob_providers::Query;
@@ -197,7 +198,8 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
         }
     }
     let what = format!("cannot call {}", opened.account.name);
-    let came = sent?;
+    // Who asks for a packing wants it, as with curl.
+    let came = if carried.has_header(&ACCEPT_ENCODING) { sent? } else { sent?.unpacked() };
     if matches!(came, Came::Ours(_)) {
         refusals::keep(came.status(), &session.account(), context).await;
         refusals::tell_of_young_token(came.status(), &session, &context.out);

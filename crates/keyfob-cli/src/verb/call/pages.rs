@@ -2,16 +2,18 @@
 
 use http::{HeaderMap, Method, header};
 use keyfob::Session;
+use keyfob::proto::scrub::printable;
+use keyfob::transport::packing;
 use keyfob_providers::Pages;
 use serde_json::Value;
 use url::Url;
 
 use super::follow::Came;
 use super::retry;
-use crate::card::{Card, Doing};
+use crate::card::Card;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::request::{Carried, LARGEST};
+use crate::request::Carried;
 
 /// How to go on.
 pub(super) struct Paging<'a> {
@@ -33,7 +35,7 @@ impl Paging<'_> {
         let mut here = absolute(self.session.settings().api.base.as_str(), path).ok_or_else(|| unresolved(what))?;
         let mut seen = vec![here.clone()];
         loop {
-            let linked = next(answer.headers());
+            let (linked, packing) = (next(answer.headers()), packing(answer.headers()));
             // An error is none of the data, also one that the provider says with status 200.
             let signals = &self.session.settings().api.failed;
             let bytes = if !answer.status().is_success() || signals.iter().any(|signal| signal.needs_body(answer.status())) {
@@ -41,7 +43,7 @@ impl Paging<'_> {
                 let judged = |card: Card| if card.exit == Exit::Network { card } else { card.exiting(Exit::Http) };
                 answer.read(what, &self.session.account()).await.map_err(judged)?
             } else {
-                answer.into_body().bytes(LARGEST as usize).await.doing(what)?
+                answer.bytes(what).await?
             };
             // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
             if bytes.trim_ascii().is_empty() && pages.is_empty() {
@@ -49,12 +51,13 @@ impl Paging<'_> {
             }
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 // It was called: whoever reads that it was not would do it again.
-                Card::new(
-                    Exit::Error,
-                    format!("cannot read the answer of {}", self.session.account().name),
-                    format!("the answer is no JSON: {error}"),
-                    "see it as it came: leave --jq, --format and --paginate away",
-                )
+                let (why, next) = match &packing {
+                    Some(coding) => {
+                        (format!("the answer is packed: {}", printable(coding)), "ask for it as it is: Accept-Encoding:identity")
+                    }
+                    None => (format!("the answer is no JSON: {error}"), "see it as it came: leave --jq, --format and --paginate away"),
+                };
+                Card::new(Exit::Error, format!("cannot read the answer of {}", self.session.account().name), why, next)
             })?;
             let next = linked.or_else(|| self.pages?.next(here.as_str(), &page));
             pages.push(page);

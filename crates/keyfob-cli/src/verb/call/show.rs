@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Call;
 use super::download::Download;
-use super::follow::Came;
+use super::follow::{Came, unread};
 use crate::card::{Card, Doing};
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
@@ -71,7 +71,7 @@ impl Whole {
     async fn all(self, what: &str) -> Result<Vec<u8>, Card> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Stream(body) => body.bytes(LARGEST as usize).await.doing(what),
+            Self::Stream(body) => body.bytes(LARGEST as usize).await.map_err(|error| unread(what, error)),
         }
     }
 }
