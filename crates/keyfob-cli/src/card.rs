@@ -12,7 +12,7 @@ use std::io;
 use http::StatusCode;
 use keyfob::Error;
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Code, Error as ProtoError};
+use keyfob::proto::{Code, Error as ProtoError, TransportKind};
 use serde_json::json;
 
 use crate::account::for_its_person;
@@ -182,6 +182,8 @@ impl<T, E: Into<Error>> Doing<T> for Result<T, E> {
 
 fn exit_of(error: &Error) -> Exit {
     match error {
+        // It does not pass: who tries again gets as much again.
+        Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::TooLarge => Exit::Error,
         Error::Protocol(ProtoError::Transport(_)) => Exit::Network,
         Error::Protocol(ProtoError::Refused(refused)) if refused.code == Code::AccessDenied => Exit::Usage,
         // A URL of somebody else's: no login helps. Where the provider itself has moved, one does.
@@ -219,7 +221,7 @@ pub(crate) fn printable_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use keyfob::proto::{Misuse, Transport, TransportKind};
+    use keyfob::proto::{Misuse, Transport};
 
     use super::*;
 

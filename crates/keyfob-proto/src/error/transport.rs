@@ -32,7 +32,8 @@ impl Transport {
             TransportKind::Connect => "check the network, the host's name, and proxy settings",
             TransportKind::Tls => "check the server's certificate and this machine's clock and certificate store",
             TransportKind::Timeout => "the server may be busy; try again later",
-            TransportKind::Broken | TransportKind::TooLarge => "try again; if it stays, something between us and the server is at fault",
+            TransportKind::Broken => "try again; if it stays, something between us and the server is at fault",
+            TransportKind::TooLarge => "another try brings the same: ask for less at once, or read it as it streams",
             TransportKind::Forbidden => "this program was told to talk to this machine only",
         }
     }

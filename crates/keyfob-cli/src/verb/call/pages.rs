@@ -39,9 +39,7 @@ impl Paging<'_> {
             // An error is none of the data, also one that the provider says with status 200.
             let signals = &self.session.settings().api.failed;
             let bytes = if !answer.status().is_success() || signals.iter().any(|signal| signal.needs_body(answer.status())) {
-                // One that breaks off is the network's.
-                let judged = |card: Card| if card.exit == Exit::Network { card } else { card.exiting(Exit::Http) };
-                answer.read(what, &self.session.account()).await.map_err(judged)?
+                answer.read(what, &self.session.account()).await?
             } else {
                 answer.bytes(what).await?
             };
