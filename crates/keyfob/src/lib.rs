@@ -17,6 +17,7 @@ mod introspection;
 mod keyfob;
 mod keys;
 mod limit;
+pub mod links;
 pub mod login;
 mod logout;
 mod memory;
