@@ -114,11 +114,39 @@ fn rows(values: Vec<Value>, whole: bool) -> Vec<Value> {
     values.into_iter().flat_map(elements).collect()
 }
 
-/// Whether it is there for one list of things. A thing that has a list of words (`{"id":1,"tags":["x"]}`) is none: its other members would be lost.
+/// Whether it is there for one list of things. A thing that has a list of words (`{"id":1,"tags":["x"]}`), or of parts, is none: its other members would
+/// be lost. Of an empty list nobody knows what it is a list of: then they may say no more than how the call went, and where in a longer list this is.
 fn is_wrapping(members: &Map<String, Value>) -> bool {
-    let mut lists = members.values().filter_map(Value::as_array);
-    let (Some(items), None) = (lists.next(), lists.next()) else { return false };
-    members.len() <= 3 && (members.len() == 1 || items.iter().all(Value::is_object))
+    /// What a thing is called by.
+    const OWN: [&str; 3] = ["id", "name", "title"];
+    let mut lists = members.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_array()?)));
+    let (Some((name, items)), None) = (lists.next(), lists.next()) else { return false };
+    match members.len() {
+        1 => true,
+        2 | 3 if OWN.iter().any(|own| members.contains_key(*own)) => false,
+        2 | 3 if items.is_empty() => {
+            let around = members.iter().filter(|(other, _)| *other != name);
+            !["errors", "warnings"].contains(&name) && around.into_iter().all(|(name, value)| value.is_null() || is_of_a_list(name))
+        }
+        2 | 3 => items.iter().all(Value::is_object),
+        _ => false,
+    }
+}
+
+/// Whether a member beside a list is of the list, or of the answer, by its name.
+fn is_of_a_list(name: &str) -> bool {
+    const WORDS: [&str; 14] =
+        ["count", "cursor", "limit", "links", "meta", "metadata", "more", "next", "offset", "ok", "page", "paging", "success", "total"];
+    // `has_more`, `nextPageToken`, `@odata.count`
+    let mut words = Vec::new();
+    for c in name.chars() {
+        match words.last_mut() {
+            _ if !c.is_alphanumeric() => words.push(String::new()),
+            Some(word) if !c.is_uppercase() => word.push(c),
+            _ => words.push(c.to_lowercase().collect()),
+        }
+    }
+    words.iter().any(|word| WORDS.contains(&word.as_str()))
 }
 
 /// Columns and their cells.
@@ -204,6 +232,34 @@ mod tests {
         assert_eq!(names(json!({"id": 1, "name": "a", "tags": ["x", "y"]})), ("id name tags".into(), "1|a|[\"x\",\"y\"]".into()));
         assert_eq!(names(json!({"tags": ["x", "y"]})), ("value".into(), "x/y".into()));
         assert_eq!(names(json!([1, {"value": 2}])), ("value".into(), "1/2".into()));
+    }
+
+    /// What is dropped is missed by nobody.
+    #[test]
+    fn a_thing_that_has_a_list_is_no_wrapping() {
+        let is_wrapping = |value: Value| value.as_object().is_some_and(is_wrapping);
+        for thing in [
+            json!({"id": 1, "name": "home", "rooms": [{"id": 7}]}),
+            json!({"title": "home", "rooms": [{"id": 7}]}),
+            json!({"id": "001", "success": true, "errors": []}),
+            json!({"success": true, "errors": []}),
+            json!({"temperature": 21, "alarms": []}),
+            json!({"status": "online", "alarms": []}),
+        ] {
+            assert!(!is_wrapping(thing.clone()), "{thing}");
+        }
+        for wrapping in [
+            json!({"errors": []}),
+            json!({"devices": []}),
+            json!({"devices": [], "error": null}),
+            json!({"ok": true, "channels": [], "response_metadata": {"next_cursor": ""}}),
+            json!({"items": [], "totalCount": 0, "has_more": false}),
+            json!({"value": [], "@odata.count": 0}),
+            json!({"items": [], "nextPageToken": ""}),
+            json!({"temperatures": [{"at": 1}], "unit": "C"}),
+        ] {
+            assert!(is_wrapping(wrapping.clone()), "{wrapping}");
+        }
     }
 
     /// Of each thing that a filter chose, every member is there.
