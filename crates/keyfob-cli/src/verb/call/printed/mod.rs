@@ -41,6 +41,14 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// With all that is sent: what has a body by its method says how long it is, also where it has none (RFC 9110 §8.6). Servers refuse it otherwise (411).
+    fn with_length(mut self) -> Self {
+        if self.body.is_none() && ["POST", "PUT", "PATCH"].contains(&self.method.as_str()) {
+            self.headers.push(("content-length".to_owned(), "0".to_owned()));
+        }
+        self
+    }
+
     /// What the body is, as its header says; empty where none does.
     fn content_type(&self) -> &str {
         self.headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, value)| value.as_str())
@@ -60,6 +68,7 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
         let Some(kept) = dry.kept() else { return Ok(()) };
         kept.shown(&session.scrubber())
     };
+    let shown = shown.with_length();
     // What was masked, or signed in the body, is not what is in the file any more.
     let file = file.filter(|(_, bytes)| shown.body.as_deref() == Some(&bytes[..])).map(|(name, _)| name);
     let out = &context.out;
