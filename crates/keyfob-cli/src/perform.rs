@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use http::HeaderValue;
 use http::StatusCode;
 use keyfob::Session;
+use keyfob::links::{self, Lost, Walk};
 use keyfob::proto::scrub::printable;
-use keyfob_providers::{Action, Table};
+use keyfob_providers::{Action, ActionRequest, Provider, Table};
 
 use crate::account::{login_again, login_again_with, login_for, now, with_scopes};
 use crate::again::Again;
@@ -23,22 +24,36 @@ pub(crate) struct Performed {
     pub(crate) more: bool,
 }
 
+/// What is said behind so many pages that are not all.
+pub(crate) fn there_is_more(read: usize) -> String {
+    let were = if read == 1 { "1 page was" } else { &format!("{read} pages were") };
+    format!("there is more: only {were} read (--pages N reads more)")
+}
+
 /// The call of an action with these arguments.
 pub(crate) fn call(session: &Session, action: &Action, arguments: &BTreeMap<String, String>) -> Result<keyfob::Call, Card> {
-    let request = session.look(|account| action.request(arguments, &account.kept)).doing(format!("cannot do {}", action.name))?;
+    Ok(made(session, request(session, action, arguments)?))
+}
+
+fn request(session: &Session, action: &Action, arguments: &BTreeMap<String, String>) -> Result<ActionRequest, Card> {
+    session.look(|account| action.request(arguments, &account.kept)).doing(format!("cannot do {}", action.name))
+}
+
+fn made(session: &Session, request: ActionRequest) -> keyfob::Call {
     let mut call = session.call(request.method, request.target);
     for (name, value) in request.headers {
         call = call.header(name, value);
     }
-    Ok(match request.body {
+    match request.body {
         Some((media_type, bytes)) => call.body(HeaderValue::from_static(media_type), bytes),
         None => call,
-    })
+    }
 }
 
 /// Runs an action, and reads at most so many pages. A person sees how many they are.
 pub(crate) async fn perform(
     session: &Session,
+    provider: &Provider,
     action: &Action,
     mut arguments: BTreeMap<String, String>,
     pages: usize,
@@ -52,13 +67,17 @@ pub(crate) async fn perform(
         let next = format!("see the answer as it came: keyfob get {name} …; if the provider changed it, its file wants correcting");
         Card::new(Exit::Error, what.clone(), error.to_string(), next)
     };
+    let lost = |lost: Lost| Card::new(Exit::Error, what.clone(), lost.to_string(), "read fewer: --pages N");
     let mut table = Table::default();
+    let mut asked = request(session, action, &arguments)?;
+    let mut walk = Walk::begin(session.settings().api.base.as_str(), &asked.target).map_err(lost)?;
     for page in 1.. {
-        let sending = call(session, action, &arguments)?.send();
+        let sending = made(session, asked.clone()).send();
         // Behind the first page, it is shown where one is.
         let sent = if page == 1 { awaited(sending, out).await } else { sending.await };
-        let answer = sent.doing(what.as_str())?.json().await;
-        let answer = answer.map_err(|error| {
+        let answer = sent.doing(what.as_str())?;
+        let linked = links::next(answer.headers());
+        let answer = answer.json().await.map_err(|error| {
             let card = answered(&what, &error, &session.account());
             match &error {
                 keyfob::Error::Api(api) if api.may_lack_scope => wanting(card, action, &session.account()),
@@ -66,13 +85,20 @@ pub(crate) async fn perform(
             }
         })?;
         table.append(action.table(&arguments, &answer).map_err(unreadable)?);
-        match action.next(&arguments, &answer).map_err(unreadable)? {
-            None => return Ok(Performed { table, more: false }),
-            Some(_) if page >= pages => return Ok(Performed { table, more: true }),
-            Some(next) => {
-                progress.page(page + 1, table.rows.len());
-                arguments = next;
-            }
+        let next = action.next(&arguments, &answer).map_err(unreadable)?;
+        let linked = linked.or_else(|| provider.pages()?.next(walk.here().as_str(), &answer)).filter(|_| action.goes_on_by_links());
+        if next.is_none() && linked.is_none() {
+            break;
+        }
+        if page >= pages {
+            return Ok(Performed { table, more: true });
+        }
+        progress.page(page + 1, table.rows.len());
+        if let Some(next) = next {
+            asked = request(session, action, &next)?;
+            arguments = next;
+        } else if let Some(target) = linked {
+            asked.target = walk.step(&target).map_err(lost)?;
         }
     }
     Ok(Performed { table, more: false })

@@ -126,6 +126,119 @@ async fn pages_are_followed_to_the_last() {
     house.run(&["get", "hub", "/things?page=2", "--jq", ".name"]).await.fails(1, ["does not fit the answer", "", "--jq"]);
 }
 
+/// Of 250 repositories a hundred look like all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_reads_the_pages_that_its_answer_names() {
+    let (origin, count) = serve(|_, target| match target {
+        "/things" => (200, "Link: </things?page=2>; rel=\"next\"\r\n".into(), r#"[{"name":"a","id":1}]"#.into()),
+        "/things?page=2" => (200, "Link: <?page=3>; rel=next\r\n".into(), r#"[{"name":"b","id":2}]"#.into()),
+        "/things?page=3" => (200, String::new(), r#"[{"name":"c","id":3}]"#.into()),
+        _ => (404, String::new(), "[]".into()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let all = house.run(&["hub", "things"]).await.exits(0);
+    assert_eq!((all.stdout.as_str(), all.stderr.as_str()), ("Name\tID\na\t1\nb\t2\nc\t3\n", ""));
+    let first = house.run(&["hub", "things", "--pages", "1"]).await.exits(0);
+    assert!(first.stdout == "Name\tID\na\t1\n" && first.stderr.contains("there is more: only 1 page was read"), "{first:#?}");
+    count.store(0, Ordering::SeqCst);
+    house.run(&["status", "hub", "--check"]).await.exits(0);
+    assert_eq!(count.load(Ordering::SeqCst), 1, "to see whether it answers, one page does");
+}
+
+/// As the provider's file says it, where it is not in the head.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_reads_the_pages_that_its_file_tells_of() {
+    let (origin, _) = serve(|_, target| match target {
+        "/things" => (200, String::new(), r#"{"things":[{"name":"a","id":1}],"next":"n2"}"#.into()),
+        "/things?after=n2" => (200, String::new(), r#"{"things":[{"name":"b","id":2}],"next":""}"#.into()),
+        "/round" => (200, String::new(), r#"{"things":[],"next":"n2"}"#.into()),
+        "/round?after=n2" => (200, String::new(), r#"{"things":[],"next":"n2"}"#.into()),
+        _ => (404, String::new(), "[]".into()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let file = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("its file");
+    let file = file.replace("[actions.things]", "pages = { cursor = \"/next\", parameter = \"after\" }\n[actions.things]");
+    let round = "[actions.round]\nabout = \"Round\"\npath = \"/round\"\nrows = \".things[]\"\n";
+    house.file("config/providers/hub.toml", &(file.replace("rows = \".[]\"", "rows = \".things[]\"") + round));
+    assert_eq!(house.good(&["hub", "things"]).await, "Name\tID\na\t1\nb\t2\n");
+    house.run(&["hub", "round"]).await.fails(1, ["cannot do round with hub", "read already", "--pages"]);
+}
+
+/// The one page that was wanted is not all, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_one_page_hears_that_there_are_more() {
+    let (origin, _) = serve(|_, _| (200, "Link: </b>; rel=next\r\n".into(), "[1]".into())).await;
+    let house = house_at(&origin).await;
+    let one = house.run(&["get", "hub", "/a", "--paginate", "--pages", "1"]).await.exits(0);
+    assert!(one.stdout == "[1]\n" && one.stderr.contains("there is more: only 1 page was read (--pages N reads more)"), "{one:#?}");
+    assert_eq!(house.run(&["get", "hub", "/a", "--jq", "."]).await.exits(0).stderr, "", "nobody asked for pages");
+}
+
+/// Bytes that a header should not have lead on all the same: what is left away behind them would look like all.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_with_letters_of_any_language_are_followed() {
+    let (origin, _) = serve(|_, target| match target {
+        "/a" => (200, "Link: </b?q=café>; rel=\"next\"\r\n".into(), "[1]".into()),
+        "/b?q=caf%C3%A9" => (200, "Link: </c>; rel=\"next\"; title=\"Nächste\"\r\n".into(), "[2]".into()),
+        "/c" => (200, String::new(), "[3]".into()),
+        "/moved" => (302, "Location: /café\r\n".into(), String::new()),
+        "/caf%C3%A9" => (200, String::new(), "here".into()),
+        "/lost" => (302, String::new(), String::new()),
+        _ => (404, String::new(), String::new()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    assert_eq!(house.good(&["get", "hub", "/a", "--paginate"]).await, "[1,2,3]\n");
+    assert_eq!(house.good(&["get", "hub", "/moved", "-L"]).await, "here");
+    let told = house.run(&["get", "hub", "/moved"]).await.exits(0);
+    assert!(told.stderr.contains("→ /caf%C3%A9 (-L follows it"), "{}", told.stderr);
+    house.run(&["get", "hub", "/lost", "-L"]).await.fails(1, ["cannot call hub", "without a Location", "-i"]);
+    assert!(house.run(&["get", "hub", "/lost"]).await.exits(0).stderr.contains("HTTP 302"));
+}
+
+/// With curl, too, a redirect is no error. What is to be made of the data is made of nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_no_error_and_no_data() {
+    let (origin, _) = serve(|_, target| match target {
+        "/moved" => (302, "Location: /data?signature=abc\r\n".into(), "<p>moved".into()),
+        "/data?signature=abc" => (200, String::new(), r#"{"a":1}"#.into()),
+        "/same" => (304, String::new(), String::new()),
+        "/choices" => (300, String::new(), r#"{"a":2}"#.into()),
+        _ => (404, String::new(), String::new()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    assert_eq!(house.good(&["get", "hub", "/moved", "-f"]).await, "<p>moved");
+    assert_eq!(house.json(&["get", "hub", "/moved", "-f", "-i"]).await["status"], 302);
+    assert_eq!(house.good(&["get", "hub", "/same", "-f", "If-None-Match:\"x\""]).await, "");
+    house.run(&["get", "hub", "/none", "-f"]).await.exits(5);
+    for (shape, next) in
+        [(&["--jq", ".a"][..], "-L follows it"), (&["--format", "csv"], "-L"), (&["--table"], "-L"), (&["--paginate"], "call it there")]
+    {
+        let ended = house.run(&[&["get", "hub", "/moved"], shape].concat()).await;
+        assert!(ended.stdout.is_empty() && !ended.stderr.contains("signature"), "{shape:?} {ended:#?}");
+        ended.fails(5, ["cannot call hub", "HTTP 302 Found → /data", next]);
+        house.run(&[&["get", "hub", "/choices"], shape].concat()).await.fails(5, ["cannot call hub", "HTTP 300", "-i"]);
+        assert_eq!(house.good(&[&["get", "hub", "/same"], shape].concat()).await, "", "{shape:?}");
+    }
+    assert_eq!(house.good(&["get", "hub", "/moved", "-L", "--jq", ".a"]).await, "1\n");
+}
+
+/// Each may have commas in it (RFC 9110 §5.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_are_told_one_by_one() {
+    let (origin, _) = serve(|_, _| {
+        let head = "Set-Cookie: a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT\r\nSet-Cookie: b=2\r\nVary: a\r\nVary: b\r\n";
+        (200, head.into(), "{}".into())
+    })
+    .await;
+    let headers = house_at(&origin).await.json(&["get", "hub", "/x", "-i"]).await["headers"].clone();
+    assert_eq!(headers["set-cookie"], serde_json::json!(["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2"]));
+    assert_eq!(headers["vary"], "a, b");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_pass_is_tried_again_as_long_as_the_server_says() {
     // The session itself waits twice for what may be repeated.

@@ -202,7 +202,13 @@ impl Action {
         self.page.as_ref().map(|page| page.set.as_str())
     }
 
-    /// Whether answers come in pages.
+    /// Whether its answer goes on as that of any call does, by `Link` headers or [`crate::Provider::pages`]: it is a list that is asked for by GET, and the
+    /// action has no way of its own.
+    pub fn goes_on_by_links(&self) -> bool {
+        self.page.is_none() && !self.acts && self.call.method == Method::GET && self.shown.view == View::List
+    }
+
+    /// Whether answers come in pages by a way of the action's own.
     pub fn has_pages(&self) -> bool {
         self.page.is_some()
     }

@@ -1,4 +1,4 @@
-//! How an API's long answers go on, where it is not said by a `Link` header (RFC 8288): `keyfob get --paginate` reads it.
+//! How an API's long answers go on, where it is not said by a `Link` header (RFC 8288): `keyfob get --paginate` and actions read it.
 
 use keyfob_proto::encode;
 use serde_json::Value;

@@ -1,15 +1,16 @@
 //! Where a redirect leads (`-L`). The account's credentials go nowhere but where they were meant to go: as soon as the origin changes, what follows is
 //! asked for as a stranger would ask, and stays so, even if it leads back.
 
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION, RANGE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use keyfob::links;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Error as ProtoError, Origin, TransportKind};
 use keyfob::transport::{PublicOnly, unpacked};
 use keyfob::{Account, Answer, Body, Session};
 use url::Url;
 
-use super::{pages, retry};
+use super::retry;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -44,15 +45,20 @@ impl Following<'_> {
         let base = self.session.settings().api.base.as_str();
         let query = self.carried.query_of(path);
         let mut here =
-            pages::absolute(base, &query).ok_or_else(|| self.refused("the call has no URL that could be left", "leave -L away"))?;
+            links::absolute(base, &query).ok_or_else(|| self.refused("the call has no URL that could be left", "leave -L away"))?;
         let (mut method, mut body) = (self.method.clone(), self.carried.has_body());
         let mut trail = Trail { home: here.clone(), near: true };
         let mut came = Came::Ours(first);
         for followed in 0..=MOST {
-            let Some(target) = came.leads_to() else { return Ok(came) };
+            if !leads(came.status()) {
+                return Ok(came);
+            }
             if followed == MOST {
                 break;
             }
+            let target = links::location(came.headers()).ok_or_else(|| {
+                self.refused(&format!("HTTP {} came without a Location", came.status()), "see what came: leave -L away, and use -i")
+            })?;
             // RFC 9110 §15.4: after 303 one looks, and does not do it again; after 301 and 302 a POST is a GET, as everybody has it.
             let status = came.status();
             let looks = status == StatusCode::SEE_OTHER && method != Method::HEAD
@@ -60,7 +66,7 @@ impl Following<'_> {
             if looks {
                 (method, body) = (Method::GET, false);
             }
-            let (there, text) = pages::resolved(&here, &target)
+            let (there, text) = links::resolved(&here, &target)
                 .ok_or_else(|| self.refused("it leads to an address that is no URL over HTTP", "see where: leave -L away, and use -i"))?;
             let stays = matches!(came, Came::Ours(_)) && there.origin() == here.origin();
             came = if stays {
@@ -115,6 +121,17 @@ impl Following<'_> {
     fn refused(&self, why: &str, next: &str) -> Card {
         Card::new(Exit::Error, self.what, format!("the redirect is not followed: {why}"), next)
     }
+}
+
+/// Whether what was asked for is said to be elsewhere (RFC 9110 §15.4).
+pub(super) fn leads(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// What an answer that leads elsewhere is said to lead to. Without its query: that of a download may be signed, and open it to whoever reads a log.
+pub(super) fn place(headers: &HeaderMap, session: &Session) -> Option<String> {
+    let there = session.scrubber().mask(&links::location(headers)?);
+    Some(printable(there.split(['?', '#']).next().unwrap_or_default()))
 }
 
 fn harmless(said: &HeaderMap) -> HeaderMap {
@@ -192,12 +209,6 @@ impl Came {
                 Err(Card::new(Exit::Http, what, why, "see what the API says itself: leave -L away, and use -i"))
             }
         }
-    }
-
-    /// Where it leads, if it does.
-    fn leads_to(&self) -> Option<String> {
-        let leads = matches!(self.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-        self.headers().get(LOCATION).filter(|_| leads)?.to_str().ok().map(str::to_owned)
     }
 }
 

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use http::Method;
 use http::header::ACCEPT_ENCODING;
+use http::{Method, StatusCode};
 use keyfob::Session;
 use keyfob::proto::Scrubber;
 use keyfob_providers::Query;
@@ -206,11 +206,13 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
     }
     match Shape::of(args) {
         None => show::show(came, &session, args, &context.out, &what).await,
-        Some(_) if came.status().is_redirection() => show::show(came, &session, args, &context.out, &what).await,
+        // Nothing has changed since: of that, too, nothing is made.
+        Some(_) if came.status() == StatusCode::NOT_MODIFIED => Ok(()),
+        Some(_) if came.status().is_redirection() => Err(elsewhere(&came, args, &session, &what)),
         // Whoever reads the data would take the error for it.
         Some(_) if !came.status().is_success() => came.read(&what, &session.account()).await.map(drop),
         Some(shape) => {
-            let most = if args.paginate { args.pages } else { 1 };
+            let most = args.paginate.then_some(args.pages);
             let paging = pages::Paging { session: &session, carried, most, retries: args.retry, pages: opened.provider.pages() };
             let values = Box::pin(paging.read(came, &carried.query_of(&args.path), &context.out, &what)).await;
             if args.verbose {
@@ -219,6 +221,22 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
             data::show(values?, &shape, &session, &context.out)
         }
     }
+}
+
+/// Whoever makes something of the data would make it of nothing, or of the page that says where they are.
+fn elsewhere(came: &Came, args: &Call, session: &Session, what: &str) -> Card {
+    let status = came.status();
+    let there = follow::place(came.headers(), session).filter(|_| follow::leads(status));
+    let why = match &there {
+        Some(there) => format!("the data is not here: HTTP {status} → {there}"),
+        None => format!("the data is not here: HTTP {status}"),
+    };
+    let next = match there {
+        Some(_) if args.paginate => "call it there: --paginate follows no redirect (-i without --paginate shows all of it)",
+        Some(_) if !args.location => "-L follows it, -i shows all of it",
+        _ => "see what came: leave the shape away, and use -i",
+    };
+    Card::new(Exit::Http, what, why, next).of_status(status)
 }
 
 async fn send(method: &Method, carried: &Carried, args: &Call, session: &Session, context: &Context) -> Result<Came, Card> {

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use http::header::LOCATION;
+use http::header::SET_COOKIE;
 use keyfob::proto::scrub::printable;
 use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
 
 use super::Call;
 use super::download::Download;
-use super::follow::{Came, unread};
+use super::follow::{self, Came, unread};
 use crate::card::{Card, Doing};
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
@@ -20,21 +20,22 @@ use crate::request::LARGEST;
 pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
     let status = answer.status();
     let headers = answer.headers().clone();
+    // Some providers say errors with status 200: then the body has to be looked at before any of it is printed. A redirect is no error, as with curl.
+    let may_fail = || !status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status));
+    let judge_first = args.fail && !status.is_redirection() && may_fail();
     if out.json && args.include && args.output.is_none() {
-        let bytes = if args.fail { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
+        let bytes = if judge_first { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
         return out.json(&envelope(status, &headers, &bytes, session, out));
     }
-    // Some providers say errors with status 200: then the body has to be looked at before any of it is printed.
-    let judge_first = args.fail && (!status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status)));
     let answer = if judge_first { Whole::Bytes(answer.read(what, &session.account()).await?) } else { Whole::Stream(answer.into_body()) };
     if !status.is_success() && !status.is_redirection() {
         out.note(&out.note_paint().warn(&format!("HTTP {status}")));
     }
-    // What it leads to was asked for, and is not here. Without its query: that of a download may be signed, and open it to whoever reads a log.
-    if let Some(there) = headers.get(LOCATION).filter(|_| status.is_redirection() && !args.location) {
-        let there = session.scrubber().mask(&String::from_utf8_lossy(there.as_bytes()));
-        let there = there.split(['?', '#']).next().unwrap_or_default();
-        out.note(&out.note_paint().warn(&format!("HTTP {status} → {} (-L follows it, -i shows all of it)", printable(there))));
+    // What it leads to was asked for, and is not here.
+    if follow::leads(status) && !args.location {
+        let there =
+            follow::place(&headers, session).map_or_else(String::new, |there| format!(" → {there} (-L follows it, -i shows all of it)"));
+        out.note(&out.note_paint().warn(&format!("HTTP {status}{there}")));
     }
     if args.include {
         out.data(&head(status, &headers, session))?;
@@ -122,7 +123,9 @@ fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8], s
     let mut named = Map::new();
     for name in headers.keys() {
         let values: Vec<String> = headers.get_all(name).iter().map(|value| text(value.as_bytes())).collect();
-        named.insert(name.to_string(), Value::from(values.join(", ")));
+        // RFC 9110 §5.3: what sets cookies is no list, and a comma may stand in each.
+        let value = if *name == SET_COOKIE { Value::from(values) } else { Value::from(values.join(", ")) };
+        named.insert(name.to_string(), value);
     }
     let body = text(bytes);
     let body = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body));

@@ -17,7 +17,7 @@ use crate::card::Card;
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
 use crate::output::Output;
-use crate::perform::{call, perform, typed};
+use crate::perform::{call, perform, there_is_more, typed};
 use crate::prompt;
 use crate::refusals;
 use crate::verb::call::dry_run;
@@ -148,9 +148,9 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     }
     let session = opened.session().await?;
     if let Some(every) = said.watch {
-        return watch::run(&session, action, &said, every, context).await;
+        return watch::run(&session, &opened.provider, action, &said, every, context).await;
     }
-    let performed = match perform(&session, action, arguments, said.pages, &context.out).await {
+    let performed = match perform(&session, &opened.provider, action, arguments, said.pages, &context.out).await {
         Ok(performed) => performed,
         Err(card) => {
             if let Some(status) = card.status {
@@ -163,7 +163,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     show(&performed.table, &said, &context.out)?;
     let paint = context.out.note_paint();
     if performed.more {
-        context.out.note(&paint.warn(&format!("there is more: only {} pages were read (--pages N reads more)", said.pages)));
+        context.out.note(&paint.warn(&there_is_more(said.pages)));
     }
     if context.out.notes_to_person && !context.out.json {
         // A command that the terminal would break is not one to copy.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use keyfob::Session;
-use keyfob_providers::Action;
+use keyfob_providers::{Action, Provider};
 
 use super::said::Said;
 use super::show::{Piece, pieces, show};
@@ -16,7 +16,14 @@ use crate::moment;
 use crate::output::{Output, Paint, written};
 use crate::perform::perform;
 
-pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: Duration, context: &Context) -> Result<(), Card> {
+pub(super) async fn run(
+    session: &Session,
+    provider: &Provider,
+    action: &Action,
+    said: &Said,
+    every: Duration,
+    context: &Context,
+) -> Result<(), Card> {
     let (out, name) = (&context.out, session.account().name);
     let length = moment::length(i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
     if !is_drawn_on(out) {
@@ -24,7 +31,7 @@ pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: 
     }
     loop {
         // Moments that were said as "a day ago" go along with the time.
-        let performed = perform(session, action, said.arguments(action, &name)?, said.pages, out).await;
+        let performed = perform(session, provider, action, said.arguments(action, &name)?, said.pages, out).await;
         if is_drawn_on(out) {
             begin_anew()?;
             let heading =

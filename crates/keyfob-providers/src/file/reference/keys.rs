@@ -552,7 +552,7 @@ pub(super) const READS: Section = Section {
 pub(super) const PAGES: Section = Section {
     path: "api.pages",
     heading: "[api.pages]",
-    about: "One of `next`, `cursor` and `counts`. `keyfob get --paginate` follows it.",
+    about: "One of `next`, `cursor` and `counts`. `keyfob get --paginate` follows it, and so do actions that list what they ask for by GET and have no `page` of their own.",
     keys: &[
         key("next", Pointer, "Where an answer has the URL of the next page", "\"/paging/next\""),
         key("cursor", Pointer, "Where it has a text that goes into `parameter`", "\"/next_cursor\""),
