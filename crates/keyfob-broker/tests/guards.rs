@@ -32,6 +32,24 @@ async fn connect_hostile(world: &World) -> Browser {
     browser
 }
 
+/// The overview has the beginning of it; its own page has more, and neither takes that for all.
+#[tokio::test]
+async fn a_list_that_goes_on_elsewhere_is_not_taken_for_all_of_it() {
+    let sandbox = keyfob_sandbox::Sandbox::start().await.expect("a sandbox");
+    let (service, seen) = hostile::long().await;
+    let world = World::serving(sandbox, vec![service], None).await;
+    let mut browser = connect_hostile(&world).await;
+    let asked = || seen.lock().expect("the list").iter().filter(|line| line.contains(" /long")).count();
+    let overview = browser.get("/accounts/hostile").await;
+    assert!(overview.has("There may be more: one answer was read.") && overview.has("thing 1"), "{}", overview.text);
+    assert_eq!(asked(), 1);
+    assert_eq!(overview.link("Read on"), "/accounts/hostile/do/long");
+    let long = browser.get("/accounts/hostile/do/long").await;
+    assert!(long.has("There may be more: 8 answers were read.") && long.has("thing 8") && !long.has("Read on"), "{}", long.text);
+    assert_eq!(asked(), 9);
+    assert!(!browser.get("/accounts/hostile/do/things").await.has("There may be more"));
+}
+
 /// Every page of an account, good and bad, with their headers.
 async fn crawl(browser: &mut Browser, account: &str, actions: &[&str]) -> Vec<Page> {
     let mut pages = Vec::new();

@@ -63,19 +63,30 @@ pub(crate) struct TableView {
 pub(crate) struct Rest {
     /// So many answers were read.
     pub(crate) read: usize,
-    /// The parameter that says where to go on.
-    pub(crate) parameter: String,
-    /// Where it goes on; none where the address would hold a secret.
+    /// The parameter that says where to go on, where one does.
+    pub(crate) parameter: Option<String>,
+    /// Where more is shown; none where the address would hold a secret, or nothing here reads more.
     pub(crate) href: Option<String>,
 }
 
 impl Rest {
     /// `arguments` are those of the call that was not made.
-    pub(crate) fn new(action: &Action, arguments: &BTreeMap<String, String>, seat: &Seat, scrubber: &Scrubber) -> Option<Self> {
+    pub(crate) fn new(
+        read: usize,
+        action: &Action,
+        arguments: &BTreeMap<String, String>,
+        seat: &Seat,
+        scrubber: &Scrubber,
+    ) -> Option<Self> {
         let is_clean = arguments.values().all(|value| scrubber.mask(value) == *value);
         let said = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let href = is_clean.then(|| action_path(seat, &action.name, said));
-        Some(Self { read: MOST_PAGES, parameter: words(action.goes_on_by()?), href })
+        Some(Self { read, parameter: Some(words(action.goes_on_by()?)), href })
+    }
+
+    /// Of what goes on at an address of its own: the action's page reads more than the beginning.
+    pub(crate) fn linked(read: usize, action: &Action, seat: &Seat) -> Self {
+        Self { read, parameter: None, href: (read < MOST_PAGES).then(|| action_path(seat, &action.name, [])) }
     }
 }
 

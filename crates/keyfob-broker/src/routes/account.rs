@@ -140,13 +140,13 @@ fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account,
     page::respond(StatusCode::OK, &page, &Forms::AlsoTo(std::slice::from_ref(&seat.desk)))
 }
 
-/// All overview actions at once; one that fails says so in its place, and leaves the others alone.
+/// All overview actions at once, each the beginning of what it has to say; one that fails says so in its place, and leaves the others alone.
 async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section> {
     let provider = &seat.desk.provider;
     let mut tasks = JoinSet::new();
     for (at, action) in provider.overview().enumerate() {
         let (site, seat, action) = (site.clone(), seat.clone(), action.clone());
-        tasks.spawn(async move { (at, ask_for(&site, &seat, &action, &BTreeMap::new()).await) });
+        tasks.spawn(async move { (at, ask_for(&site, &seat, &action, &BTreeMap::new(), 1).await) });
     }
     let mut outcomes: BTreeMap<usize, _> = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {

@@ -8,6 +8,7 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
+use keyfob::links::{self, Walk};
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Scrubber, Timestamp, TokenSet, encode};
 use keyfob::{Error, Session};
@@ -110,7 +111,7 @@ pub(crate) async fn show(
     if problem.is_some() {
         status = StatusCode::BAD_REQUEST;
     } else if is_complete {
-        let content = match ask_for(&site, &seat, action, &said).await {
+        let content = match ask_for(&site, &seat, action, &said, MOST_PAGES).await {
             Ok(called) => {
                 ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
                 Ok(called.view(action, &seat, &holder))
@@ -177,7 +178,7 @@ pub(crate) async fn act(
     if let Some(gate) = &site.gate {
         gate.book.open(site.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
     }
-    let done = call(&site, &seat, &session, action, &said).await;
+    let done = call(&site, &seat, &session, action, &said, 1).await;
     let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |_| 200);
     // A failure, too: what came of it may be seen at the door alone.
     let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), subject: concerned, status };
@@ -214,22 +215,42 @@ pub(crate) struct Called {
     table: Table,
     /// What its text must be rid of before it is shown.
     scrubber: Scrubber,
-    /// What to ask with for the rest, where the answer goes on.
-    rest: Option<BTreeMap<String, String>>,
+    /// How to go on, where this is not all.
+    rest: Option<Onward>,
+    /// So many answers were read.
+    read: usize,
+}
+
+/// How a long answer goes on.
+enum Onward {
+    /// By asking with these.
+    With(BTreeMap<String, String>),
+    /// By an address of its own.
+    At(String),
 }
 
 impl Called {
     /// As a page draws it.
     pub(crate) fn view(&self, action: &Action, seat: &Seat, holder: &Holder) -> TableView {
         let mut view = TableView::new(&self.table, seat, holder, &self.scrubber);
-        view.rest = self.rest.as_ref().and_then(|rest| Rest::new(action, rest, seat, &self.scrubber));
+        view.rest = match &self.rest {
+            Some(Onward::With(arguments)) => Rest::new(self.read, action, arguments, seat, &self.scrubber),
+            Some(Onward::At(_)) => Some(Rest::linked(self.read, action, seat)),
+            None => None,
+        };
         view
     }
 }
 
-/// Makes the call of an action that only asks, as the account that the vault has now.
-pub(crate) async fn ask_for(site: &Site, seat: &Seat, action: &Action, said: &BTreeMap<String, String>) -> Result<Called, Failure> {
-    call(site, seat, &open(site, seat).await?, action, said).await
+/// Makes the call of an action that only asks, as the account that the vault has now. So many answers are read of one that goes on by links.
+pub(crate) async fn ask_for(
+    site: &Site,
+    seat: &Seat,
+    action: &Action,
+    said: &BTreeMap<String, String>,
+    linked: usize,
+) -> Result<Called, Failure> {
+    call(site, seat, &open(site, seat).await?, action, said, linked).await
 }
 
 /// The account as the vault has it now: a session that other requests keep in use may be of a login that is over.
@@ -239,13 +260,14 @@ async fn open(site: &Site, seat: &Seat) -> Result<Session, Failure> {
     session.await.map_err(|error| Failure::from_error(error, seat))
 }
 
-/// Makes an action's call, and as many more as its answer has pages, up to [`MOST_PAGES`].
+/// Makes an action's call, and as many more as its answer has pages: up to [`MOST_PAGES`], or `linked` where they have addresses of their own.
 async fn call(
     site: &Site,
     seat: &Seat,
     session: &Session,
     action: &Action,
     arguments: &BTreeMap<String, String>,
+    linked: usize,
 ) -> Result<Called, Failure> {
     let desk = &seat.desk;
     let failure = |error: Error| Failure::from_error(error, seat);
@@ -255,21 +277,37 @@ async fn call(
         Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(seat))
     };
     let mut arguments = action.at(arguments, site.keyfob.now());
-    let (mut whole, mut rest): (Option<Table>, _) = (None, None);
-    for _ in 0..MOST_PAGES {
-        let request = session.look(|account| action.request(&arguments, &account.kept)).map_err(|misuse| failure(misuse.into()))?;
-        let mut call = session.call(request.method, request.target);
-        for (name, value) in request.headers {
+    let requested = |arguments: &BTreeMap<String, String>| {
+        session.look(|account| action.request(arguments, &account.kept)).map_err(|misuse| failure(misuse.into()))
+    };
+    let refused = |error: Error| match &error {
+        Error::Api(api) if api.may_lack_scope => wanting(failure(error), seat, session, action),
+        _ => failure(error),
+    };
+    let (mut whole, mut rest, mut read): (Option<Table>, _, _) = (None, None, 0);
+    let mut request = requested(&arguments)?;
+    let mut walk = Walk::begin(session.settings().api.base.as_str(), &request.target).ok();
+    loop {
+        let mut call = session.call(request.method.clone(), request.target.clone());
+        for (name, value) in request.headers.clone() {
             call = call.header(name, value);
         }
-        if let Some((media_type, body)) = request.body {
-            call = call.body(HeaderValue::from_static(media_type), body);
+        if let Some((media_type, body)) = &request.body {
+            call = call.body(HeaderValue::from_static(media_type), body.clone());
         }
-        let refused = |error: Error| match &error {
-            Error::Api(api) if api.may_lack_scope => wanting(failure(error), seat, session, action),
-            _ => failure(error),
+        let answered = async {
+            let answer = call.send().await?;
+            Ok((links::next(answer.headers()), answer.json().await?))
         };
-        let answer = call.send().await.map_err(refused)?.json().await.map_err(refused)?;
+        let (next_link, answer) = match answered.await {
+            Ok(answered) => answered,
+            // What is there can be shown; that there is more, is said.
+            Err(error) if matches!(rest, Some(Onward::At(_))) => {
+                tracing::warn!(account = seat.name, %error, "the next page could not be read");
+                break;
+            }
+            Err(error) => return Err(refused(error)),
+        };
         match action.table(&arguments, &answer) {
             Ok(table) => match &mut whole {
                 Some(whole) => whole.append(table),
@@ -282,17 +320,31 @@ async fn call(
             }
             Err(error) => return Err(unreadable(error)),
         }
+        read += 1;
         if action.acts {
             break;
         }
-        rest = action.next(&arguments, &answer).map_err(unreadable)?;
-        match &rest {
-            Some(next) => arguments.clone_from(next),
-            None => break,
+        if let Some(next) = action.next(&arguments, &answer).map_err(unreadable)? {
+            rest = Some(Onward::With(next.clone()));
+            if read >= MOST_PAGES {
+                break;
+            }
+            request = requested(&next)?;
+            arguments = next;
+            continue;
+        }
+        let here = walk.as_mut().filter(|_| action.goes_on_by_links());
+        let target = here.as_ref().and_then(|walk| next_link.or_else(|| desk.provider.pages()?.next(walk.here().as_str(), &answer)));
+        rest = target.map(Onward::At);
+        let (Some(walk), Some(Onward::At(target))) = (here, &rest) else { break };
+        // A page that cannot be asked for is one that is not read.
+        match walk.step(target) {
+            Ok(target) if read < linked => request.target = target,
+            _ => break,
         }
     }
     // Whoever reads half an answer has to know that it is half of one.
-    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest })
+    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read })
 }
 
 /// An action that was refused, for want of scopes as it seems, and needs one that the account is not known to have: that is what to ask for, unless the provider has named it itself.

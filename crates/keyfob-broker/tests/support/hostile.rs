@@ -88,8 +88,28 @@ rows = ".things[0]"
 columns = [{ title = "Name", value = ".name" }, { title = "Echo", value = ".echo" }]
 "#;
 
+/// An answer that never ends, and says so where a file of its own tells of it.
+const LONG: &str = r#"
+[actions.long]
+about = "A long list"
+path = "/long"
+rows = ".things[]"
+
+[api.pages]
+next = "/next"
+"#;
+
+/// One that goes on and on.
+pub async fn long() -> (Service, Arc<Mutex<Vec<String>>>) {
+    of_file(&format!("{FILE}{LONG}")).await
+}
+
 /// Starts it. What it was asked is written down: method, path, and whether the token came along.
 pub async fn start() -> (Service, Arc<Mutex<Vec<String>>>) {
+    of_file(FILE).await
+}
+
+async fn of_file(file: &str) -> (Service, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -121,7 +141,7 @@ pub async fn start() -> (Service, Arc<Mutex<Vec<String>>>) {
         }
     });
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("hostile.toml"), FILE).expect("written");
+    std::fs::write(folder.path().join("hostile.toml"), file).expect("written");
     let catalogue = Catalogue::load(Some(folder.path()));
     assert!(catalogue.problems().is_empty(), "{:?}", catalogue.problems());
     let provider = catalogue.get("hostile").expect("a provider").at_origin(&Origin::parse(&origin).expect("an origin"));
@@ -146,6 +166,13 @@ fn answer(line: &str, head: &str) -> (&'static str, String) {
             serde_json::json!({"access_token": ACCESS, "token_type": "Bearer", "expires_in": 3600, "refresh_token": REFRESH}).to_string(),
         ),
         path if path.starts_with("/broken") => ("460 Busy", serde_json::json!({"message": format!("{MARKUP} {echo}")}).to_string()),
+        path if path.starts_with("/long") => {
+            let page: u32 = path.split_once('=').map_or(1, |(_, page)| page.parse().expect("a number"));
+            (
+                "200 OK",
+                serde_json::json!({"things": [{"name": format!("thing {page}")}], "next": format!("/long?page={}", page + 1)}).to_string(),
+            )
+        }
         path if path.starts_with("/series") => {
             let rows: Vec<_> = (0..50).map(|at| serde_json::json!({"at": 1_700_000_000 + at * 600, "value": at % 7})).collect();
             ("200 OK", serde_json::json!({"rows": rows}).to_string())
