@@ -15,6 +15,7 @@ use crate::card::Card;
 use crate::context::SECRET_VARIABLES;
 use crate::exit::Exit;
 use crate::mask::{Cleaner, masker};
+use crate::output::written;
 use crate::signal;
 
 /// How long the rest of what a program said is waited for, once somebody asked to stop.
@@ -89,21 +90,24 @@ impl Program {
         let cleaner = |terminal: bool| (self.cleaned && terminal).then(Cleaner::default);
         let (out_cleaner, err_cleaner) = (cleaner(io::stdout().is_terminal()), cleaner(io::stderr().is_terminal()));
         let said = async {
-            tokio::join!(
+            let (out, err) = tokio::join!(
                 async {
-                    if let Some(out) = out {
-                        pass(out, tokio::io::stdout(), masker(&secrets), out_cleaner).await
+                    match out {
+                        Some(out) => pass(out, tokio::io::stdout(), masker(&secrets), out_cleaner).await,
+                        None => Ok(()),
                     }
                 },
                 async {
-                    if let Some(err) = err {
-                        pass(err, tokio::io::stderr(), masker(&secrets), err_cleaner).await
+                    match err {
+                        Some(err) => pass(err, tokio::io::stderr(), masker(&secrets), err_cleaner).await,
+                        None => Ok(()),
                     }
                 },
             );
+            out.and(err)
         };
         tokio::pin!(said);
-        let (mut all_said, mut asked_to_stop) = (false, false);
+        let (mut passed, mut asked_to_stop) = (None, false);
         let mut signals = signal::Signals::listen();
         let status = loop {
             tokio::select! {
@@ -112,7 +116,7 @@ impl Program {
                     asked_to_stop = true;
                     signal::pass_on(signal, child.id());
                 }
-                () = &mut said, if !all_said => all_said = true,
+                outcome = &mut said, if passed.is_none() => passed = Some(outcome),
             }
         };
         // A program of the program's that runs on may hold the pipes for ever, and a signal heard once is ours to heed for good. Without one there is no
@@ -124,14 +128,20 @@ impl Program {
                 signals.next().await;
             }
         };
-        if !all_said {
-            tokio::select! {
-                () = said => {}
-                () = enough => {}
-            }
-        }
+        let passed = match passed {
+            Some(outcome) => outcome,
+            None => tokio::select! {
+                outcome = said => outcome,
+                () = enough => Ok(()),
+            },
+        };
         let status = status.map_err(|error| Card::io(format!("cannot wait for {}", self.name), &error, "see whether it runs on"))?;
-        Err(Card::ended(code(status)))
+        Err(match (passed, code(status)) {
+            (Ok(()), code) => Card::ended(code),
+            // The program noticed nothing, and whoever waits for us would think that all of it is there.
+            (Err(lost), 0) => lost,
+            (Err(lost), code) => lost.exiting(Exit::Program(code)),
+        })
     }
 
     fn not_started(&self, error: &io::Error) -> Card {
@@ -150,17 +160,25 @@ pub(crate) fn secrets(account: &Account, app: &App) -> Vec<Secret> {
 }
 
 /// Passes on what a program says, without secrets, as it comes. Where nobody reads any more, the program is told so by a pipe that closes.
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut masker: Masker, mut cleaner: Option<Cleaner>) {
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut masker: Masker,
+    mut cleaner: Option<Cleaner>,
+) -> Result<(), Card> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = from.read(&mut buffer).await.unwrap_or(0);
+        let unread = |error| Card::io("cannot read what the program says", &error, "run it again; if it stays, look at the system's log");
+        let count = from.read(&mut buffer).await.map_err(unread)?;
         let shown = if count == 0 { masker.end() } else { masker.push(&buffer[..count]) };
         let shown = match &mut cleaner {
             Some(cleaner) => cleaner.push(&shown),
             None => shown,
         };
-        if to.write_all(&shown).await.is_err() || to.flush().await.is_err() || count == 0 {
-            return;
+        written(to.write_all(&shown).await)?;
+        written(to.flush().await)?;
+        if count == 0 {
+            return Ok(());
         }
     }
 }

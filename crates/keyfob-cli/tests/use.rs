@@ -547,6 +547,30 @@ async fn a_verb_in_a_loop_eats_nobodys_input() {
 }
 
 #[cfg(unix)]
+/// A disk that is full is no reader that left.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_said_is_not_lost_without_a_word() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let lines: [(&[&str], i32); 4] = [
+        (&["exec", "acme", "--", "sh", "-c", "echo said"], 1),
+        (&["exec", "acme", "--", "sh", "-c", "echo said; exit 3"], 3),
+        (&["exec", "acme", "--", "sh", "-c", "exit 0"], 0),
+        (&["curl", "acme", "--", "-s", "/api/me"], 1),
+    ];
+    for (arguments, code) in lines {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let output = house.command(arguments).stdout(full).spawn().expect("it starts").wait_with_output().await.expect("an end");
+        let told = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        let is_told = told.contains("error: cannot write the output") && told.contains("No space left on device");
+        assert_eq!(is_told, code != 0, "{arguments:?}: {told}");
+    }
+    let ended = house.typed("keyfob exec acme -- sh -c 'sleep 0.2; echo said' | true").end().await.exits(0);
+    assert!(!ended.stderr.contains("error"), "{ended:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn git_itself_is_given_the_token() {
     let house = House::new().await;
