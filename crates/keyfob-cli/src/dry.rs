@@ -107,6 +107,16 @@ impl Kept {
         self.request.uri.to_string()
     }
 
+    /// What it would have been authorized with, secrets and all; empty where that does not travel in its header.
+    pub(crate) fn authorization(&self) -> String {
+        self.request.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+    }
+
+    /// What it would have carried.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// As text, secrets masked. A signature is masked, too: it was not used, so whoever reads it could.
     pub(crate) fn text(&self, scrubber: &Scrubber) -> String {
         let mut lines = vec![format!("{} {}", self.request.method, without_signature(&scrubber.mask(&self.request.uri.to_string())))];

@@ -27,15 +27,7 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Question, Card> {
         format!("{}://{host}{target}", scheme(host, settings))
     };
     let form = header("content-type").is_some_and(|kind| is_form(kind.as_bytes())).then(|| body.trim_end_matches('\n').as_bytes().to_vec());
-    let (mut protocol, realm) = authorization(header("authorization").unwrap_or_default());
-    let is_ours = |name: &str| name.starts_with("oauth_");
-    if protocol.is_empty() {
-        // They travel in the query or the form, and are signed as a part of it.
-        let query = url.split_once('?').map_or("", |(_, query)| query).as_bytes().to_vec();
-        let own = encode::decode_pairs(&query).chain(encode::decode_pairs(form.as_deref().unwrap_or_default()));
-        protocol = own.filter_map(|(name, value)| Some((String::from_utf8(name).ok()?, String::from_utf8(value).ok()?))).collect();
-        protocol.retain(|(name, _)| is_ours(name));
-    }
+    let (mut protocol, realm) = protocol(header("authorization").unwrap_or_default(), &url, form.as_deref().unwrap_or_default());
     if protocol.is_empty() {
         return Err(unreadable("found no parameter of OAuth 1 in it"));
     }
@@ -49,6 +41,19 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Question, Card> {
         realm,
         signature,
     })
+}
+
+/// The parameters of the protocol in a request, wherever they travel, decoded; and the realm.
+pub(super) fn protocol(header: &str, url: &str, form: &[u8]) -> (Vec<(String, String)>, Option<String>) {
+    let (in_header, realm) = authorization(header);
+    if !in_header.is_empty() {
+        return (in_header, realm);
+    }
+    // They travel in the query or the form, and are signed as a part of it.
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let all = encode::decode_pairs(query.as_bytes()).chain(encode::decode_pairs(form));
+    let all = all.filter_map(|(name, value)| Some((String::from_utf8(name).ok()?, String::from_utf8(value).ok()?)));
+    (all.filter(|(name, _)| name.starts_with("oauth_")).collect(), realm)
 }
 
 /// The parameters of an `Authorization: OAuth …` header, decoded; and the realm, which is not signed.

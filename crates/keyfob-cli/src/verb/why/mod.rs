@@ -49,6 +49,7 @@ Examples:
   keyfob why telldus --request refused.txt             finds what the other program does otherwise";
 
 /// A request whose signature is in question.
+#[derive(Clone)]
 pub(super) struct Question {
     method: String,
     url: String,
@@ -72,6 +73,22 @@ impl Question {
         let protocol: Vec<(&str, &str)> = self.protocol.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = self.form.as_deref().map_or(Body::Opaque, Body::Form);
         oauth1::base_string(&self.method, &self.url, body, &protocol).doing("cannot build the base string")
+    }
+
+    /// Which parameters of the protocol have another value in a base string than here; and the question as if they had that one.
+    fn with_what_is_changed_in(&self, base_string: &str) -> (Vec<&'static Mistake>, Self) {
+        let theirs = protocol_of(base_string);
+        let (mut changed, mut as_theirs) = (Vec::new(), self.clone());
+        for (name, mistake) in &recipe::CHANGED {
+            let own = as_theirs.protocol.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value);
+            if let (Some(own), Some(other)) = (own, value_of(&theirs, name))
+                && own != other
+            {
+                other.clone_into(own);
+                changed.push(mistake);
+            }
+        }
+        (changed, as_theirs)
     }
 }
 
@@ -102,8 +119,13 @@ pub(crate) async fn run(args: Why, context: &Context) -> Result<(), Card> {
             None => return told::accepted(&opened, &context.out),
         },
     };
-    // The server had a request of ours before it, with a time and a nonce of its own.
-    question.protocol = protocol_of(&theirs).unwrap_or(question.protocol);
+    // The server had a request of ours before it, with a time and a nonce of its own. All else is as it is now.
+    let had = protocol_of(&theirs);
+    for (name, value) in question.protocol.iter_mut().filter(|(name, _)| ["oauth_nonce", "oauth_timestamp"].contains(&name.as_str())) {
+        if let Some(theirs) = value_of(&had, name) {
+            theirs.clone_into(value);
+        }
+    }
     told::show(&of_server(&question, &theirs)?, &opened, &context.out)
 }
 
@@ -113,13 +135,14 @@ async fn ours(opened: &Opened, method: Method, path: &str, carried: &Carried) ->
     let form = carried.body().filter(|(media_type, _)| is_form(media_type.as_bytes())).map(|(_, bytes)| bytes.to_vec());
     let dry = DryRun::new(opened.store.clone(), &opened.account.tokens);
     let session = dry.keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
-    let url = {
-        let explained = carried.clone().call(&session, method.clone(), path);
-        explained.send().await.doing(what)?;
-        // Where the protocol's own parameters are in the query, they are no part of the question.
-        dry.kept().map(|kept| http_text::without_protocol(&kept.url())).unwrap_or_default()
+    carried.clone().call(&session, method.clone(), path).send().await.doing(what)?;
+    let (url, (mut protocol, realm)) = match dry.kept() {
+        Some(kept) => (kept.url(), http_text::protocol(&kept.authorization(), &kept.url(), kept.body())),
+        None => Default::default(),
     };
-    Ok(Question { method: method.to_string(), url, form, protocol: Vec::new(), realm: None, signature: None })
+    protocol.retain(|(name, _)| name != "oauth_signature");
+    // Where the protocol's own parameters are in the query, they are no part of the question.
+    Ok(Question { method: method.to_string(), url: http_text::without_protocol(&url), form, protocol, realm, signature: None })
 }
 
 /// Sends it, and finds the base string in what comes back; nothing if it was accepted. What is sent is what was read: stdin has it only once.
@@ -161,26 +184,32 @@ fn find_base_string(text: &str) -> Option<String> {
 }
 
 /// The parameters of the protocol inside a base string.
-fn protocol_of(base_string: &str) -> Option<Vec<(String, String)>> {
-    let parameters = base_string.splitn(3, '&').nth(2)?;
+fn protocol_of(base_string: &str) -> Vec<(String, String)> {
+    let parameters = base_string.splitn(3, '&').nth(2).unwrap_or_default();
     let once = encode::percent_decode(parameters.as_bytes());
     let pairs =
         encode::decode_pairs(&once).filter_map(|(name, value)| Some((String::from_utf8(name).ok()?, String::from_utf8(value).ok()?)));
-    let own: Vec<(String, String)> = pairs.filter(|(name, _)| name.starts_with("oauth_") && name != "oauth_signature").collect();
-    (!own.is_empty()).then_some(own)
+    pairs.filter(|(name, _)| name.starts_with("oauth_") && name != "oauth_signature").collect()
+}
+
+fn value_of<'a>(protocol: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    protocol.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Which mistake gives the server's base string.
 fn of_server(question: &Question, theirs: &str) -> Result<Finding, Card> {
     let right = question.by_the_rfc()?;
-    let recipe = question.recipe()?;
     let finding = |side, mistakes| Finding { side, mistakes, expected: right.clone(), found: Some(theirs.to_owned()) };
     if theirs == right {
         return Ok(finding(Side::Key, Vec::new()));
     }
-    let made = tried(&recipe, |base_string| base_string == theirs);
+    let (changed, as_theirs) = question.with_what_is_changed_in(theirs);
+    if !changed.is_empty() && theirs == as_theirs.by_the_rfc()? {
+        return Ok(finding(Side::Server, changed));
+    }
+    let made = tried(&as_theirs.recipe()?, |base_string| base_string == theirs);
     Ok(match made {
-        Some(mistakes) => finding(Side::Server, mistakes),
+        Some(mistakes) => finding(Side::Server, [changed, mistakes].concat()),
         None => finding(Side::Unknown, Vec::new()),
     })
 }
@@ -196,7 +225,7 @@ fn of_client(question: &Question, opened: &Opened) -> Result<Finding, Card> {
     };
     let right = question.by_the_rfc()?;
     let finding = |side, mistakes| Finding { side, mistakes, expected: right.clone(), found: None };
-    let value = |name: &str| question.protocol.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let value = |name: &str| value_of(&question.protocol, name);
     if value("oauth_consumer_key").is_some_and(|key| key != opened.app.client_id) {
         return Ok(finding(Side::Client, vec![&recipe::ANOTHER_APP]));
     }
@@ -306,7 +335,7 @@ mod tests {
         for none in ["", "GET&x", "see &http%3A%2F%2Fa.example", "signature_invalid"] {
             assert_eq!(find_base_string(none), None, "{none}");
         }
-        let protocol = protocol_of("GET&http%3A%2F%2Fa%2Fx&a%3Db%2520c%26oauth_nonce%3Dn%252B").expect("some");
+        let protocol = protocol_of("GET&http%3A%2F%2Fa%2Fx&a%3Db%2520c%26oauth_nonce%3Dn%252B");
         assert_eq!(protocol, [("oauth_nonce".to_owned(), "n+".to_owned())]);
     }
 }

@@ -52,6 +52,9 @@ enum Order {
     None,
 }
 
+/// Where the protocol's own parameters are listed.
+pub(super) const PARAMETERS: &str = "RFC 5849 §3.1";
+
 /// A mistake that is known to be made.
 pub(super) struct Mistake {
     /// For programs.
@@ -99,13 +102,14 @@ pub(super) const MISTAKES: &[Mistake] = &[
     }),
     mistake("realm-signed", "signs the realm", "RFC 5849 §3.4.1.3.1", |r| r.sign("realm", r.realm)),
     mistake("signature-signed", "takes oauth_signature along", "RFC 5849 §3.4.1.3.1", |r| r.sign("oauth_signature", r.signature)),
-    mistake("version-left-out", "leaves oauth_version out", "RFC 5849 §3.1", |r| r.protocol.retain(|(name, _)| name != b"oauth_version")),
-    mistake("callback-left-out", "leaves oauth_callback out", "RFC 5849 §2.1", |r| {
-        r.protocol.retain(|(name, _)| name != b"oauth_callback")
-    }),
-    mistake("verifier-left-out", "leaves oauth_verifier out", "RFC 5849 §2.3", |r| {
-        r.protocol.retain(|(name, _)| name != b"oauth_verifier")
-    }),
+    mistake("version-left-out", "leaves oauth_version out", PARAMETERS, |r| r.leave_out("oauth_version")),
+    mistake("token-left-out", "leaves oauth_token out", PARAMETERS, |r| r.leave_out("oauth_token")),
+    mistake("consumer-key-left-out", "leaves oauth_consumer_key out", PARAMETERS, |r| r.leave_out("oauth_consumer_key")),
+    mistake("signature-method-left-out", "leaves oauth_signature_method out", PARAMETERS, |r| r.leave_out("oauth_signature_method")),
+    mistake("timestamp-left-out", "leaves oauth_timestamp out", PARAMETERS, |r| r.leave_out("oauth_timestamp")),
+    mistake("nonce-left-out", "leaves oauth_nonce out", PARAMETERS, |r| r.leave_out("oauth_nonce")),
+    mistake("callback-left-out", "leaves oauth_callback out", "RFC 5849 §2.1", |r| r.leave_out("oauth_callback")),
+    mistake("verifier-left-out", "leaves oauth_verifier out", "RFC 5849 §2.3", |r| r.leave_out("oauth_verifier")),
     mistake("slash-added", "adds a slash at the path's end", "RFC 5849 §3.4.1.2", |r| r.path.push('/')),
     mistake("slash-taken", "takes the slash from the path's end", "RFC 5849 §3.4.1.2", |r| {
         r.path = r.path.trim_end_matches('/').to_owned()
@@ -137,8 +141,16 @@ pub(super) static SIGNATURE_SPELLED: Mistake = of_key(
     "signs right, and writes the signature otherwise: it is base64, percent-encoded once",
     "RFC 5849 §3.5.1",
 );
-pub(super) static ANOTHER_APP: Mistake = of_key("another-app", "has another app's consumer key than this account", "RFC 5849 §3.1");
-pub(super) static ANOTHER_TOKEN: Mistake = of_key("another-token", "has another token than this account", "RFC 5849 §3.1");
+pub(super) static ANOTHER_APP: Mistake = of_key("another-app", "has another app's consumer key than this account", PARAMETERS);
+pub(super) static ANOTHER_TOKEN: Mistake = of_key("another-token", "has another token than this account", PARAMETERS);
+
+/// What the other side signs with another value than the request has it: by the parameter's name.
+pub(super) static CHANGED: [(&str, Mistake); 4] = [
+    ("oauth_consumer_key", of_key("consumer-key-changed", "has another oauth_consumer_key than the request", PARAMETERS)),
+    ("oauth_token", of_key("token-changed", "has another oauth_token than the request", PARAMETERS)),
+    ("oauth_signature_method", of_key("signature-method-changed", "has another oauth_signature_method than the request", PARAMETERS)),
+    ("oauth_version", of_key("version-changed", "has another oauth_version than the request", PARAMETERS)),
+];
 
 /// Whether two signatures are the same but for how they are written.
 pub(super) fn same_signature(made: &str, found: &str) -> bool {
@@ -268,6 +280,10 @@ impl<'a> Recipe<'a> {
         }
     }
 
+    fn leave_out(&mut self, name: &str) {
+        self.protocol.retain(|(known, _)| known != name.as_bytes());
+    }
+
     fn sign(&mut self, name: &str, value: Option<&str>) {
         self.protocol.extend(value.map(|value| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
     }
@@ -293,8 +309,14 @@ mod tests {
 
     use super::*;
 
-    const PROTOCOL: [(&str, &str); 4] =
-        [("oauth_consumer_key", "key"), ("oauth_nonce", "n~1"), ("oauth_timestamp", "137131202"), ("oauth_version", "1.0")];
+    const PROTOCOL: [(&str, &str); 6] = [
+        ("oauth_consumer_key", "key"),
+        ("oauth_nonce", "n~1"),
+        ("oauth_signature_method", "HMAC-SHA1"),
+        ("oauth_timestamp", "137131202"),
+        ("oauth_token", "token"),
+        ("oauth_version", "1.0"),
+    ];
 
     fn recipe<'a>(method: &str, url: &'a str, form: Option<&'a [u8]>) -> Recipe<'a> {
         let protocol = PROTOCOL.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -1,8 +1,10 @@
 //! What was found, in words.
 
+use keyfob::proto::Secret;
 use serde_json::json;
 
-use super::recipe::Mistake;
+use super::protocol_of;
+use super::recipe::{Mistake, PARAMETERS};
 use crate::card::Card;
 use crate::context::Opened;
 use crate::exit::Exit;
@@ -47,7 +49,10 @@ pub(super) fn accepted(opened: &Opened, out: &Output) -> Result<(), Card> {
 
 /// Says it; that nothing was found is an error.
 pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(), Card> {
-    let scrubber = opened.account.scrubber();
+    // A token that the server took for this account's is somebody's, too.
+    let theirs = finding.found.as_deref().map(protocol_of).unwrap_or_default();
+    let tokens = theirs.into_iter().filter(|(name, _)| name == "oauth_token").map(|(_, token)| Secret::new(token));
+    let scrubber = tokens.fold(opened.account.scrubber(), |scrubber, token| scrubber.knowing(&token));
     let clean = |text: &str| without_terminal_controls(&scrubber.mask(text));
     let (expected, found) = (clean(&finding.expected), finding.found.as_deref().map(clean));
     let side = match finding.side {
@@ -72,7 +77,9 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
         let width = Some(out.width()).filter(|_| out.to_person);
         let mark = if finding.side == Side::Neither { paint.good("✓") } else { paint.bad("✗") };
         let mut lines = vec![format!("{mark} {}", hang(&says, 2, width))];
-        lines.extend(finding.mistakes.iter().map(|mistake| format!("  {}", paint.accent(mistake.section))));
+        let mut sections: Vec<&str> = finding.mistakes.iter().map(|mistake| mistake.section).collect();
+        sections.dedup();
+        lines.extend(sections.iter().map(|section| format!("  {}", paint.accent(section))));
         lines.extend([String::new(), format!("  by the RFC  {expected}")]);
         if let Some(found) = &found {
             let same = expected.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
@@ -113,6 +120,10 @@ fn sentence(finding: &Finding, title: &str) -> String {
 fn next(finding: &Finding, opened: &Opened) -> String {
     let name = &opened.account.name;
     match finding.side {
+        Side::Server if finding.mistakes.iter().any(|mistake| mistake.section == PARAMETERS) => {
+            "what can be done: see whether it is the base string of this very call that the server shows; if it is, a word to the provider"
+                .to_owned()
+        }
         Side::Server => {
             "what can be done: a request that gives it no occasion (no blanks, no port, no query), and a word to the provider".to_owned()
         }
