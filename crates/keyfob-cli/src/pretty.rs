@@ -9,6 +9,8 @@ const DEEPEST: usize = 64;
 
 /// JSON indented and coloured; `None` if the text is none.
 pub(crate) fn pretty(text: &str, paint: Paint) -> Option<String> {
+    // What some put in front of it to say that it is UTF-8, which JSON is anyway (RFC 8259 §8.1).
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let mut printer = Printer { out: String::with_capacity(text.len() * 2), depth: 0, paint };
     let mut rest = text.trim();
@@ -97,6 +99,7 @@ mod tests {
             "{\n  \"b\": [\n    1.0,\n    12345678901234567890123,\n    {},\n    []\n  ],\n  \"a\": \"x\\\"},:\",\n  \"c\": null\n}";
         assert_eq!(pretty(text, Paint::plain()).as_deref(), Some(expected));
         assert_eq!(pretty("\"é\"", Paint::plain()).as_deref(), Some("\"é\""));
+        assert_eq!(pretty("\u{feff}[1]", Paint::plain()).as_deref(), Some("[\n  1\n]"));
     }
 
     #[test]

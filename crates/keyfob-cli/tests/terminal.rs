@@ -20,6 +20,9 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::process::Child;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use url::Url;
 
 /// What a hostile server says: clears the screen, sets the title, writes backwards, and repeats the token.
@@ -39,6 +42,43 @@ async fn k2_a_body_cannot_command_the_terminal_and_is_untouched_in_a_pipe() {
     assert!(fit_to_show(&json) && json.contains("<secret>"), "{json:?}");
     let json = in_terminal(&house, &["get", "hub", "/x", "--json"], 80).await;
     assert!(fit_to_show(&json) && json.contains("token <secret>"), "{json:?}");
+}
+
+/// What a server says bit by bit is seen so, and is as safe as if it had come at once: also where it is cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_what_comes_in_pieces_is_seen_as_it_comes() {
+    let pieces: [&[u8]; 2] = ["first\u{1b}[2J\nthen example-access-".as_bytes(), "token-not-real\u{202e} ü\nlast".as_bytes()];
+    for kind in ["text/event-stream", "application/x-ndjson; charset=utf-8", "text/plain"] {
+        let (origin, go_on) = speaks_in_two_pieces(&format!("Content-Type: {kind}"), pieces).await;
+        let house = house_at(&origin).await;
+        let (mut child, mut shown) = terminal(&house, &["get", "hub", "/x"], 80);
+        let mut seen = String::new();
+        while !seen.contains("then ") {
+            let piece = tokio::time::timeout(Duration::from_secs(20), shown.recv()).await;
+            let piece = piece.unwrap_or_else(|_| panic!("{kind}: nothing is seen of it but {seen:?}")).expect("more");
+            seen.push_str(&String::from_utf8(piece).expect("text"));
+        }
+        assert!(!seen.contains("example"), "{kind}: {seen:?}");
+        go_on.notify_one();
+        while let Some(piece) = shown.recv().await {
+            seen.push_str(&String::from_utf8(piece).expect("text"));
+        }
+        assert_eq!(child.wait().await.expect("an end").code(), Some(0));
+        let seen = seen.replace("\r\n", "\n");
+        assert!(seen.ends_with("first[2J\nthen <secret> ü\nlast\n") && fit_to_show(&seen), "{kind}: {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_that_it_is_of_western_letters_is_shown_so() {
+    let pieces: [&[u8]; 2] = [b"Gr\xfc", b"\xdfe, 5 \x80"];
+    for (length, charset) in [("Content-Length: 10\r\n", "ISO-8859-1"), ("", "\"windows-1252\"")] {
+        let (origin, go_on) = speaks_in_two_pieces(&format!("{length}Content-Type: text/plain; charset={charset}"), pieces).await;
+        go_on.notify_one();
+        let house = house_at(&origin).await;
+        let shown = in_terminal(&house, &["get", "hub", "/x"], 80).await;
+        assert!(shown.ends_with("Grüße, 5 €\n"), "{charset}: {shown:?}");
+    }
 }
 
 /// Through a pipe it is whole.
@@ -456,8 +496,36 @@ async fn speaks_as_told() -> (String, Answers) {
     (origin, told)
 }
 
+/// A server that says the second piece only when it is told to.
+async fn speaks_in_two_pieces(head: &str, pieces: [&'static [u8]; 2]) -> (String, Arc<Notify>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let (head, go_on) = (format!("HTTP/1.1 200 OK\r\n{head}\r\nConnection: close\r\n\r\n"), Arc::new(Notify::new()));
+    let told = go_on.clone();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(&[head.as_bytes(), pieces[0]].concat()).await;
+        told.notified().await;
+        let _ = stream.write_all(pieces[1]).await;
+        let _ = stream.shutdown().await;
+    });
+    (origin, go_on)
+}
+
 /// Runs the command with all three ends in a terminal of this width; everything it shows. Its input ends at once.
 async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
+    let (mut child, mut shown) = terminal(house, arguments, width);
+    tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("in time").expect("an end");
+    let mut all = Vec::new();
+    while let Some(piece) = shown.recv().await {
+        all.extend(piece);
+    }
+    String::from_utf8(all).expect("text").replace("\r\n", "\n")
+}
+
+/// The same while it runs, and what it shows as it comes.
+fn terminal(house: &House, arguments: &[&str], width: u16) -> (Child, UnboundedReceiver<Vec<u8>>) {
     // CLOEXEC: a command that another test starts at this moment would keep the terminal open, and its end would never come.
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("ours");
@@ -465,7 +533,7 @@ async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
     let name = ptsname(&screen, Vec::new()).expect("a name");
     let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("its other end");
     let other = || Stdio::from(end.try_clone().expect("a copy"));
-    let mut child = house
+    let child = house
         .command(arguments)
         .env("TERM", house.variable("TERM").unwrap_or("xterm-256color"))
         .stdin(other())
@@ -476,22 +544,18 @@ async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
     // Ctrl-D: the end of the input.
     rustix::io::write(&screen, b"\x04").expect("typed");
     drop(end);
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut shown = Vec::new();
+    let (sender, shown) = unbounded_channel();
+    tokio::task::spawn_blocking(move || {
         let mut screen = File::from(screen);
         let mut piece = [0; 4096];
         // The end of a terminal is an error.
         while let Ok(count) = screen.read(&mut piece) {
-            if count == 0 {
+            if count == 0 || sender.send(piece[..count].to_vec()).is_err() {
                 break;
             }
-            shown.extend_from_slice(&piece[..count]);
         }
-        shown
     });
-    tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("in time").expect("an end");
-    let shown = reading.await.expect("no panic");
-    String::from_utf8(shown).expect("text").replace("\r\n", "\n")
+    (child, shown)
 }
 
 /// No character that a terminal obeys but line breaks, tabs, and the beginning and end of our own colours.

@@ -76,13 +76,18 @@ impl Scrubber {
         if !goes_on {
             return self.mask(text);
         }
-        let shown = Masker::new(self.spellings().clone(), Cover::Word).push(text.as_bytes());
+        let shown = self.masker().push(text.as_bytes());
         String::from_utf8_lossy(&shown).into_owned()
     }
 
     /// The text without known secrets; everything else stays, at any length.
     pub fn mask(&self, text: &str) -> String {
         self.spellings().write_over(text, Cover::Word)
+    }
+
+    /// The same for a text that comes in pieces.
+    pub fn masker(&self) -> Masker {
+        Masker::new(self.spellings().clone(), Cover::Word)
     }
 
     fn known(&self) -> impl Iterator<Item = &Secret> {

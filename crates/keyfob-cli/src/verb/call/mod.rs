@@ -1,5 +1,6 @@
 //! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
 
+mod charset;
 mod data;
 mod download;
 mod follow;

@@ -2,15 +2,18 @@
 
 use std::io::{self, Write};
 
-use http::header::SET_COOKIE;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
 use keyfob::proto::scrub::printable;
 use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use super::charset::{Charset, media_type};
 use super::download::Download;
 use super::follow::{self, Came, unread};
 use crate::card::{Card, Doing};
+use crate::mask::Cleaner;
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
 use crate::progress::Progress;
@@ -53,7 +56,10 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
             .await?;
             file.finish().map_err(trouble)
         }
-        None if out.to_person => for_a_person(answer.all(what).await?, &headers, session, out),
+        None if out.to_person => match answer {
+            Whole::Stream(body) if comes_in_pieces(&headers) => as_it_comes(body, &headers, session, what).await,
+            answer => for_a_person(answer.all(what).await?, &headers, session, out),
+        },
         _ => {
             let mut stdout = io::stdout().lock();
             copy(answer, what, |piece| written(stdout.write_all(piece))).await?;
@@ -89,11 +95,44 @@ async fn copy(answer: Whole, what: &str, mut write: impl FnMut(&[u8]) -> Result<
     }
 }
 
+/// Whether there is something to see before the end is there: messages that are sent as they happen, and text whose length nobody knows yet. One JSON
+/// document is indented once it is whole.
+fn comes_in_pieces(headers: &HeaderMap) -> bool {
+    let kind = media_type(headers);
+    let is_of_messages = ["text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"];
+    let is_long = kind.starts_with("text/") && kind != "text/json" && !headers.contains_key(CONTENT_LENGTH);
+    is_of_messages.contains(&kind.as_str()) || is_long && Charset::of(headers) != Charset::Other
+}
+
+/// On a terminal, what has come is shown while the rest is on its way; as safe as if it had come at once.
+async fn as_it_comes(mut body: Body, headers: &HeaderMap, session: &Session, what: &str) -> Result<(), Card> {
+    let charset = Charset::of(headers);
+    let (mut masker, mut cleaner) = (session.scrubber().masker(), Cleaner::default());
+    let (mut stdout, mut last) = (io::stdout().lock(), b'\n');
+    let mut show = |masked: &[u8], is_end: bool| {
+        let mut shown = cleaner.push(masked);
+        last = shown.last().copied().unwrap_or(last);
+        if is_end && last != b'\n' {
+            shown.push(b'\n');
+        }
+        written(stdout.write_all(&shown).and_then(|()| stdout.flush()))
+    };
+    let outcome = loop {
+        match body.chunk().await.doing(what) {
+            Ok(Some(piece)) => show(&masker.push(&charset.utf8(&piece)), false)?,
+            Ok(None) => break Ok(()),
+            Err(card) => break Err(card),
+        }
+    };
+    show(&masker.end(), true)?;
+    outcome
+}
+
 /// On a terminal, JSON is indented, and nothing can command the terminal or show a secret that the server echoes.
 fn for_a_person(bytes: Vec<u8>, headers: &http::HeaderMap, session: &Session, out: &Output) -> Result<(), Card> {
     let count = bytes.len();
-    let Ok(text) = String::from_utf8(bytes) else {
-        let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no known kind");
+    let Ok(text) = String::from_utf8(Charset::of(headers).utf8(&bytes).into_owned()) else {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no known kind");
         out.note(&out.note_paint().dim(&format!("({count} bytes of {}, which is no text; -o FILE keeps them)", printable(kind))));
         return Ok(());
     };
