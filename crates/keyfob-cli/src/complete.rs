@@ -1,16 +1,18 @@
 //! What the shell's TAB asks for: accounts, providers and actions as they are now. The shell runs the program itself, with a variable that says so.
 
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 use keyfob_providers::{Action, Parameter, ParameterKind};
 
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::output::Output;
 use crate::verb::help::TOPICS;
+use crate::verb::schema;
 
 /// The variable by which the shell asks.
 pub(crate) const VARIABLE: &str = "KEYFOB_COMPLETE";
@@ -43,29 +45,44 @@ struct Line {
 
 impl Line {
     fn typed() -> Self {
-        // Where a shell does not tell which word it is about, it is the last one.
-        let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
-        Self::of(std::env::args().skip_while(|word| word != "--").skip(1), index)
+        Self::of(typed())
     }
 
-    /// Of the program's name and what stands behind it; `index` is that of the word that is being completed.
-    fn of(words: impl IntoIterator<Item = String>, index: Option<usize>) -> Self {
-        let words: Vec<String> = words.into_iter().collect();
-        let until = index.unwrap_or(usize::MAX).min(words.len().saturating_sub(1));
-        let mut before = words.into_iter().take(until).skip(1);
-        let Some(verb) = next(&mut before) else { return Self::default() };
+    /// Of what stands before the word that is being completed.
+    fn of(words: impl IntoIterator<Item = String>) -> Self {
+        let mut before = words.into_iter();
+        let mut verb = next(&mut before);
+        // What is traced is a line of its own.
+        if verb.as_deref() == Some("trace") {
+            verb = next(&mut before);
+        }
+        let Some(verb) = verb else { return Self::default() };
         let is_verb = Cli::command().get_subcommands().any(|known| known.get_name() == verb);
         let account = if verb == "do" { next(&mut before) } else { Some(verb).filter(|_| !is_verb) };
         Self { short: !is_verb, said: if account.is_some() { before.collect() } else { Vec::new() }, account }
     }
 }
 
-/// The next word that is no option: what is said of the whole program may stand in front of the verb.
+/// What was typed behind the program's name, up to the word that is being completed.
+fn typed() -> Vec<String> {
+    // Where a shell does not tell which word it is about, it is the last one.
+    let index = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok());
+    before(std::env::args().skip_while(|word| word != "--").skip(1), index)
+}
+
+/// Of the program's name and what stands behind it; `index` is that of the word that is being completed.
+fn before(words: impl IntoIterator<Item = String>, index: Option<usize>) -> Vec<String> {
+    let words: Vec<String> = words.into_iter().collect();
+    let until = index.unwrap_or(usize::MAX).min(words.len().saturating_sub(1));
+    words.into_iter().take(until).skip(1).collect()
+}
+
+/// The next word that is no option: what is said of the whole program may stand in front of the verb, and where a trace goes behind that.
 fn next(words: &mut impl Iterator<Item = String>) -> Option<String> {
     loop {
         let word = words.next()?;
         match word.as_str() {
-            "--vault" => drop(words.next()),
+            "--vault" | "--html" => drop(words.next()),
             _ if word.starts_with('-') || word.contains("://") => {}
             _ => return Some(word),
         }
@@ -91,6 +108,48 @@ pub(crate) fn helped() -> Vec<CompletionCandidate> {
     let verbs = cli.get_subcommands().filter(|verb| !verb.is_hide_set());
     let verbs = verbs.map(|verb| CompletionCandidate::new(verb.get_name()).help(verb.get_about().cloned()));
     verbs.chain(TOPICS.iter().map(|(topic, heading)| candidate(topic, heading))).collect()
+}
+
+/// What has a schema, a word at a time: a verb, and what stands behind it.
+pub(crate) fn schemas(current: &OsStr) -> Vec<CompletionCandidate> {
+    words_of(schema::names().map(str::to_owned), current)
+}
+
+/// What has a page in the manual, a word at a time.
+pub(crate) fn pages(current: &OsStr) -> Vec<CompletionCandidate> {
+    fn names(command: &Command, before: &str, all: &mut Vec<String>) {
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let name = format!("{before}{}", verb.get_name());
+            names(verb, &format!("{name} "), all);
+            all.push(name);
+        }
+    }
+    let (mut cli, mut all) = (Cli::command(), Vec::new());
+    cli.build();
+    names(&cli, "", &mut all);
+    words_of(all, current)
+}
+
+/// What goes on with the words that were said behind the verb.
+fn words_of(names: impl IntoIterator<Item = String>, current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut words = typed().into_iter();
+    drop(next(&mut words));
+    let begun: String = words.filter(|word| !word.starts_with('-')).map(|word| word + " ").collect();
+    let current = current.to_string_lossy();
+    let rests = names.into_iter().filter_map(|name| Some(name.strip_prefix(&begun)?.split(' ').next()?.to_owned()));
+    let fits: BTreeSet<String> = rests.filter(|word| word.starts_with(&*current)).collect();
+    fits.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// What would be offered if it were not to be traced.
+pub(crate) fn traced(current: &OsStr) -> Vec<CompletionCandidate> {
+    let mut words = typed().into_iter();
+    drop(next(&mut words));
+    let verb = next(&mut words);
+    let said = verb.into_iter().chain(words).map(OsString::from);
+    let line: Vec<OsString> = std::iter::once("keyfob".into()).chain(said).chain([current.to_owned()]).collect();
+    let index = line.len() - 1;
+    complete(&mut with_short_form(), line, index, None).unwrap_or_default()
 }
 
 /// The actions of the account that stands before them on the command line; behind one, its parameters and what they may be.
@@ -192,7 +251,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Line {
-        Line::of(text.split(' ').map(str::to_owned), None)
+        Line::of(before(text.split(' ').map(str::to_owned), None))
     }
 
     #[test]
@@ -209,6 +268,7 @@ mod tests {
             assert_eq!(line(other).account, None, "{other}");
         }
         // The cursor may stand before the end.
-        assert_eq!(Line::of(["keyfob", "hub", "d", "7"].map(str::to_owned), Some(2)), is("hub", true, &[]));
+        assert_eq!(Line::of(before(["keyfob", "hub", "d", "7"].map(str::to_owned), Some(2))), is("hub", true, &[]));
+        assert_eq!(line("keyfob trace --html f.html --force hub dim "), is("hub", true, &["dim"]));
     }
 }

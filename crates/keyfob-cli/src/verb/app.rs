@@ -38,6 +38,7 @@ pub(crate) enum Verb {
 #[derive(Args, Debug)]
 pub(crate) struct Add {
     /// The provider
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     provider: String,
     /// Take the keys from a file of NAME=value lines
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]

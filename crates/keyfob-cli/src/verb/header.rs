@@ -24,7 +24,7 @@ pub(crate) struct Header {
     #[command(flatten)]
     content: Content,
     /// The account; otherwise the one that belongs to the URL
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     account: Option<String>,
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Verb {
 #[derive(Args, Debug)]
 pub(crate) struct Create {
     /// The account that it is for
-    #[arg(long, value_name = "ACCOUNT", required_unless_present = "api")]
+    #[arg(long, value_name = "ACCOUNT", required_unless_present = "api", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     account: Option<String>,
     /// A token for the JSON API of keyfob serve instead: its program does all that you may do there
     #[arg(long, requires = "name", conflicts_with_all = ["account", "allow", "rate", "token"])]

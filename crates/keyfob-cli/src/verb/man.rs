@@ -15,7 +15,7 @@ use crate::context::Context;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManPage {
     /// The verb (get, or vault rekey); the program itself if left away
-    #[arg(num_args = 0..=2)]
+    #[arg(add = clap_complete::engine::ArgValueCompleter::new(crate::complete::pages))]
     verb: Vec<String>,
     /// Write the pages of all verbs into a folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "verb")]

@@ -49,10 +49,10 @@ pub(crate) struct Adopt {
     /// The script: Python, a shell's, or anything that writes keys and URLs as text in quotes
     script: String,
     /// Whose API it calls, if its URLs do not say
-    #[arg(long, value_name = "PROVIDER")]
+    #[arg(long, value_name = "PROVIDER", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     provider: Option<String>,
     /// What the account is called, or is to be: PROVIDER/LABEL, where there are several
-    #[arg(long, value_name = "NAME", conflicts_with = "provider")]
+    #[arg(long, value_name = "NAME", conflicts_with = "provider", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     account: Option<String>,
     /// Put its keys and tokens into the vault
     #[arg(long)]

@@ -46,7 +46,7 @@ pub(crate) struct Login {
     #[arg(long, group = "other")]
     client_credentials: bool,
     /// An account made of another one's token: for less, or for elsewhere (RFC 8693)
-    #[arg(long, group = "other", value_name = "ACCOUNT")]
+    #[arg(long, group = "other", value_name = "ACCOUNT", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     exchange: Option<String>,
     /// With --client-credentials or --exchange: what the token is for (RFC 8707); may be given several times
     #[arg(long = "resource", value_name = "URI", requires = "other", conflicts_with = "device")]

@@ -18,7 +18,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Schema {
     /// The verb (account rename), or error: what every verb prints on stderr when it fails; or note: what it says there besides; left away: all of them
-    #[arg(value_name = "VERB")]
+    #[arg(value_name = "VERB", add = clap_complete::engine::ArgValueCompleter::new(crate::complete::schemas))]
     words: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Schema, context: &Context) -> Result<(), Card> {
     }
     let asked = args.words.join(" ");
     let Some((name, shape)) = known().find(|(name, _)| *name == asked) else {
-        let next = match nearest(&asked, known().map(|(name, _)| name)) {
+        let next = match nearest(&asked, names()) {
             Some(near) => format!("did you mean keyfob schema {near}?"),
             None => "keyfob schema shows all; its members are named by the verbs".to_owned(),
         };
@@ -49,6 +49,11 @@ pub(crate) fn run(args: &Schema, context: &Context) -> Result<(), Card> {
         document.extend(found);
     }
     out.json(&document)
+}
+
+/// The verbs that there is a schema of, and what else has one.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    known().map(|(name, _)| name)
 }
 
 fn known() -> impl Iterator<Item = (&'static str, &'static str)> {

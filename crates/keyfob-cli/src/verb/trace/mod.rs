@@ -36,7 +36,7 @@ pub(crate) struct Trace {
     #[arg(long)]
     force: bool,
     /// The command, as it is typed otherwise
-    #[arg(value_name = "LOGIN-OR-CALL", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "LOGIN-OR-CALL", required = true, trailing_var_arg = true, allow_hyphen_values = true, add = clap_complete::engine::ArgValueCompleter::new(crate::complete::traced))]
     words: Vec<String>,
     /// The command, read.
     #[arg(skip)]
