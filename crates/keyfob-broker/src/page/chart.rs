@@ -51,6 +51,7 @@ pub(crate) struct Drawing {
 /// The series of one unit, with their colours.
 type Group<'a> = (Option<String>, Vec<(usize, &'a Series)>);
 
+const HOUR: f64 = 3600.0;
 const DAY: f64 = 86_400.0;
 
 /// Colours there are.
@@ -110,13 +111,17 @@ impl Span {
         })
     }
 
-    /// Wide enough to divide by.
-    fn widened(self) -> Self {
+    /// Wide enough to divide by. A moment is a large number, and a hundredth of it is half a year.
+    fn widened(self, kind: CellKind) -> Self {
         let width = self.max - self.min;
         if width > f64::EPSILON * self.max.abs().max(1.0) {
             return self;
         }
-        let more = (self.max.abs() * 0.01).max(1.0);
+        let more = match kind {
+            CellKind::Time => HOUR,
+            CellKind::Date => DAY,
+            _ => (self.max.abs() * 0.01).max(1.0),
+        };
         Self { min: self.min - more, max: self.max + more }
     }
 
@@ -134,8 +139,8 @@ fn draw(
     group: &[(usize, &Series)],
 ) -> Drawing {
     let (left, right, top, base) = (46.0, f64::from(width) - 8.0, 24.0, f64::from(height) - 26.0);
-    let xs = xs.widened();
-    let y_steps = steps(ys.widened(), nice(ys.widened(), y_count));
+    let (xs, ys) = (xs.widened(kind), ys.widened(CellKind::Number));
+    let y_steps = steps(ys, nice(ys, y_count));
     // The axis ends at round numbers.
     let ys = Span { min: y_steps[0], max: y_steps[y_steps.len() - 1] };
     let x_step = match kind {
@@ -243,21 +248,23 @@ fn drawable(value: &f64) -> bool {
     value.abs() < 1e15
 }
 
-/// No more points than can be seen: of each stretch its least and its greatest, so that peaks stay.
+/// No more points than can be seen: of each stretch its least and its greatest, so that peaks stay; and gaps, over which no stretch reaches.
 fn thinned(points: &[(f64, Option<f64>)], columns: usize) -> Vec<(f64, Option<f64>)> {
     if points.len() <= 2 * columns.max(1) {
         return points.to_vec();
     }
     let mut kept = Vec::with_capacity(2 * columns);
-    for stretch in points.chunks(points.len().div_ceil(columns.max(1))) {
+    let length = points.len().div_ceil(columns.max(1));
+    for stretch in points.split_inclusive(|(_, y)| y.is_none()).flat_map(|run| run.chunks(length)) {
         let full = || stretch.iter().enumerate().filter_map(|(at, (_, y))| Some((at, (*y)?)));
         let least = full().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
         let greatest = full().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
         match (least, greatest) {
             (Some(a), Some(b)) if a != b => kept.extend([stretch[a.min(b)], stretch[a.max(b)]]),
             (Some(a), _) => kept.push(stretch[a]),
-            _ => kept.push(stretch[0]),
+            _ => {}
         }
+        kept.extend(stretch.last().filter(|(_, y)| y.is_none()));
     }
     kept
 }
@@ -272,7 +279,6 @@ fn nice(span: Span, count: usize) -> f64 {
 
 /// A step of the clock or the calendar.
 fn nice_time(span: Span, count: usize) -> f64 {
-    const HOUR: f64 = 3600.0;
     let steps = [60.0, 300.0, 900.0, 1800.0, HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY, 2.0 * DAY, 7.0 * DAY, 14.0 * DAY, 30.0 * DAY];
     let raw = (span.max - span.min) / count.max(1) as f64;
     steps.into_iter().find(|step| *step >= raw).unwrap_or_else(|| (raw / (365.0 * DAY)).ceil().max(0.25) * 365.0 * DAY)
@@ -388,6 +394,25 @@ mod tests {
         points[7_777].1 = Some(99.0);
         let kept = thinned(&points, 300);
         assert!(kept.len() <= 600 && kept.iter().any(|(_, y)| *y == Some(99.0)), "{}", kept.len());
+    }
+
+    #[test]
+    fn gaps_stay_when_points_are_thinned() {
+        let half_hours = |hours: std::ops::Range<u32>| hours.map(|at| (f64::from(at) * 1800.0, Some(f64::from(at % 7))));
+        let points: Vec<_> = half_hours(0..700).chain(half_hours(820..1441)).collect();
+        let plot = &Plot::all(&chart(vec![series("T", "°C", points)]), &Scrubber::new())[0];
+        for drawing in &plot.drawings {
+            assert_eq!(drawing.lines[0].1.matches('M').count(), 2, "{}", drawing.class);
+        }
+    }
+
+    #[test]
+    fn one_moment_has_an_axis_of_hours() {
+        let plot = &Plot::all(&chart(vec![series("T", "°C", vec![(1_790_000_000.0, Some(20.0))])]), &Scrubber::new())[0];
+        for drawing in &plot.drawings {
+            assert!(!drawing.x_ticks.is_empty(), "{}", drawing.class);
+            assert!(drawing.x_ticks.iter().all(|(_, label)| label.contains(':')), "{:?}", drawing.x_ticks);
+        }
     }
 
     #[test]
