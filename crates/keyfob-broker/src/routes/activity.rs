@@ -94,7 +94,10 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
             (format!("{method} {path}{refused}"), Some(account), Some(status))
         }
         What::TokenAsked { account, status, .. } => ("asked for the access token".to_owned(), Some(account), Some(status)),
-        What::KeyMade { name, account, allows, .. } => (format!("made the key {name}: {}", allows.join(", ")), Some(account), None),
+        What::KeyMade { name, account, mut allows, may_see_token, .. } => {
+            allows.extend(may_see_token.then(|| "see the token".to_owned()));
+            (format!("made the key {name}: {}", allows.join(", ")), Some(account), None)
+        }
         What::KeyRevoked { name, account, .. } if name.is_empty() => {
             ("revoked a key".to_owned(), Some(account).filter(|name| !name.is_empty()), None)
         }
@@ -131,5 +134,26 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
         What::SignedOut => ("signed out".to_owned(), None, None),
         What::Resumed => ("could not write down what was done before this".to_owned(), None, None),
         What::Other => ("did something that a newer version knows".to_owned(), None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_may_see_the_token_is_told_as_one() {
+        let made = |may_see_token| {
+            let what = What::KeyMade {
+                key: "1".into(),
+                name: "cron".into(),
+                account: "hub".into(),
+                allows: vec!["GET /**".into()],
+                may_see_token,
+            };
+            told(what).0
+        };
+        assert_eq!(made(true), "made the key cron: GET /**, see the token");
+        assert_eq!(made(false), "made the key cron: GET /**");
     }
 }
