@@ -82,7 +82,14 @@ impl Failure {
 
     pub(crate) fn too_slow() -> Self {
         Self::plain(StatusCode::GATEWAY_TIMEOUT, "That took too long", "The answer did not come in time. It may still have been done.")
-            .hint("look at the present state before trying again")
+            .hint(LOOK_FIRST)
+    }
+
+    /// Of something that was to be done, and not only looked at: what became of it.
+    pub(crate) fn after(mut self, outcome: Outcome) -> Self {
+        self.text = format!("{} {}", self.text, outcome.told());
+        self.hint = outcome.hint().map(str::to_owned).or(self.hint);
+        self
     }
 
     pub(crate) fn too_often(seconds: u64) -> Self {
@@ -303,7 +310,10 @@ impl Failure {
             proto::Error::Transport(error) if error.kind == TransportKind::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, format!("{title} did not answer in time"))
             }
-            proto::Error::Transport(_) => (StatusCode::BAD_GATEWAY, format!("{title} could not be reached")),
+            proto::Error::Transport(error) => match Outcome::of_transport(error.kind) {
+                Outcome::NotDone => (StatusCode::BAD_GATEWAY, format!("{title} could not be reached")),
+                Outcome::Unknown => (StatusCode::BAD_GATEWAY, format!("{title} broke off its answer")),
+            },
             _ => (StatusCode::BAD_REQUEST, "That cannot be done".to_owned()),
         };
         let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
@@ -326,6 +336,46 @@ impl From<StoreError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         page::failure(&self)
+    }
+}
+
+/// Before something is done a second time that may have been done the first.
+const LOOK_FIRST: &str = "look at the present state before trying again";
+
+/// What became of a request that no answer came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It has not left.
+    NotDone,
+    /// It has left, and nobody here knows.
+    Unknown,
+}
+
+impl Outcome {
+    /// `None`: there was an answer, or nobody was to be asked.
+    pub(crate) fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Protocol(proto::Error::Transport(error)) => Some(Self::of_transport(error.kind)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of_transport(kind: TransportKind) -> Self {
+        match kind {
+            TransportKind::Connect | TransportKind::Tls | TransportKind::Forbidden => Self::NotDone,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::NotDone => "Nothing was done.",
+            Self::Unknown => "It may have been done all the same.",
+        }
+    }
+
+    pub(crate) fn hint(self) -> Option<&'static str> {
+        (self == Self::Unknown).then_some(LOOK_FIRST)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
 use serde_json::json;
 
-use crate::failure::{Failure, IN_CLEAR, not_just_now, sentence, without_command};
+use crate::failure::{Failure, IN_CLEAR, Outcome, not_just_now, sentence, without_command};
 
 /// What to do where only a person can.
 const LOG_IN: &str = "its owner logs in again, on its page";
@@ -118,6 +118,18 @@ impl Problem {
         Self::from_error(&error.about(shown))
     }
 
+    /// The same of a program's call: of what was to be done, and not only read, it says what became of it.
+    pub(crate) fn of_call(error: Error, shown: &str, method: &Method) -> Self {
+        let outcome = Outcome::of(&error).filter(|_| !method.is_safe());
+        let problem = Self::of_account(error, shown);
+        let Some(outcome) = outcome else { return problem };
+        let problem = Self { detail: format!("{} {}", problem.detail, outcome.told()), ..problem };
+        match outcome.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+
     /// From an error that is about no account.
     pub(crate) fn from_error(error: &Error) -> Self {
         if let Some((text, hint)) = not_just_now(error) {
@@ -145,7 +157,10 @@ impl Problem {
                     proto::Error::Misuse(_) => (StatusCode::BAD_REQUEST, "misuse"),
                     proto::Error::Transport(error) => match error.kind {
                         TransportKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "provider-slow"),
-                        _ => (StatusCode::BAD_GATEWAY, "provider-unreachable"),
+                        kind => match Outcome::of_transport(kind) {
+                            Outcome::NotDone => (StatusCode::BAD_GATEWAY, "provider-unreachable"),
+                            Outcome::Unknown => (StatusCode::BAD_GATEWAY, "provider-broke-off"),
+                        },
                     },
                     proto::Error::Refused(_) => (StatusCode::BAD_GATEWAY, "provider-refused"),
                     _ => (StatusCode::BAD_GATEWAY, "provider-misbehaved"),

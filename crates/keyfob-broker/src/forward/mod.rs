@@ -254,7 +254,8 @@ impl Use<'_> {
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());
         let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();
-        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_account(error, self.account)))?;
+        let answer =
+            call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_call(error, self.account, &parts.method)))?;
         // It was not asked to speak another protocol.
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));

@@ -7,16 +7,16 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use keyfob::Account;
 use keyfob::history::{self, RefreshSince};
 use keyfob::proto::{Deviation, Timestamp, TokenSet};
+use keyfob::{Account, Session};
 use keyfob_providers::Action;
 use tokio::task::JoinSet;
 
 use crate::browser::Visit;
 use crate::failure::{Failure, sentence};
 use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
-use crate::routes::action::ask_for;
+use crate::routes::action::{self, Called};
 use crate::routes::provider;
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
@@ -77,18 +77,32 @@ struct More {
 pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
     site.look_for(&account).await?;
     let seat = site.seat_for(&visit, &account)?;
-    let holder = site.holder(&seat);
-    let holder = holder.read().await;
+    let held = site.holder(&seat);
     let not_yours = || Failure::not_yours(&site, &seat);
-    let state = super::state(&site, &seat, &holder, &visit).await?;
-    if !state.is_here() {
-        return Err(not_yours());
+    let holder = held.read().await;
+    let session = match super::state(&site, &seat, &holder, &visit).await? {
+        Standing::Here => Some(action::open(&site, &seat).await),
+        state if state.is_here() => None,
+        _ => return Err(not_yours()),
+    };
+    // A provider may hang. Nobody who logs out meanwhile, or in again, waits for it: afterwards it is looked again whose the account is.
+    drop(holder);
+    let asked = match &session {
+        Some(session) => Some(ask_all(&site, &seat, session).await),
+        None => None,
+    };
+    let holder = held.read().await;
+    if let Some(Ok(session)) = &session {
+        action::still(&site, &seat, &holder, &visit, session).await?;
     }
-    let sections = if state == Standing::Here { sections(&site, &seat, &holder).await } else { Vec::new() };
+    let sections = asked.map_or_else(Vec::new, |asked| sections(&seat, &holder, asked));
     // The calls may have refreshed the tokens, or found that they are spent.
     let record = site.keyfob.store().account(&seat.name).await;
     let record = record.map_err(|error| Failure::from_error(error.into(), &seat))?.ok_or_else(not_yours)?;
     let state = super::state(&site, &seat, &holder, &visit).await?;
+    if !state.is_here() {
+        return Err(not_yours());
+    }
     let story = site.keyfob.store().history(&record.value.id).await;
     let story = story.map_err(|error| Failure::from_error(error.into(), &seat))?;
     let imported = history::is_imported(&story);
@@ -140,20 +154,34 @@ fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account,
     page::respond(StatusCode::OK, &page, &Forms::AlsoTo(std::slice::from_ref(&seat.desk)))
 }
 
-/// All overview actions at once, each the beginning of what it has to say; one that fails says so in its place, and leaves the others alone.
-async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section> {
-    let provider = &seat.desk.provider;
+/// What came of an overview action, by its place.
+type Outcomes = BTreeMap<usize, Result<Called, Failure>>;
+
+/// All overview actions at once.
+async fn ask_all(site: &Arc<Site>, seat: &Seat, session: &Result<Session, Failure>) -> Outcomes {
     let mut tasks = JoinSet::new();
-    for (at, action) in provider.overview().enumerate() {
-        let (site, seat, action) = (site.clone(), seat.clone(), action.clone());
-        tasks.spawn(async move { (at, ask_for(&site, &seat, &action, &BTreeMap::new(), 1).await) });
+    for (at, action) in seat.desk.provider.overview().enumerate() {
+        let (site, seat, session, action) = (site.clone(), seat.clone(), session.clone(), action.clone());
+        tasks.spawn(async move {
+            let outcome = match session {
+                Ok(session) => action::call(&site, &seat, &session, &action, &BTreeMap::new(), 1).await,
+                Err(failure) => Err(failure),
+            };
+            (at, outcome)
+        });
     }
-    let mut outcomes: BTreeMap<usize, _> = BTreeMap::new();
+    let mut outcomes = Outcomes::new();
     while let Some(done) = tasks.join_next().await {
         if let Ok((at, outcome)) = done {
             outcomes.insert(at, outcome);
         }
     }
+    outcomes
+}
+
+/// One that failed says so in its place, and leaves the others alone.
+fn sections(seat: &Seat, holder: &Holder, mut outcomes: Outcomes) -> Vec<Section> {
+    let provider = &seat.desk.provider;
     let section = |(at, action): (usize, &Action)| Section {
         title: crate::failure::sentence(&action.about).trim_end_matches('.').to_owned(),
         options: (!action.parameters.is_empty()).then(|| page::action_path(seat, &action.name, [])),

@@ -10,13 +10,13 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use keyfob::links::{self, Walk};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Scrubber, Timestamp, TokenSet, encode};
+use keyfob::proto::{Error as ProtoError, Scrubber, Timestamp, TokenSet, encode};
 use keyfob::{Error, Session};
 use keyfob_providers::{Action, Table};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence, told};
+use crate::failure::{Failure, Outcome, sentence, told};
 use crate::guard::Posted;
 use crate::page::{self, Ask, CellView, FORM_TOKEN, FormField, Forms, Frame, Range, Rest, Section, TableView, arguments, words};
 use crate::seat::{Holder, Seat};
@@ -81,8 +81,8 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let seat = site.seat_for(&visit, &account)?;
     let desk = &seat.desk;
-    let holder = site.holder(&seat);
-    let holder = holder.read().await;
+    let held = site.holder(&seat);
+    let mut holder = held.read().await;
     if !super::state(&site, &seat, &holder, &visit).await?.is_here() {
         return Err(Failure::not_yours(&site, &seat));
     }
@@ -111,7 +111,18 @@ pub(crate) async fn show(
     if problem.is_some() {
         status = StatusCode::BAD_REQUEST;
     } else if is_complete {
-        let content = match ask_for(&site, &seat, action, &said, MOST_PAGES).await {
+        let outcome = match open(&site, &seat).await {
+            Ok(session) => {
+                // A provider may hang: nobody who logs out meanwhile, or in again, waits for it.
+                drop(holder);
+                let outcome = call(&site, &seat, &session, action, &said, MOST_PAGES).await;
+                holder = held.read().await;
+                still(&site, &seat, &holder, &visit, &session).await?;
+                outcome
+            }
+            Err(failure) => Err(failure),
+        };
+        let content = match outcome {
             Ok(called) => {
                 ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
                 Ok(called.view(action, &seat, &holder))
@@ -174,12 +185,14 @@ pub(crate) async fn act(
     }
     let subject = holder.subject(&action.name, &said);
     let concerned = concerned(&site, &seat, action, &said, subject.as_deref()).await?;
+    // As above.
+    drop(holder);
     tracing::info!(account = seat.name, action = action.name, "acting");
     if let Some(gate) = &site.gate {
         gate.book.open(site.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
     }
     let done = call(&site, &seat, &session, action, &said, 1).await;
-    let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |_| 200);
+    let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |called| called.status.as_u16());
     // A failure, too: what came of it may be seen at the door alone.
     let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), subject: concerned, status };
     site.note(visit.person(), line).await.map_err(|_| Failure::unwritten("It may have been done all the same."))?;
@@ -188,7 +201,8 @@ pub(crate) async fn act(
         Some(subject) => format!("{}: {subject}. Done.", words(&action.name)),
         None => format!("{}. Done.", words(&action.name)),
     });
-    notice.lines = called.view(action, &seat, &holder).lines();
+    // Whose the account is by now makes no difference: what is told has no links whose names would have to be remembered.
+    notice.lines = called.view(action, &seat, &Holder::default()).lines();
     site.leave(visit, notice).await;
     // 303: reloading the page shows it again, and does not act again.
     Ok(super::see_other(&place(&seat, &said)))
@@ -215,6 +229,8 @@ pub(crate) struct Called {
     table: Table,
     /// What its text must be rid of before it is shown.
     scrubber: Scrubber,
+    /// The last answer's.
+    status: StatusCode,
     /// How to go on, where this is not all.
     rest: Option<Onward>,
     /// So many answers were read.
@@ -242,26 +258,25 @@ impl Called {
     }
 }
 
-/// Makes the call of an action that only asks, as the account that the vault has now. So many answers are read of one that goes on by links.
-pub(crate) async fn ask_for(
-    site: &Site,
-    seat: &Seat,
-    action: &Action,
-    said: &BTreeMap<String, String>,
-    linked: usize,
-) -> Result<Called, Failure> {
-    call(site, seat, &open(site, seat).await?, action, said, linked).await
-}
-
 /// The account as the vault has it now: a session that other requests keep in use may be of a login that is over.
-async fn open(site: &Site, seat: &Seat) -> Result<Session, Failure> {
+pub(crate) async fn open(site: &Site, seat: &Seat) -> Result<Session, Failure> {
     let desk = &seat.desk;
     let session = async { site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await?.reread().await };
     session.await.map_err(|error| Failure::from_error(error, seat))
 }
 
+/// After a provider was asked: that the account is still this visitor's, and the one that was asked as.
+pub(crate) async fn still(site: &Site, seat: &Seat, holder: &Holder, visit: &Visit, session: &Session) -> Result<(), Failure> {
+    let there = site.keyfob.store().account(&seat.name).await?.filter(|_| holder.is(visit));
+    let there = there.ok_or_else(|| Failure::not_yours(site, seat))?;
+    if session.look(|account| account.id != there.value.id) {
+        return Err(Failure::from_error(Error::AnotherLogin { account: seat.name.clone() }, seat));
+    }
+    Ok(())
+}
+
 /// Makes an action's call, and as many more as its answer has pages: up to [`MOST_PAGES`], or `linked` where they have addresses of their own.
-async fn call(
+pub(crate) async fn call(
     site: &Site,
     seat: &Seat,
     session: &Session,
@@ -282,9 +297,12 @@ async fn call(
     };
     let refused = |error: Error| match &error {
         Error::Api(api) if api.may_lack_scope => wanting(failure(error), seat, session, action),
-        _ => failure(error),
+        _ => match Outcome::of(&error).filter(|_| action.acts) {
+            Some(outcome) => failure(error).after(outcome),
+            None => failure(error),
+        },
     };
-    let (mut whole, mut rest, mut read): (Option<Table>, _, _) = (None, None, 0);
+    let (mut whole, mut rest, mut read, mut status): (Option<Table>, _, _, _) = (None, None, 0, StatusCode::OK);
     let mut request = requested(&arguments)?;
     let mut walk = Walk::begin(session.settings().api.base.as_str(), &request.target).ok();
     loop {
@@ -297,10 +315,16 @@ async fn call(
         }
         let answered = async {
             let answer = call.send().await?;
+            status = answer.status();
             Ok((links::next(answer.headers()), answer.json().await?))
         };
         let (next_link, answer) = match answered.await {
             Ok(answered) => answered,
+            // It was done, whatever it says about it in.
+            Err(Error::Protocol(ProtoError::Misbehaved(error))) if action.acts && status.is_success() => {
+                tracing::warn!(account = seat.name, %error, "an answer could not be read");
+                break;
+            }
             // What is there can be shown; that there is more, is said.
             Err(error) if matches!(rest, Some(Onward::At(_))) => {
                 tracing::warn!(account = seat.name, %error, "the next page could not be read");
@@ -344,7 +368,7 @@ async fn call(
         }
     }
     // Whoever reads half an answer has to know that it is half of one.
-    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read })
+    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read, status })
 }
 
 /// An action that was refused, for want of scopes as it seems, and needs one that the account is not known to have: that is what to ask for, unless the provider has named it itself.

@@ -136,13 +136,6 @@ impl Coming {
             Self::Tokens(approved) => Ok(*approved),
         }
     }
-
-    async fn keep(self) -> Result<LoggedIn, Error> {
-        match self {
-            Self::Proof(login, verified) => login.finish(verified).await,
-            Self::Tokens(approved) => approved.keep().await,
-        }
-    }
 }
 
 /// A login that is done, and not written down.
@@ -217,22 +210,28 @@ impl Done {
     }
 }
 
-/// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
-/// no place but that of what it `expects` there.
+/// Exchanges the code and takes the account over. Nobody uses the account while it changes hands; but for the provider, which may hang, nobody waits. Among
+/// people it is linked to nobody who is somebody else, and takes no place but that of what it `expects` there.
 pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Expects, by: By<'_>) -> Result<Done, Failure> {
     let failed = |error: Error| Failure::from_error(error, seat);
+    // Before there are tokens that nobody would have. Whether it is so still is judged where it is kept: of two that come at once for one name, both find it
+    // free here.
+    if let Some(before) = site.keyfob.store().account(&seat.name).await? {
+        let Account { name, provider, .. } = before.value;
+        match expects {
+            Expects::Nothing => return Err(Failure::name_taken()),
+            // Guests have one account of a service: nothing goes beside it.
+            _ if site.people.is_none() && provider != seat.desk.provider.name => return Err(failed(Error::TakenName { name, provider })),
+            _ => {}
+        }
+    }
+    let approved = coming.exchange().await.map_err(failed)?;
     let mut holder = site.holder(seat).write_owned().await;
     let Some(people) = &site.people else {
-        coming.keep().await.map_err(failed)?;
+        approved.keep().await.map_err(failed)?;
         holder.change(by.visit());
         return Ok(Done { seat: seat.clone(), instead_of: None, noted: Noted::Yes });
     };
-    // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
-    // And before there are tokens that nobody would have.
-    if expects == Expects::Nothing && site.keyfob.store().account(&seat.name).await?.is_some() {
-        return Err(Failure::name_taken());
-    }
-    let approved = coming.exchange().await.map_err(failed)?;
     let Kept { seat: there, mut holder, before, account } = keep(site, people, seat, holder, approved, expects).await?;
     let noted = take_over(site, &there, before, &account, by).await?;
     match by.visit() {
