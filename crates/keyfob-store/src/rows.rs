@@ -162,6 +162,12 @@ impl EntryRow {
     pub(crate) fn open(self, sealer: &Sealer) -> Result<Entry, StoreError> {
         sealer.open(&entry_place(&self.account), self.record)
     }
+
+    /// What the account was called then, where that is what it is found by now.
+    pub(crate) fn name(self, sealer: &Sealer, found_by: &[u8]) -> Option<String> {
+        let name = self.open(sealer).ok()?.account;
+        (AccountRow::name(sealer, &name) == found_by).then_some(name)
+    }
 }
 
 /// A row of `pending`.
@@ -233,6 +239,11 @@ fn from_digits(text: &str) -> Option<[u8; HASH_LEN]> {
         *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
     }
     Some(bytes)
+}
+
+/// Whether one record does not open, and others may.
+pub(crate) fn is_of_the_record(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt(_) | StoreError::Newer(_))
 }
 
 /// The databases count in signed numbers; ours have no sign. A negative one is damage.

@@ -34,6 +34,15 @@ pub trait Store: Send + Sync {
     /// The accounts, by name.
     fn accounts(&self) -> Stored<'_, Vec<Versioned<Account>>>;
 
+    /// The same as far as they open: one that was damaged or tampered with is told, and keeps nobody from the others. With `due_by` only those that have no
+    /// due moment, or whose due moment has come by then: who is to be refreshed later is passed over, and not opened.
+    fn inventory(&self, due_by: Option<Timestamp>) -> Stored<'_, Inventory> {
+        Box::pin(async move {
+            let is_meant = |record: &Versioned<Account>| due_by.is_none_or(|by| record.value.due_at().is_none_or(|due| due <= by));
+            Ok(Inventory { accounts: self.accounts().await?.into_iter().filter(is_meant).collect(), damaged: Vec::new() })
+        })
+    }
+
     /// An account by its name.
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>>;
 
@@ -68,6 +77,13 @@ pub trait Store: Send + Sync {
     /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`. With an `entry` it is the account of that id that goes: another
     /// one that has the name by now stays, and there was none.
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool>;
+
+    /// Forgets the record that is found by this name if it is damaged ([`StoreError::Corrupt`]), and leaves one that opens where it is: the way out for whoever
+    /// logs in again, or out. Says whether there was one.
+    fn remove_damaged<'a>(&'a self, name: &'a str) -> Stored<'a, bool> {
+        let _ = name;
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// An account's history, the oldest first: its newest [`MOST_ENTRIES`](crate::history::MOST_ENTRIES).
     fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>>;
@@ -179,6 +195,24 @@ pub struct Versioned<T> {
     pub value: T,
     /// Its generation.
     pub generation: Generation,
+}
+
+/// The accounts of a store, and what of them does not open.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Those that open, by name.
+    pub accounts: Vec<Versioned<Account>>,
+    /// Those that do not.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A record that is not what was sealed there. Nothing of it is used.
+#[derive(Debug)]
+pub struct Damaged {
+    /// What the account is called, where its history still says so.
+    pub name: Option<String>,
+    /// Why it does not open.
+    pub error: StoreError,
 }
 
 /// What a write expects to find.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::Timestamp;
-use keyfob::store::{CLOCK_SLACK, EntryNumber, Expected, Generation, Versioned};
+use keyfob::store::{CLOCK_SLACK, Damaged, EntryNumber, Expected, Generation, Inventory, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -14,7 +14,7 @@ use super::connections::{Again, Answer};
 use super::failure::{Failure, Fate};
 use super::schema::get;
 use super::sealing::guard;
-use crate::rows::{AccountRow, EntryRow, HASH_LEN, PAGE, Spot, after, next_page, passed_over, signed, unsigned};
+use crate::rows::{AccountRow, EntryRow, HASH_LEN, PAGE, Spot, after, is_of_the_record, next_page, passed_over, signed, unsigned};
 use crate::seal::{Sealer, random};
 use crate::sealing::Now;
 
@@ -25,9 +25,12 @@ const MOST_ROUNDS: usize = 100;
 pub(super) const TURN: usize = 256;
 
 const ALL: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account";
+const UP_TO: &str =
+    "SELECT id, name, generation, due_at, record FROM keyfob.account WHERE $1::bigint IS NULL OR due_at IS NULL OR due_at <= $1";
 const ONE: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account WHERE name = $1";
 const IS_OURS: &str = "SELECT 1 FROM keyfob.account WHERE name = $1 AND generation = $2 AND record = $3";
 const HISTORY: &str = "SELECT account, record, number FROM keyfob.history WHERE account = $1 ORDER BY number";
+const LAST_OF: &str = "SELECT account, record, number FROM keyfob.history WHERE account = $1 ORDER BY number DESC LIMIT 1";
 const NEWEST_ENTRY: &str = "SELECT account, record, number FROM keyfob.history ORDER BY number DESC LIMIT 1";
 const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history WHERE number > $1 ORDER BY number LIMIT $2";
 
@@ -70,6 +73,9 @@ static RENAME: LazyLock<Write> = LazyLock::new(|| {
 
 static REMOVE: LazyLock<Write> =
     LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1 AND ($2::bytea IS NULL OR id = $2)", 2));
+
+/// That very record: what somebody logged in to meanwhile stays.
+const REMOVE_DAMAGED: &str = "DELETE FROM keyfob.account WHERE name = $1 AND id = $2 AND record = $3 RETURNING 1";
 
 /// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
 /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
@@ -121,6 +127,42 @@ async fn all_with(vault: &PostgresVault, sealer: &Sealer) -> Result<Vec<Versione
     }
     accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
     Ok(accounts)
+}
+
+pub(super) async fn inventory(vault: &PostgresVault, due_by: Option<Timestamp>) -> Result<Inventory, StoreError> {
+    let due_by = due_by.map(Timestamp::as_unix);
+    let mut now = vault.sealing.now();
+    loop {
+        let found = inventory_with(vault, &now.sealer, due_by).await?;
+        match vault.sealing.newer(&now, !found.damaged.is_empty()).await? {
+            Some(newer) => now = newer,
+            None => return Ok(found),
+        }
+    }
+}
+
+async fn inventory_with(vault: &PostgresVault, sealer: &Sealer, due_by: Option<i64>) -> Result<Inventory, StoreError> {
+    let rows = query(vault, UP_TO, &[&due_by]).await?;
+    let mut found = Inventory::default();
+    for (number, row) in rows.iter().enumerate() {
+        if number % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        match AccountRow::from_row(row).and_then(|row| row.open(sealer)) {
+            Ok(account) => found.accounts.push(account),
+            Err(error) if is_of_the_record(&error) => found.damaged.push(Damaged { name: name_of(vault, sealer, row).await?, error }),
+            Err(error) => return Err(error),
+        }
+    }
+    found.accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
+    Ok(found)
+}
+
+/// What an account whose record does not open is called: its history is sealed apart, and what is found by another name is not the one that it tells of.
+async fn name_of(vault: &PostgresVault, sealer: &Sealer, account: &Row) -> Result<Option<String>, StoreError> {
+    let (id, name): (Vec<u8>, Vec<u8>) = (get(account, 0)?, get(account, 1)?);
+    let last = query(vault, LAST_OF, &[&id]).await?;
+    Ok(last.first().and_then(|row| EntryRow::from_row(row).ok()?.name(sealer, &name)))
 }
 
 pub(super) async fn one(vault: &PostgresVault, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
@@ -235,6 +277,26 @@ pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Ent
     match entry {
         Some(entry) if find(vault, &now.sealer, name).await?.is_some() => Ok(history(vault, &entry.id).await?.contains(entry)),
         _ => Ok(true),
+    }
+}
+
+/// What opens stays.
+pub(super) async fn remove_damaged(vault: &PostgresVault, name: &str) -> Result<bool, StoreError> {
+    let mut now = vault.sealing.now();
+    loop {
+        let row = find(vault, &now.sealer, name).await?;
+        let there = row.as_ref().map(|row| (row.name.clone(), row.id.clone(), row.record.clone()));
+        let opened = row.map(|row| row.open(&now.sealer)).transpose();
+        if let Some(newer) = vault.sealing.newer(&now, there.is_none() || is_damage(&opened)).await? {
+            now = newer;
+            continue;
+        }
+        return match (opened, there) {
+            (Err(StoreError::Corrupt(_)), Some((name, id, record))) => {
+                query(vault, REMOVE_DAMAGED, &[&name, &id, &record]).await.map(|rows| !rows.is_empty())
+            }
+            (opened, _) => opened.map(|_| false),
+        };
     }
 }
 

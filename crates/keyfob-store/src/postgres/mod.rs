@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
+use keyfob::store::{EntryNumber, Expected, Generation, Hold, Inventory, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use crate::key::KeySource;
@@ -194,6 +194,10 @@ impl Store for PostgresVault {
         Box::pin(accounts::all(self))
     }
 
+    fn inventory(&self, due_by: Option<Timestamp>) -> Stored<'_, Inventory> {
+        Box::pin(accounts::inventory(self, due_by))
+    }
+
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>> {
         Box::pin(accounts::one(self, name))
     }
@@ -227,6 +231,10 @@ impl Store for PostgresVault {
 
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         Box::pin(accounts::remove(self, name, entry))
+    }
+
+    fn remove_damaged<'a>(&'a self, name: &'a str) -> Stored<'a, bool> {
+        Box::pin(accounts::remove_damaged(self, name))
     }
 
     fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
+use keyfob::store::{EntryNumber, Expected, Generation, Hold, Inventory, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use changes::Watch;
@@ -313,6 +313,12 @@ impl Store for Vault {
         self.readers.elsewhere(Vec::is_empty, reads::accounts)
     }
 
+    fn inventory(&self, due_by: Option<Timestamp>) -> Stored<'_, Inventory> {
+        let due_by = due_by.map(Timestamp::as_unix);
+        let is_doubtful = |found: &Inventory| found.accounts.is_empty() || !found.damaged.is_empty();
+        self.readers.elsewhere(is_doubtful, move |connection, sealer| reads::inventory(connection, sealer, due_by))
+    }
+
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>> {
         Box::pin(async move { self.readers.now(Option::is_none, |connection, sealer| reads::account(connection, sealer, name)) })
     }
@@ -350,6 +356,11 @@ impl Store for Vault {
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         let (name, entry) = (name.to_owned(), entry.cloned());
         self.writer.run(move |write| write.remove_account(&name, entry.as_ref()))
+    }
+
+    fn remove_damaged<'a>(&'a self, name: &'a str) -> Stored<'a, bool> {
+        let name = name.to_owned();
+        self.writer.run(move |write| write.remove_damaged(&name))
     }
 
     fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {

@@ -2,12 +2,12 @@
 
 use keyfob::history::Entry;
 use keyfob::proto::App;
-use keyfob::store::{EntryNumber, Versioned};
+use keyfob::store::{Damaged, EntryNumber, Inventory, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::database::sql;
-use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
+use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow, is_of_the_record};
 use crate::seal::Sealer;
 
 pub(super) fn apps(connection: &Connection, sealer: &Sealer) -> Result<Vec<(String, App)>, StoreError> {
@@ -30,6 +30,34 @@ pub(super) fn accounts(connection: &Connection, sealer: &Sealer) -> Result<Vec<V
     let mut accounts = rows.map(|row| row.map_err(sql)?.1.open(sealer)).collect::<Result<Vec<_>, _>>()?;
     accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
     Ok(accounts)
+}
+
+/// What opens, and what does not; of those alone that may be due by then.
+pub(super) fn inventory(connection: &Connection, sealer: &Sealer, due_by: Option<i64>) -> Result<Inventory, StoreError> {
+    let query = "SELECT number, id, name, generation, due_at, record FROM account WHERE ?1 IS NULL OR due_at IS NULL OR due_at <= ?1";
+    let mut statement = connection.prepare_cached(query).map_err(sql)?;
+    // A column that cannot be read is this row's damage; where no next row comes, nobody knows how many there are.
+    let rows = statement.query_map((due_by,), |row| Ok((AccountRow::read(row), row.get(1), row.get(2)))).map_err(sql)?;
+    let mut found = Inventory::default();
+    for row in rows {
+        let (row, id, name) = row.map_err(sql)?;
+        match row.map_err(sql).and_then(|(_, row)| row.open(sealer)) {
+            Ok(account) => found.accounts.push(account),
+            Err(error) if !is_of_the_record(&error) => return Err(error),
+            Err(error) => {
+                let name = id.ok().zip(name.ok()).and_then(|(id, name)| name_of(connection, sealer, id, name));
+                found.damaged.push(Damaged { name, error });
+            }
+        }
+    }
+    found.accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
+    Ok(found)
+}
+
+/// What an account whose record does not open is called: its history is sealed apart, and what is found by another name is not the one that it tells of.
+fn name_of(connection: &Connection, sealer: &Sealer, id: Vec<u8>, name: Vec<u8>) -> Option<String> {
+    let newest = "SELECT account, record FROM history WHERE account = ? ORDER BY number DESC LIMIT 1";
+    one(connection, newest, (id,), EntryRow::read).ok()??.name(sealer, &name)
 }
 
 pub(super) fn account(connection: &Connection, sealer: &Sealer, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {

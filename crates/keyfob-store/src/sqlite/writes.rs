@@ -129,6 +129,15 @@ impl Write<'_> {
         Ok(removed)
     }
 
+    /// One write with the look: what somebody logged in to meanwhile stays.
+    pub(super) fn remove_damaged(&self, name: &str) -> Result<bool, StoreError> {
+        let found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, name));
+        match found.and_then(|found| found.map(|(_, row)| row.open(&self.sealer)).transpose()) {
+            Err(StoreError::Corrupt(_)) => self.remove_account(name, None),
+            other => other.map(|_| false),
+        }
+    }
+
     pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {
         let Places { crowd, purpose } = Places::of(&self.sealer, login);
         let now = login.pending.began_at().as_unix();

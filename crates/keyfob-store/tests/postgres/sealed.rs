@@ -156,6 +156,22 @@ async fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
     assert_eq!(vault.accounts().await.expect("lists").len(), 1);
 }
 
+/// The others can be taken out, and whoever logs in again, or out, is rid of it: by its name, and by nobody else's.
+#[tokio::test]
+async fn j8_a_damaged_record_is_told_by_its_name_and_makes_way() {
+    let Some(filled) = filled().await else { return };
+    let Filled { vault, .. } = &filled;
+    assert!(!vault.remove_damaged("one").await.expect("looks"), "what opens stays");
+    filled.put_record_of_one(&[0]).await;
+    let found = vault.inventory(None).await.expect("lists");
+    assert_eq!(found.accounts.iter().map(|account| account.value.name.as_str()).collect::<Vec<_>>(), ["two"]);
+    assert_eq!(found.damaged.iter().map(|damaged| damaged.name.as_deref()).collect::<Vec<_>>(), [Some("one")]);
+    assert!(!vault.remove_damaged("two").await.expect("looks") && !vault.remove_damaged("three").await.expect("looks"));
+    assert!(vault.remove_damaged("one").await.expect("removes") && !vault.remove_damaged("one").await.expect("looks"));
+    vault.put_account(&oauth2_account("one"), Expected::Nothing, None).await.expect("puts");
+    assert_eq!(vault.accounts().await.expect("lists").len(), 2);
+}
+
 /// Row `two` under the name of `one`: a lamp would get the door's tokens.
 #[tokio::test]
 async fn j8_columns_swapped_between_accounts_are_refused() {
@@ -168,6 +184,8 @@ async fn j8_columns_swapped_between_accounts_are_refused() {
         assert_corrupt(filled.vault.account("one").await, column);
         assert_corrupt(filled.vault.account("two").await, column);
         assert_corrupt(filled.vault.accounts().await, column);
+        let found = filled.vault.inventory(None).await.expect("lists");
+        assert_eq!((found.accounts.len(), found.damaged.len()), (0, 2), "{column}");
     }
 }
 

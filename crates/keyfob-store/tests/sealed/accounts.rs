@@ -2,9 +2,9 @@
 
 use keyfob::proto::Timestamp;
 use keyfob::store::{Expected, Generation};
-use keyfob::{Grant, Health, Store};
+use keyfob::{Grant, Health, Store, StoreError};
 
-use crate::common::{BEGAN, Home, app, healthy_account, oauth2_account, wait};
+use crate::common::{BEGAN, Home, app, healthy_account, oauth1_account, oauth2_account, wait};
 use crate::knife::{ONE, assert_corrupt, cut, edit, filled, record, swap};
 
 #[test]
@@ -65,6 +65,56 @@ fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
     assert!(wait(vault.remove_account("one", None)).expect("removes"));
     assert!(wait(vault.remove_app("one")).expect("removes"));
     assert_eq!(wait(vault.accounts()).expect("lists").len(), 1);
+}
+
+/// The others can be taken out, and whoever logs in again, or out, is rid of it: by its name, and by nobody else's.
+#[test]
+fn j8_a_damaged_record_is_told_by_its_name_and_makes_way() {
+    let (_home, vault, sql) = filled();
+    assert!(!wait(vault.remove_damaged("one")).expect("looks"), "what opens stays");
+    edit(&sql, &format!("UPDATE account SET record = x'00' WHERE {ONE}"));
+    let found = wait(vault.inventory(None)).expect("lists");
+    assert_eq!(found.accounts.iter().map(|account| account.value.name.as_str()).collect::<Vec<_>>(), ["two"]);
+    assert_eq!(found.damaged.iter().map(|damaged| damaged.name.as_deref()).collect::<Vec<_>>(), [Some("one")]);
+    assert!(matches!(found.damaged[0].error, StoreError::Corrupt(_)), "{found:?}");
+    assert!(!wait(vault.remove_damaged("two")).expect("looks") && !wait(vault.remove_damaged("three")).expect("looks"));
+    assert!(wait(vault.remove_damaged("one")).expect("removes") && !wait(vault.remove_damaged("one")).expect("looks"));
+    wait(vault.put_account(&oauth2_account("one"), Expected::Nothing, None)).expect("puts");
+    assert_eq!(wait(vault.accounts()).expect("lists").len(), 2);
+}
+
+/// Also where a column is of no account at all; and what its history is called that is found by another name is not told as its own.
+#[test]
+fn j8_nothing_that_was_swapped_is_among_what_opens() {
+    for column in ["record", "name"] {
+        let (_home, vault, sql) = filled();
+        swap(&sql, "account", column);
+        let found = wait(vault.inventory(None)).expect("lists");
+        assert_eq!((found.accounts.len(), found.damaged.len()), (0, 2), "{column}");
+        let is_named = found.damaged.iter().all(|damaged| damaged.name.is_some());
+        assert_eq!(is_named, column == "record", "{column}: {found:?}");
+    }
+    let (_home, vault, sql) = filled();
+    edit(&sql, &format!("UPDATE account SET generation = -1 WHERE {ONE}"));
+    let found = wait(vault.inventory(None)).expect("lists");
+    assert_eq!((found.accounts.len(), found.damaged[0].name.as_deref()), (1, Some("one")));
+    assert!(wait(vault.remove_damaged("one")).expect("removes"));
+}
+
+#[test]
+fn who_is_due_later_is_not_looked_at() {
+    let home = Home::new();
+    let vault = home.open();
+    let due = healthy_account("due", BEGAN);
+    for account in [&due, &healthy_account("later", BEGAN + 100_000), &oauth1_account("never")] {
+        wait(vault.put_account(account, Expected::Nothing, None)).expect("puts");
+    }
+    let names = |by| {
+        let found = wait(vault.inventory(Some(by))).expect("lists");
+        found.accounts.into_iter().map(|account| account.value.name).collect::<Vec<_>>()
+    };
+    let at = due.due_at().expect("it can be due");
+    assert_eq!((names(at.plus(-1)), names(at)), (vec!["never".to_owned()], vec!["due".to_owned(), "never".to_owned()]));
 }
 
 #[test]
