@@ -18,6 +18,7 @@ mod cli;
 mod complete;
 mod context;
 mod credentials;
+mod damage;
 mod dry;
 mod ended;
 mod ending;
@@ -170,6 +171,7 @@ fn run(cli: Cli, out: Output) -> Work<'static> {
                 })
             }
         };
+        context.tell_of_damage();
         // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
         let asked = done.as_ref().map_or_else(|card| card.exit == Exit::Interrupted, |()| ends_when_asked);
         let settled = context.settle(asked).await;

@@ -1,15 +1,17 @@
 //! Accounts by what somebody calls them, and ready for use.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Origin, Settings};
-use keyfob::{Account, Keyfob, Session, Store};
+use keyfob::proto::{App, Origin, Settings, Timestamp};
+use keyfob::store::{Damaged, Inventory};
+use keyfob::{Account, Keyfob, Session, Store, StoreError};
 use keyfob_providers::{Provider, nearest};
 
 use super::{Base, Context};
 use crate::account::login_to;
 use crate::card::{Card, Doing};
+use crate::damage;
 use crate::exit::Exit;
 use crate::meaning;
 use crate::name::Name;
@@ -33,18 +35,53 @@ impl Opened {
 }
 
 impl Context {
-    /// All accounts, by name.
+    /// All accounts that open, by name. Of the others a note tells at the end, unless the verb [does](Self::all_read).
     pub(crate) async fn accounts(&self) -> Result<Vec<Account>, Card> {
+        self.accounts_due_by(None).await
+    }
+
+    /// The same of those alone that have no due moment, or whose due moment has come by then.
+    pub(crate) async fn accounts_due_by(&self, due_by: Option<Timestamp>) -> Result<Vec<Account>, Card> {
         let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(Vec::new()) };
-        let accounts = keyfob.store().accounts().await.doing("cannot read the vault")?;
+        let Inventory { accounts, damaged } = keyfob.store().inventory(due_by).await.doing("cannot read the vault")?;
+        *self.damaged.lock().unwrap_or_else(PoisonError::into_inner) = damaged;
         Ok(accounts.into_iter().map(|record| record.value).collect())
+    }
+
+    /// Whether those were all: for verbs that list them, at their end.
+    pub(crate) fn all_read(&self) -> Result<(), Card> {
+        let damaged = std::mem::take(&mut *self.damaged.lock().unwrap_or_else(PoisonError::into_inner));
+        if damaged.is_empty() { Ok(()) } else { Err(damage::card(&damaged)) }
+    }
+
+    /// What nobody has told yet.
+    pub(crate) fn tell_of_damage(&self) {
+        let damaged = std::mem::take(&mut *self.damaged.lock().unwrap_or_else(PoisonError::into_inner));
+        if !damaged.is_empty() {
+            self.out.note(&self.out.note_paint().warn(&damage::note(&damaged)));
+        }
+    }
+
+    /// What a login takes the place of: the account that is meant. One that does not open is told, and has no say.
+    pub(crate) async fn replaced_by_login(&self, name: &str) -> Result<Option<Account>, Card> {
+        if let Some(keyfob) = self.keyfob_if_any().await?
+            && let Err(StoreError::Corrupt(_)) = keyfob.store().account(name).await
+        {
+            let told = format!("note: the record of {} cannot be read: this takes its place", printable(name));
+            self.out.note(&self.out.note_paint().warn(&told));
+            return Ok(None);
+        }
+        self.meant(name).await
     }
 
     /// The account of this name; or the one that a provider's bare name is said to mean.
     pub(crate) async fn meant(&self, name: &str) -> Result<Option<Account>, Card> {
         let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(None) };
-        if let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")? {
-            return Ok(Some(record.value));
+        match keyfob.store().account(name).await {
+            Ok(Some(record)) => return Ok(Some(record.value)),
+            Ok(None) => {}
+            Err(error @ StoreError::Corrupt(_)) => return Err(damage::card(&[Damaged { name: Some(name.to_owned()), error }])),
+            Err(error) => return Err(error).doing("cannot read the vault"),
         }
         if name.contains('/') {
             return Ok(None);

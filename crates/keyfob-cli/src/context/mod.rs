@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use clap::CommandFactory;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Described as _, Settings};
+use keyfob::store::Damaged;
 use keyfob::transport::Transport;
 use keyfob::{Keyfob, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
@@ -53,6 +54,8 @@ pub(crate) struct Context {
     beside: Mutex<Vec<Keyfob>>,
     heard: OnceLock<Arc<Heard>>,
     uploads_shown: OnceLock<()>,
+    /// Accounts that were looked for and do not open, until they are told.
+    damaged: Mutex<Vec<Damaged>>,
 }
 
 /// The vault, and everything around it.
@@ -91,6 +94,7 @@ impl Context {
             beside: Mutex::default(),
             heard: OnceLock::new(),
             uploads_shown: OnceLock::new(),
+            damaged: Mutex::default(),
         })
     }
 

@@ -172,9 +172,11 @@ async fn list(context: &Context) -> Result<(), Card> {
         meanings.push((provider, meant.map(|account| account.name.as_str())));
     }
     if context.out.json {
-        return context.out.json(&meanings.iter().map(|(name, account)| json!({"name": name, "account": account})).collect::<Vec<_>>());
+        context.out.json(&meanings.iter().map(|(name, account)| json!({"name": name, "account": account})).collect::<Vec<_>>())?;
+        return context.all_read();
     }
     if meanings.is_empty() {
+        context.all_read()?;
         context.out.note("No accounts yet.");
         return Ok(());
     }
@@ -182,5 +184,6 @@ async fn list(context: &Context) -> Result<(), Card> {
     for (name, account) in meanings {
         sheet.row([name.to_owned(), account.unwrap_or("-").to_owned()]);
     }
-    sheet.print(&context.out)
+    sheet.print(&context.out)?;
+    context.all_read()
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Export, context: &Context) -> Result<(), Card> {
     });
     context.out.json(&whole)?;
     context.out.note(&context.out.note_paint().dim("without the secrets: those leave the vault sealed, by keyfob vault export FILE"));
-    Ok(())
+    context.all_read()
 }
 
 /// Tokens by their fingerprints, which the history has, too.

@@ -40,7 +40,10 @@ pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
             one(&context.account(&name).await?, context).await?;
             if args.check { check(&name, context).await } else { Ok(()) }
         }
-        None => all(&context.accounts().await?, context).await,
+        None => {
+            all(&context.accounts().await?, context).await?;
+            context.all_read()
+        }
     }
 }
 
@@ -54,6 +57,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     let paint = context.out.note_paint();
     if accounts.is_empty() {
+        context.all_read()?;
         context.out.note(&format!("No accounts yet. {} shows whom you can log in to.", paint.accent("keyfob provider list")));
         return Ok(());
     }

@@ -26,13 +26,29 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What is there: an older login, perhaps. An error if the name is another provider's.
+    /// What is there: an older login, perhaps. An error if the name is another provider's. A record that does not open says nothing, and keeps nobody from
+    /// logging in again: it [makes way](Self::make_way) once there is something to write.
     pub(super) async fn before(&self) -> Result<Option<Versioned<Account>>, Error> {
-        let before = self.keyfob.store().account(self.name).await?;
+        let before = match self.keyfob.store().account(self.name).await {
+            Err(StoreError::Corrupt(_)) => None,
+            before => before?,
+        };
         match before {
             Some(before) if before.value.provider != self.settings.provider => Err(self.taken(&before)),
             before => Ok(before),
         }
+    }
+
+    /// Where nothing that opens is there, a record that does not goes: its id is never used again, and no key that was made for it opens what comes now.
+    async fn make_way(&self, before: Option<&Versioned<Account>>) -> Result<(), Error> {
+        let store = self.keyfob.store();
+        if before.is_none()
+            && let Err(error @ StoreError::Corrupt(_)) = store.account(self.name).await
+            && store.remove_damaged(self.name).await?
+        {
+            tracing::warn!(account = self.name, %error, "the record before could not be read: the new login takes its place");
+        }
+        Ok(())
     }
 
     pub(super) fn taken(&self, by: &Versioned<Account>) -> Error {
@@ -60,7 +76,11 @@ impl Place<'_> {
                 }
             };
             works_without = before.as_ref().is_some_and(|before| before.value.health == Health::Ok);
-            match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
+            let written = match self.make_way(before.as_ref()).await {
+                Ok(()) => self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await,
+                Err(error) => Err(error),
+            };
+            match written {
                 Err(Error::Store(StoreError::Conflict)) => {}
                 Err(Error::Store(error)) => return Err(self.not_kept(client, &received.tokens, works_without, error).await),
                 Err(Error::Protocol(refused)) => return Err(self.refused(client, &received.tokens, refused).await),
@@ -134,12 +154,15 @@ impl Place<'_> {
         let received = exchange.receive(&answer, self.keyfob.now()).map_err(|error| grant.explain(error.into()))?;
         let received = grant.keeps(received);
         let id_token = self.verified_if_brought(&client, app, &received).await?;
+        self.make_way(before.as_ref()).await?;
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
     /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider: with other keys that is another account.
     pub(super) async fn of_keys_alone(&self, received: Received) -> Result<LoggedIn, Error> {
-        self.write(self.before().await?, Grant::OneLegged, Vec::new(), received, None).await
+        let before = self.before().await?;
+        self.make_way(before.as_ref()).await?;
+        self.write(before, Grant::OneLegged, Vec::new(), received, None).await
     }
 
     /// The same for what is sent once and kept nowhere, somebody else's assertion or a password: the account goes on as one that was approved does.

@@ -101,11 +101,12 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
     let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
     // As at a login: a bare name may mean an account that has a label.
-    let name = context.meant(&name).await?.map_or(name, |account| account.name);
+    let meant = if args.replace { context.replaced_by_login(&name).await? } else { context.meant(&name).await? };
+    let name = meant.map_or(name, |account| account.name);
     let what = format!("cannot import {name}");
     // Before anything is read or asked for: one word on stdin would else take a working login's place.
     let there = match context.keyfob_if_any().await? {
-        Some(keyfob) => keyfob.store().account(&name).await.doing(what.as_str())?.map(|record| record.value),
+        Some(keyfob) => opened(keyfob, &name, &what).await?.map(|record| record.value),
         None => None,
     };
     if let Some(there) = there.as_ref().filter(|_| !args.replace) {
@@ -146,7 +147,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let said = if refresh_first { with_ended_token(said) } else { said };
     let tokens = tokens(&said, &settings, &what)?;
     let keyfob = context.keyfob().await?;
-    let before = keyfob.store().account(&name).await.doing(what.as_str())?;
+    let before = opened(keyfob, &name, &what).await?;
     if before.is_some() && there.is_none() && !args.replace {
         // Somebody logged in while the tokens were read.
         return Err(StoreError::Conflict).doing(what);
@@ -342,6 +343,14 @@ impl Imported {
     }
 }
 
+/// What is there and opens. Whether what does not may be replaced was asked before.
+async fn opened(keyfob: &Keyfob, name: &str, what: &str) -> Result<Option<Versioned<Account>>, Card> {
+    match keyfob.store().account(name).await {
+        Err(StoreError::Corrupt(_)) => Ok(None),
+        found => found.doing(what),
+    }
+}
+
 /// In one write, in place of what was there before.
 async fn write(
     keyfob: &Keyfob,
@@ -363,6 +372,10 @@ async fn write(
     let entry = keyfob.entry(&account, Event::LoggedIn { received, imported: true });
     let left = other.as_ref().and(before.as_ref()).map(|before| keyfob.entry(&before.value, Event::LoggedOut { revoked: false }));
     let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
+    if before.is_none() {
+        // What does not open makes way, as at a login.
+        store.remove_damaged(&account.name).await.doing(what)?;
+    }
     let mut generation = before.map(|before| before.generation);
     for _ in 0..TRIES {
         let written = match (&other, generation) {

@@ -109,7 +109,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         context.out.note(&context.out.note_paint().dim(&note));
     }
     let app = &given.app;
-    let before = context.meant(&name.to_string()).await?;
+    let before = context.replaced_by_login(&name.to_string()).await?;
     let account = before.as_ref().map_or_else(|| name.to_string(), |account| account.name.clone());
     let settings = context.settings(&provider, app, &cannot(&account)).await?;
     let scopes = if !args.more_scopes.is_empty() {
