@@ -374,6 +374,78 @@ async fn ends_soon_in(path: &std::path::Path, name: &str, change: impl FnOnce(&m
     vault.put_account(&record.value, Expected::Generation(record.generation), None).await.expect("writes");
 }
 
+/// Puts something else in the place of the record that was written last, or first.
+fn damage(house: &House, which: &str) {
+    let sql = rusqlite::Connection::open(house.vault()).expect("opens");
+    let edit = format!("UPDATE account SET record = x'00' WHERE number = (SELECT {which}(number) FROM account)");
+    assert_eq!(sql.execute(&edit, ()).expect("edits"), 1);
+}
+
+/// One account of a vault is damaged: the others are shown and used, and whoever logs out, or in again, is rid of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn j8_a_damaged_account_keeps_nobody_from_the_others_and_makes_way() {
+    let house = House::new().await;
+    for name in ["netatmo", "acme"] {
+        house.log_in(name).await;
+        ends_soon(&house, name, |_| {}).await;
+    }
+    damage(&house, "min");
+    let card = ["the account netatmo cannot be read", "not what was sealed there", "keyfob login netatmo"];
+    for verb in [&["refresh", "--due", "--json"][..], &["status"], &["account", "list"], &["account", "default"], &["export"]] {
+        let ended = house.run(verb).await.exits(7);
+        assert!(ended.stdout.contains("acme") && !ended.stdout.contains("netatmo"), "{verb:?}: {ended:#?}");
+        assert!(ended.stderr.contains(card[0]) && ended.stderr.contains(card[2]), "{verb:?}: {ended:#?}");
+        assert_eq!(ended.stderr.matches("cannot be read").count(), 1, "told once: {verb:?}: {ended:#?}");
+    }
+    for verb in [&["status", "netatmo"][..], &["refresh", "netatmo"], &["account", "rename", "netatmo", "netatmo/home"]] {
+        house.run(verb).await.fails(7, card);
+    }
+    // Who needs no more than what opens is told, and goes on.
+    let ended = house.run(&["app", "add", "netatmo", "--client-id", "another"]).await;
+    assert_ne!(ended.code, 7, "{ended:#?}");
+    house.good(&["refresh", "acme"]).await;
+    let ended = house.run(&["logout", "netatmo", "--revoke"]).await.exits(0);
+    assert!(ended.stderr.contains("its record could not be read"), "{ended:#?}");
+    house.good(&["status"]).await;
+    house.run(&["logout", "netatmo"]).await.exits(4);
+    // By a login, and by an import that was told so.
+    damage(&house, "max");
+    assert!(house.log_in("acme").await.stderr.contains("the record of acme cannot be read: this takes its place"));
+    house.good(&["status", "acme"]).await;
+    damage(&house, "max");
+    let tokens = r#"{"access_token":"example-access","refresh_token":"example-refresh","expires_in":3600}"#;
+    house.run_with(&["import", "acme", "--stdin"], tokens).await.fails(7, ["the account acme cannot be read", "", "keyfob login acme"]);
+    house.run_with(&["import", "acme", "--stdin", "--replace"], tokens).await.exits(0);
+    house.good(&["status", "acme"]).await;
+}
+
+/// Between two tries nothing is leased, and yet the tokens end: that is not "nothing is due".
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_and_was_refused_for_now_is_told_until_it_is_refreshed() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    house.log_in("acme").await;
+    ends_soon(&house, "netatmo", |_| {}).await;
+    house.sandbox.faults("netatmo").update(|faults| (faults.at, faults.unavailable) = (keyfob_sandbox::At::Token, 20));
+    house.run(&["refresh", "--due"]).await.exits(1);
+    house.sandbox.faults("netatmo").update(|faults| faults.unavailable = 0);
+    for _ in 0..2 {
+        let ended = house.run(&["refresh", "--due"]).await.exits(1);
+        assert!(ended.stderr.contains("netatmo has no new tokens: that failed at "), "{ended:#?}");
+        let told = house.run(&["refresh", "--due", "--json"]).await.exits(1);
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+        assert_eq!((&told[0]["account"], &told[0]["outcome"]), (&"netatmo".into(), &"failed".into()), "{told}");
+    }
+    // One that another process has is nobody's fault.
+    ends_soon(&house, "acme", |_| {}).await;
+    house.good(&["refresh", "netatmo"]).await;
+    let vault = keyfob_store::Vault::open_existing(&house.vault(), keyfob_store::KeySource::beside(&house.vault())).expect("opens");
+    let now = keyfob::SystemClock.now();
+    assert_eq!(vault.lease_due(now, now.plus(600), 10).await.expect("leases").len(), 1);
+    let told = house.json(&["refresh", "--due"]).await;
+    assert_eq!((&told[0]["account"], &told[0]["outcome"]), (&"acme".into(), &"elsewhere".into()), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_program_leaves_running_does_not_keep_anybody_from_stopping() {
     let house = House::new().await;

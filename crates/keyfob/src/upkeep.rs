@@ -72,7 +72,8 @@ pub struct Plan {
     pub most: usize,
     /// So many refreshes under way at once; 32. How many of them go to one provider is the [`Policy`](crate::Policy)'s to say.
     pub at_once: usize,
-    /// How long an account stays leased if its refresh fails, or its worker dies: 10 minutes. Never less than a refresh can take.
+    /// How long an account stays leased if its refresh fails, or its worker dies: 10 minutes. Never less than a refresh can take. In [`run`] also if it was
+    /// skipped; [`refresh_due`], which has no next round, gives that one back, as whatever was not begun when it was told to stop is.
     pub lease: Duration,
     /// About so long between two rounds of [`run`]; 30 s.
     pub every: Duration,
@@ -129,7 +130,7 @@ impl Default for Plan {
 /// `Store`, if nothing could be leased; everything else is told of the account.
 pub async fn refresh_due(keyfob: &Keyfob, resolve: &dyn Resolve, plan: &Plan) -> Result<Report, Error> {
     let never = pin!(std::future::pending());
-    Round { keyfob, resolve, plan }.go(&mut Until { signal: never, is_over: false }).await
+    Round { keyfob, resolve, plan, is_only: true }.go(&mut Until { signal: never, is_over: false }).await
 }
 
 /// Does so again and again, for servers, until `signal`; refreshes that are under way then are brought to their end. `told` hears of every round that did
@@ -143,7 +144,7 @@ pub async fn run(
 ) {
     let mut until = Until { signal: pin!(signal), is_over: false };
     while !until.is_over {
-        let round = Round { keyfob, resolve, plan }.go(&mut until).await;
+        let round = Round { keyfob, resolve, plan, is_only: false }.go(&mut until).await;
         // Those that were left alone would be left alone again.
         let is_done = |kept: &&Kept| !matches!(kept.outcome, Outcome::LeftAlone);
         let is_full = round.as_ref().is_ok_and(|report| report.accounts.iter().filter(is_done).count() >= plan.most.max(1));
@@ -169,6 +170,8 @@ struct Round<'a> {
     keyfob: &'a Keyfob,
     resolve: &'a dyn Resolve,
     plan: &'a Plan,
+    /// Nothing follows in which it would be found again and again.
+    is_only: bool,
 }
 
 /// A leased account, and what it is to be refreshed with.
@@ -208,8 +211,9 @@ impl Round<'_> {
     async fn go<F: Future<Output = ()>>(&self, until: &mut Until<'_, F>) -> Result<Report, Error> {
         let (mut report, mut tasks, mut resolves) = (Report::default(), JoinSet::new(), Resolves(Vec::new()));
         let (mut leased, mut is_dry) = (0, self.plan.most == 0);
-        // Until when each account of the round is ours, and those that need not be.
-        let (mut leases, mut left_alone) = (HashMap::new(), Vec::new());
+        // Until when accounts are ours: while settings are looked for, and while a refresh is under way. And those that need not be.
+        let (mut looked_for, mut begun) = (HashMap::new(), HashMap::new());
+        let (mut free, mut skipped) = (Vec::new(), Vec::new());
         loop {
             let under_way = tasks.len() + resolves.0.len();
             let room = self.plan.at_once.max(1).saturating_sub(under_way).min(self.plan.most - leased);
@@ -228,50 +232,59 @@ impl Round<'_> {
                 leased += due.len();
                 is_dry |= leased >= self.plan.most;
                 for record in due {
-                    leases.insert(record.value.id.clone(), lease);
+                    looked_for.insert(record.value.id.clone(), lease);
                     resolves.begin(self.resolve, record);
                 }
             }
             if tasks.is_empty() && resolves.0.is_empty() {
                 if is_dry || until.is_over {
-                    self.give_back(&left_alone).await;
+                    // Where there is more than one round does, those that nothing can be done for make room for others.
+                    if self.is_only && leased < self.plan.most {
+                        free.append(&mut skipped);
+                    }
+                    self.give_back(&free).await;
                     return Ok(report);
                 }
                 continue;
             }
             tokio::select! {
-                (record, found) = resolves.next() => match found {
-                    Ok((settings, app)) => {
+                (record, found) = resolves.next() => match (found, looked_for.remove_entry(&record.value.id)) {
+                    (Ok((settings, app)), lease) => {
+                        begun.extend(lease);
                         let keyfob = self.keyfob.clone();
                         tasks.spawn(async move {
                             let outcome = refresh(&keyfob, settings, app, &record).await;
                             (record.value.id.clone(), kept(&record.value, outcome))
                         });
                     }
-                    Err(error) => report.accounts.push(kept(&record.value, Outcome::Skipped(error))),
+                    (Err(error), lease) => {
+                        skipped.extend(lease);
+                        report.accounts.push(kept(&record.value, Outcome::Skipped(error)));
+                    }
                 },
                 Some(done) = tasks.join_next() => match done {
                     Ok((id, kept)) => {
-                        left_alone.extend(leases.remove_entry(&id).filter(|_| matches!(kept.outcome, Outcome::LeftAlone)));
+                        free.extend(begun.remove_entry(&id).filter(|_| matches!(kept.outcome, Outcome::LeftAlone)));
                         report.accounts.push(kept);
                     }
                     Err(error) => tracing::error!(%error, "a refresh in the background was stopped"),
                 },
                 () = &mut until.signal, if !until.is_over => {
                     until.is_over = true;
-                    // Nothing was spent for these: somebody else has them when their lease ends.
+                    // Nothing was spent for these: somebody else has them at once.
                     resolves.0.clear();
+                    free.extend(looked_for.drain());
                 }
             }
         }
     }
 
     /// At the end of a round, or it would find them again and again.
-    async fn give_back(&self, left_alone: &[(AccountId, Timestamp)]) {
-        if left_alone.is_empty() {
+    async fn give_back(&self, leases: &[(AccountId, Timestamp)]) {
+        if leases.is_empty() {
             return;
         }
-        if let Err(error) = self.keyfob.store().give_back(left_alone).await {
+        if let Err(error) = self.keyfob.store().give_back(leases).await {
             tracing::warn!(%error, "accounts that were not refreshed stay leased for a while");
         }
     }

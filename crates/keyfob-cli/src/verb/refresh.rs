@@ -1,8 +1,9 @@
 //! `keyfob refresh`: new tokens now, whatever the old ones' age; or for every account whose time has come.
 
 use clap::Args;
-use keyfob::proto::TokenSet;
+use keyfob::history::Event;
 use keyfob::proto::scrub::printable;
+use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::upkeep::{self, Outcome, Plan, Report};
 use keyfob::{Account, Grant, Health};
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::refusals;
 use crate::upkeep::{Providers, told};
+use crate::{history, moment};
 
 // Whose tokens.
 #[derive(Args, Debug)]
@@ -74,35 +76,44 @@ async fn due(context: &Context) -> Result<(), Card> {
     };
     let providers = Providers::of(context).await?;
     let report = upkeep::refresh_due(keyfob, &providers, &Plan::default()).await.doing(what)?;
-    let waiting = waiting(&report, context).await?;
+    // What was done is told in any case.
+    let (waiting, unread) = match waiting(&report, context).await {
+        Ok(waiting) => (waiting, Ok(())),
+        Err(card) => (Waiting::default(), Err(card)),
+    };
     let paint = context.out.note_paint();
     if context.out.json {
         let accounts = report.accounts.iter().map(|kept| {
             let (word, sentence) = told(kept);
             json!({"account": kept.account, "provider": kept.provider, "outcome": word, "told": sentence})
         });
-        let waiting = waiting.iter().map(|account| {
-            json!({"account": account.name, "provider": account.provider, "outcome": "needs-login", "told": still_waiting(account)})
-        });
+        let waiting = waiting.all().map(
+            |(account, outcome, told)| json!({"account": account.name, "provider": account.provider, "outcome": outcome, "told": told}),
+        );
         context.out.json(&accounts.chain(waiting).collect::<Vec<_>>())?;
-    } else if report.accounts.is_empty() && waiting.is_empty() {
+    } else if report.accounts.is_empty() && waiting.all().next().is_none() {
+        // Of what does not open nobody knows.
+        context.all_read()?;
+        unread?;
         context.out.note("Nothing is due.");
+        return Ok(());
     } else {
         for kept in &report.accounts {
             let good = matches!(kept.outcome, Outcome::Refreshed | Outcome::RefreshedElsewhere | Outcome::LeftAlone);
             let mark = if good { paint.good("✓") } else { paint.warn("!") };
             context.out.note(&format!("{mark} {}", told(kept).1));
         }
-        for account in &waiting {
-            context.out.note(&format!("{} {}", paint.warn("!"), still_waiting(account)));
+        for (_, _, told) in waiting.all() {
+            context.out.note(&format!("{} {told}", paint.warn("!")));
         }
     }
     // One that needs a person is worth more attention than one that may work the next time.
-    let sign_in = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::NeedsLogin(_))).count() + waiting.len();
+    let sign_in = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::NeedsLogin(_))).count() + waiting.logins.len();
     let failed = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::Failed(_) | Outcome::Skipped(_))).count();
-    let all = report.accounts.len() + waiting.len();
+    let failed = failed + waiting.failed.len();
+    let all = report.accounts.len() + waiting.all().count();
     match (sign_in, failed) {
-        (0, 0) => Ok(()),
+        (0, 0) => unread.and_then(|()| context.all_read()),
         (0, _) => {
             let next = "they stay as they are, and are tried again; keyfob status --history ACCOUNT says more";
             Err(Card::new(Exit::Error, what, format!("{failed} of {all} accounts have no new tokens"), next))
@@ -111,15 +122,63 @@ async fn due(context: &Context) -> Result<(), Card> {
     }
 }
 
-/// Accounts that renewed themselves until a refresh was refused, before this round: nobody leases them any more, and who reads cron's mail once a week has
-/// not read of them yet.
-async fn waiting(report: &Report, context: &Context) -> Result<Vec<Account>, Card> {
-    let told = |account: &Account| report.accounts.iter().any(|kept| kept.account == account.name);
-    let accounts = context.accounts().await?.into_iter();
-    Ok(accounts.filter(|account| account.renews() && account.health != Health::Ok && !told(account)).collect())
+/// Accounts that this round did not have, and that have no good tokens, or soon have none.
+#[derive(Default)]
+struct Waiting {
+    /// They renewed themselves until a refresh was refused: nobody leases them any more, and who reads cron's mail once a week has not read of them yet.
+    logins: Vec<Account>,
+    /// They are due, and were not refreshed when that was tried last: when, and why. They are left alone for a while.
+    failed: Vec<(Account, Timestamp, String)>,
+    /// They are due, and another process has them for now.
+    elsewhere: Vec<Account>,
 }
 
-fn still_waiting(account: &Account) -> String {
-    let reason = account::health(account, account::now()).1.unwrap_or_default();
-    format!("{} needs a login: {reason}: {}", printable(&account.name), account::login_again(account))
+impl Waiting {
+    /// Each with a word for programs and a sentence for people.
+    fn all(&self) -> impl Iterator<Item = (&Account, &'static str, String)> {
+        let logins = self.logins.iter().map(|account| {
+            let reason = account::health(account, account::now()).1.unwrap_or_default();
+            let told = format!("{} needs a login: {reason}: {}", printable(&account.name), account::login_again(account));
+            (account, "needs-login", told)
+        });
+        let failed = self.failed.iter().map(|(account, at, why)| {
+            let (name, at) = (printable(&account.name), moment::local(*at));
+            (account, "failed", format!("{name} has no new tokens: that failed at {at} ({why}), and is tried again some minutes after"))
+        });
+        let elsewhere = self.elsewhere.iter().map(|account| {
+            let told = format!("{} is due, and another process has it for now", printable(&account.name));
+            (account, "elsewhere", told)
+        });
+        logins.chain(failed).chain(elsewhere)
+    }
+}
+
+/// Looked for among those alone that nobody is to refresh later.
+async fn waiting(report: &Report, context: &Context) -> Result<Waiting, Card> {
+    let now = account::now();
+    let mut waiting = Waiting::default();
+    for account in context.accounts_due_by(Some(now)).await? {
+        let is_told = report.accounts.iter().any(|kept| kept.account == account.name);
+        if is_told || !account.renews() {
+            continue;
+        }
+        if account.health != Health::Ok {
+            waiting.logins.push(account);
+        } else if account.due_at().is_some_and(|due| due <= now) {
+            match failed(&account, context).await? {
+                Some((at, why)) => waiting.failed.push((account, at, why)),
+                None => waiting.elsewhere.push(account),
+            }
+        }
+    }
+    Ok(waiting)
+}
+
+/// When and why the last refresh failed, if nothing has come since.
+async fn failed(account: &Account, context: &Context) -> Result<Option<(Timestamp, String)>, Card> {
+    let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+    let is_failure = |event: &Event| matches!(event, Event::RefreshFailed { .. } | Event::Abandoned { .. });
+    let is_of_tokens = |event: &Event| is_failure(event) || matches!(event, Event::Refreshed { .. } | Event::LoggedIn { .. });
+    let last = entries.iter().rev().find(|entry| is_of_tokens(&entry.event));
+    Ok(last.filter(|entry| is_failure(&entry.event)).map(|entry| (entry.at, history::why(&entry.event))))
 }

@@ -180,11 +180,13 @@ async fn every_outcome_is_told() {
         .collect();
     words.sort_unstable();
     assert_eq!(words, ["failed", "needs login", "refreshed", "skipped"]);
-    // What failed is leased still: another worker leaves it alone for a while.
-    assert!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.is_empty());
+    // What failed is leased still: another worker leaves it alone for a while. What was not tried is not: its app may be there by now.
+    let report = upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap();
+    let [kept] = &report.accounts[..] else { panic!("{report:?}") };
+    assert!(kept.account == "due/0" && matches!(kept.outcome, Outcome::Refreshed), "{kept:?}");
     house.clock.turn(601);
     tokio::time::sleep(Duration::from_secs(601)).await;
-    assert_eq!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.len(), 2);
+    assert_eq!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,10 +280,8 @@ async fn an_issuer_that_hangs_holds_up_neither_the_others_nor_the_end() {
     done.sort_unstable();
     assert_eq!(done, ["due/1", "due/2", "due/3", "due/4", "due/5"]);
     assert_eq!(house.provider.asked().len(), 5);
-    // And without an end: it is the next round's again.
+    // And without an end: it is the next round's, at once, as nothing was begun for it.
     let keyfob = house.keyfob();
-    house.clock.turn(601);
-    tokio::time::sleep(Duration::from_secs(601)).await;
     let round = upkeep::refresh_due(&keyfob, &issuer, &plan);
     let report = tokio::time::timeout(Duration::from_secs(150), round).await.expect("it is given up").unwrap();
     let [kept] = &report.accounts[..] else { panic!("{report:?}") };
