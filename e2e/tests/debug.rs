@@ -100,6 +100,7 @@ const SHOWN: [(&str, &[&str]); 5] = [
             "Error",
             "Events",
             "ImplicitLegacyLogin",
+            "Inventory",
             "Keyfob",
             "LoggedIn",
             "Login",
@@ -131,6 +132,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "ApiError",
             "Body",
             "Crowd",
+            "Damaged",
             "EntryNumber",
             "Event",
             "Expected",
@@ -617,6 +619,7 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     all.hold("KeySource", source);
     all.hold("Agent", Agent::in_folder(folder.path()));
     all.hold("Versioned", record.clone());
+    all.hold("Inventory", library.keyfob.store().inventory(None).await.expect("reads"));
     all.hold("Entry", library.keyfob.store().history(&record.value.id).await.expect("reads"));
     all.hold("Events", library.keyfob.events());
     all.hold("Keyfob", library.keyfob.clone());
