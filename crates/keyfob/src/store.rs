@@ -246,10 +246,30 @@ pub enum StoreError {
     Crowded,
     /// Everything was to be moved into it, and there is something in it already, which nothing is mixed with.
     NotEmpty,
-    /// The disk or database failed.
+    /// The disk failed, or the database was not reached.
     Io(String, std::io::Error),
+    /// The database server was reached, and said no.
+    Refused(String, Refusal),
     /// The file or folder can be read by others, or belongs to somebody else, or is a link.
     Unsafe(String),
+}
+
+/// What a database server said no to. What wants another remedy is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its user, the password, the way to connect, or the name of the database.
+    Entry,
+    /// The user was let in, and may not do this.
+    Right,
+    /// There are as many connections as there may be.
+    Full,
+    /// Others were in the way, for longer than was waited. Nothing was changed.
+    Busy,
+    /// It takes no writes: a standby, or a primary that was told to take none.
+    Standby,
+    /// Something else.
+    Other,
 }
 
 impl fmt::Display for StoreError {
@@ -268,6 +288,7 @@ impl fmt::Display for StoreError {
                 said if what.contains(&said) => write!(f, "the vault cannot be read or written: {what}"),
                 said => write!(f, "the vault cannot be read or written: {what} ({said})"),
             },
+            Self::Refused(what, _) => write!(f, "the vault cannot be read or written: {what}"),
             Self::Unsafe(what) => write!(f, "the vault is not safe where it is: {what}"),
         }
     }
@@ -299,13 +320,18 @@ impl StoreError {
                 let again = error.raw_os_error().map(std::io::Error::from_raw_os_error);
                 Self::Io(what.clone(), again.unwrap_or_else(|| std::io::Error::new(error.kind(), error.to_string())))
             }
+            Self::Refused(what, refusal) => Self::Refused(what.clone(), *refusal),
             Self::Unsafe(what) => Self::Unsafe(what.clone()),
         }
     }
 
-    /// Whether it is a database that is not reached for now: what was asked may be had a little later.
+    /// Whether it is a database that is not reached for now, or has no time for us: what was asked may be had a little later.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Io(_, error) if is_of_the_network(error))
+        match self {
+            Self::Io(_, error) => is_of_the_network(error),
+            Self::Refused(_, refusal) => matches!(refusal, Refusal::Full | Refusal::Busy),
+            _ => false,
+        }
     }
 
     /// Whether it stays so until somebody does something about the vault. All else may pass by itself: another program writes for a while, a database
@@ -315,6 +341,7 @@ impl StoreError {
             Self::Missing(_) | Self::WrongKey(_) | Self::Corrupt(_) | Self::Newer(_) | Self::NotEmpty | Self::Unsafe(_) => true,
             // A file that was replaced, a right that was taken away. (Read-only is also what a database is that fails over.)
             Self::Io(_, error) => matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied),
+            Self::Refused(_, refusal) => matches!(refusal, Refusal::Entry | Refusal::Right),
             Self::Locked(_) | Self::Conflict | Self::Crowded => false,
         }
     }
@@ -345,9 +372,27 @@ impl StoreError {
             }
             Self::Io(..) if self.is_away() => "see whether the database server is up, and can be reached from here",
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
+            Self::Refused(_, refusal) => refusal.hint(),
             Self::Unsafe(_) => {
                 "run it as the user whose vault it is; its folder has to be 0700 and its files 0600, all of that user, and no links"
             }
+        }
+    }
+}
+
+impl Refusal {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Entry => "see that user, password and database of its address are right, and whom the server lets in: docs/postgresql.md",
+            Self::Right => "let that user do what docs/postgresql.md lists, or do this as the user who made the tables",
+            Self::Full => {
+                "let fewer programs use it at once, or have it allow more: pool=N in the address is ours, max_connections the server's"
+            }
+            Self::Busy => "try again when the others have done (a rekey or an import of a large vault takes its time)",
+            Self::Standby => {
+                "name all of its hosts in the address, and the one that takes writes is found: postgres://USER@HOST,HOST/DATABASE"
+            }
+            Self::Other => "see what the server's log says of it, and what the vault needs there: docs/postgresql.md",
         }
     }
 }

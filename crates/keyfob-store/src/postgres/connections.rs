@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use keyfob::StoreError;
+use keyfob::store::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -104,9 +105,8 @@ impl Connections {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => Failure::connecting(&self.address, &error),
             PoolError::Timeout(TimeoutType::Wait) => {
-                let io = std::io::ErrorKind::TimedOut.into();
                 let what = format!("{}: all of our connections are in use; give a larger pool=N in the address", self.address.place());
-                Failure { error: StoreError::Io(what, io), fate: Fate::Unsent }
+                Failure { error: StoreError::Refused(what, Refusal::Full), fate: Fate::Unsent }
             }
             _ => Failure::silence(&self.address, Fate::Unsent),
         })

@@ -3,6 +3,7 @@
 use std::io;
 
 use keyfob::StoreError;
+use keyfob::store::Refusal;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -46,27 +47,35 @@ impl Failure {
         let place = address.place();
         let Some(refused) = error.as_db_error() else {
             let chain = chain(error);
-            let ended = error.is_closed() || chain.iter().any(|error| error.is::<io::Error>());
-            let kind = chain.iter().find_map(|error| error.downcast_ref::<io::Error>()).map_or(io::ErrorKind::Other, io::Error::kind);
-            // A server that ends takes its socket along: nobody listens there.
-            let kind = if kind == io::ErrorKind::NotFound { io::ErrorKind::ConnectionRefused } else { kind };
+            let io = chain.iter().find_map(|error| error.downcast_ref::<io::Error>());
+            let fate = if error.is_closed() || io.is_some() { Fate::Unknown } else { Fate::Refused };
             let text = address.scrub(&chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": "));
-            let fate = if ended { Fate::Unknown } else { Fate::Refused };
+            // No kernel's words: what the driver says where none of the hosts that answered takes writes.
+            if io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied && io.raw_os_error().is_none()) {
+                return Self { error: StoreError::Refused(format!("{place} takes no writes: {text}"), Refusal::Standby), fate };
+            }
+            // A server that ends takes its socket along: nobody listens there.
+            let kind = match io.map_or(io::ErrorKind::Other, io::Error::kind) {
+                io::ErrorKind::NotFound => io::ErrorKind::ConnectionRefused,
+                kind => kind,
+            };
             return Self { error: StoreError::Io(format!("{place}: {text}"), io::Error::new(kind, text)), fate };
         };
         let (code, said) = (refused.code(), address.scrub(refused.message()));
+        let no = |refusal, what: &str| StoreError::Refused(format!("{place} {what}: {said}"), refusal);
         let io = |kind, what: &str| StoreError::Io(format!("{place} {what}: {said}"), io::Error::new(kind, said.clone()));
         let (fate, error) = match code {
             &SqlState::UNIQUE_VIOLATION => (Fate::Duplicate, StoreError::Conflict),
             &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
-                (Fate::Undone, io(io::ErrorKind::Other, "could not do this beside what others do"))
+                (Fate::Undone, no(Refusal::Busy, "could not do this beside what others do"))
             }
             &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {
                 (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "is going down or coming up"))
             }
-            &SqlState::READ_ONLY_SQL_TRANSACTION => (Fate::Standby, io(io::ErrorKind::ReadOnlyFilesystem, "takes no writes now")),
+            &SqlState::READ_ONLY_SQL_TRANSACTION => (Fate::Standby, no(Refusal::Standby, "takes no writes now")),
             code if code.code().starts_with("08") => (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "lost the connection")),
-            code => (Fate::Refused, final_word(code, io)),
+            &SqlState::DISK_FULL => (Fate::Refused, io(io::ErrorKind::StorageFull, "has a full disk")),
+            code => (Fate::Refused, final_word(code, no)),
         };
         Self { error, fate }
     }
@@ -78,25 +87,21 @@ impl Failure {
     }
 }
 
-fn final_word(code: &SqlState, io: impl Fn(io::ErrorKind, &str) -> StoreError) -> StoreError {
-    use io::ErrorKind;
+fn final_word(code: &SqlState, no: impl Fn(Refusal, &str) -> StoreError) -> StoreError {
     match code {
         &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            io(ErrorKind::PermissionDenied, "refuses the user, the password, or this way to connect")
+            no(Refusal::Entry, "refuses the user, the password, or this way to connect")
         }
-        &SqlState::INVALID_CATALOG_NAME => io(ErrorKind::NotFound, "has no database of that name; create it first"),
-        &SqlState::INSUFFICIENT_PRIVILEGE => {
-            io(ErrorKind::PermissionDenied, "does not allow its user what the vault needs (docs/postgresql.md lists it)")
-        }
-        &SqlState::TOO_MANY_CONNECTIONS => io(ErrorKind::ResourceBusy, "has no connection left; give pool=N in the address"),
-        &SqlState::DISK_FULL => io(ErrorKind::StorageFull, "has a full disk"),
-        &SqlState::QUERY_CANCELED => io(ErrorKind::TimedOut, "took too long, and nothing was changed"),
-        &SqlState::LOCK_NOT_AVAILABLE => io(ErrorKind::TimedOut, "is waiting for somebody else, and nothing was changed"),
+        &SqlState::INVALID_CATALOG_NAME => no(Refusal::Entry, "has no database of that name; create it first"),
+        &SqlState::INSUFFICIENT_PRIVILEGE => no(Refusal::Right, "does not allow its user what the vault needs"),
+        &SqlState::TOO_MANY_CONNECTIONS => no(Refusal::Full, "has no connection left"),
+        &SqlState::QUERY_CANCELED => no(Refusal::Busy, "took too long, and nothing was changed"),
+        &SqlState::LOCK_NOT_AVAILABLE => no(Refusal::Busy, "is waiting for somebody else, and nothing was changed"),
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt("PostgreSQL finds its own files damaged".to_owned()),
         &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::INVALID_SCHEMA_NAME => {
             StoreError::Corrupt("its tables are not what they were".to_owned())
         }
-        code => io(ErrorKind::Other, &format!("refuses (SQLSTATE {})", code.code())),
+        code => no(Refusal::Other, &format!("refuses (SQLSTATE {})", code.code())),
     }
 }
 

@@ -1,19 +1,19 @@
 //! PostgreSQL away, restarted, killed, cut off: what was acknowledged is there, what was not known becomes known, and the next call works.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keyfob::proto::Timestamp;
-use keyfob::store::{Expected, Generation};
+use keyfob::store::{Expected, Generation, Refusal};
 use keyfob::{Store, StoreError};
 use keyfob_testbed::{Cluster, Options};
 
 use crate::common::{BEGAN, app, error, oauth2_account, oauth2_pending};
 use crate::contract::entry;
-use crate::support::{open, shown, try_open, vault};
+use crate::support::{open, past, shown, try_open, vault};
 
 const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
 
@@ -293,12 +293,59 @@ async fn j10_a_refused_password_is_told_and_not_shown() {
     let database = cluster.database();
     for (user, password) in [("keyfob_test", "hunter2-not-real"), ("nobody-here", "hunter2-not-real")] {
         let refused = error(try_open(&database.url_of(user, password, "127.0.0.1")).await);
-        let StoreError::Io(_, source) = &refused else { panic!("{refused:?}") };
-        assert_eq!(source.kind(), ErrorKind::PermissionDenied, "{refused:?}");
+        assert!(matches!(&refused, StoreError::Refused(_, Refusal::Entry)), "{refused:?}");
         assert!(!shown(&refused).contains("hunter2"), "{}", shown(&refused));
     }
     let nowhere = error(try_open(&database.url().replace(database.name(), "no_such_database")).await);
-    assert!(matches!(&nowhere, StoreError::Io(what, _) if what.contains("no database of that name")), "{nowhere:?}");
+    assert!(matches!(&nowhere, StoreError::Refused(what, Refusal::Entry) if what.contains("no database of that name")), "{nowhere:?}");
+}
+
+/// What a server says no to is neither the disk of this machine nor the network: each has its own remedy.
+#[tokio::test]
+async fn what_a_server_says_no_to_is_told_with_what_to_do_about_it() {
+    let Some(cluster) = Cluster::start(&Options::default()) else { return };
+    let database = cluster.database();
+    let vault = open(&database.url()).await;
+    vault.put_account(&oauth2_account("home"), Expected::Nothing, None).await.expect("puts");
+    database.sql("CREATE ROLE reader LOGIN PASSWORD 'reader'");
+    database.sql("GRANT USAGE ON SCHEMA keyfob TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA keyfob TO reader");
+    let told = |error: StoreError| (shown(&error), error.hint(), error.is_away(), error.is_lasting());
+
+    let of_reader = database.url_of("reader", "reader", "127.0.0.1");
+    let reader = open(&of_reader).await;
+    let (said, hint, away, lasting) = told(error(reader.remove_account("home", None).await));
+    assert!(said.contains("permission denied") && hint.contains("let that user do"), "{said}: {hint}");
+    assert!(!away && lasting);
+
+    // As many as there are.
+    database.sql("ALTER ROLE reader CONNECTION LIMIT 1");
+    let (said, hint, away, lasting) = told(error(try_open(&of_reader).await));
+    assert!(said.contains("no connection left") && hint.contains("max_connections"), "{said}: {hint}");
+    assert!(away && !lasting);
+
+    // A lock that somebody holds.
+    let mut past = past(&database).await;
+    let lock = past.transaction().await.expect("begins");
+    lock.batch_execute("LOCK TABLE keyfob.account IN EXCLUSIVE MODE").await.expect("locks");
+    let (said, hint, away, lasting) = told(error(vault.remove_account("home", None).await));
+    assert!(said.contains("waiting for somebody else") && hint.contains("when the others have done"), "{said}: {hint}");
+    assert!(away && !lasting);
+    drop(lock);
+
+    // A standby, and no other host named.
+    database.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    database.sql("SELECT pg_reload_conf()");
+    let begun = Instant::now();
+    // Its sessions hear of it one after the other.
+    let refused = loop {
+        match try_open(&database.url()).await {
+            Ok(_) => assert!(begun.elapsed() < Duration::from_secs(10), "it still takes writes"),
+            Err(error) => break error,
+        }
+    };
+    let (said, hint, away, lasting) = told(refused);
+    assert!(said.contains("takes no writes") && hint.contains("all of its hosts"), "{said}: {hint}");
+    assert!(!away && !lasting);
 }
 
 /// After a fail-over the old primary may still answer, and takes no writes: the connection to it is given up.

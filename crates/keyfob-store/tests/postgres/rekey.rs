@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use keyfob::proto::{Secret, Timestamp};
-use keyfob::store::{EntryNumber, Expected, Generation};
+use keyfob::store::{EntryNumber, Expected, Generation, Refusal};
 use keyfob::{Account, Store, StoreError};
 use keyfob_store::transfer::count;
 use keyfob_store::{KeySource, PostgresVault, Shelf};
@@ -135,7 +135,7 @@ async fn a_role_that_may_not_seal_anew_is_told_so_at_once() {
     worker.put_account(&oauth2_account("home"), Expected::Nothing, None).await.expect("it may write");
     let home = Home::new();
     let refused = error(worker.rekey(&KeySource::File(home.key())).await);
-    assert!(matches!(&refused, StoreError::Io(what, _) if what.contains("does not allow its user")), "{refused:?}");
+    assert!(matches!(&refused, StoreError::Refused(what, Refusal::Right) if what.contains("does not allow its user")), "{refused:?}");
     assert!(!home.folder().exists(), "no key was made");
 }
 

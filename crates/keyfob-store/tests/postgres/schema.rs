@@ -1,6 +1,6 @@
 //! Making, opening and refusing: nothing is touched that is not a vault of ours.
 
-use keyfob::store::Expected;
+use keyfob::store::{Expected, Refusal};
 use keyfob::{Store, StoreError};
 use keyfob_store::PostgresVault;
 use keyfob_testbed::{Cluster, Database, Options};
@@ -172,10 +172,7 @@ async fn roles_need_no_more_than_the_documentation_says() {
     let worker = database.url_of(&format!("{name}_worker"), "worker-not-real", "127.0.0.1");
     drop(open(&owner).await);
     let refused = error(try_open(&worker).await);
-    assert!(
-        matches!(&refused, StoreError::Io(what, source) if what.contains("does not allow") && source.kind() == std::io::ErrorKind::PermissionDenied),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, StoreError::Refused(what, Refusal::Right) if what.contains("does not allow")), "{refused:?}");
     database.sql(&format!(
         "GRANT USAGE ON SCHEMA keyfob TO {name}_worker; GRANT SELECT ON ALL TABLES IN SCHEMA keyfob TO {name}_worker;
          GRANT INSERT, UPDATE, DELETE ON keyfob.app, keyfob.account, keyfob.history, keyfob.pending, keyfob.item, keyfob.act TO {name}_worker;
