@@ -183,6 +183,47 @@ fn j9_from_a_key_to_a_passphrase_to_another_and_back() {
     }
 }
 
+/// A key of ours that opens nothing any more goes, whatever takes its place; one that is the vault's still, by whichever name, stays.
+#[test]
+fn j9_a_key_file_goes_when_a_key_that_is_provided_takes_its_place() {
+    let (home, accounts) = filled(2);
+    let linked = home.root().join("linked.key");
+    std::os::unix::fs::symlink(home.key(), &linked).expect("a link");
+    let vault = Vault::open(&home.vault(), usual(&home)).expect("opens");
+    let own = fs::read_to_string(home.key()).expect("reads");
+    for same in [KeySource::Provided(linked), KeySource::Text(Secret::new(own))] {
+        let vault = Vault::open(&home.vault(), usual(&home)).expect("opens");
+        wait(vault.rekey(&same)).expect("seals anew");
+        assert!(home.key().exists(), "it is what opens it");
+    }
+    let provided = home.root().join("provided.key");
+    fs::write(&provided, "07".repeat(32)).expect("writes");
+    wait(vault.rekey(&KeySource::Provided(provided.clone()))).expect("seals anew");
+    assert!(!home.key().exists(), "it opens nothing any more");
+    assert_whole(&vault, &accounts);
+    drop(vault);
+    assert_whole(&Vault::open_existing(&home.vault(), KeySource::Provided(provided)).expect("opens"), &accounts);
+}
+
+/// Of several places where a key can come from, the error names the one that it came from.
+#[test]
+fn j6_a_wrong_key_is_named_by_where_it_came_from() {
+    let home = Home::new();
+    drop(home.open());
+    let wrong = home.root().join("wrong.key");
+    fs::write(&wrong, "07".repeat(32)).expect("writes");
+    fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let path = wrong.display().to_string();
+    for (source, name) in [
+        (KeySource::Text(Secret::new("07".repeat(32))), KeySource::VARIABLE),
+        (KeySource::Provided(wrong.clone()), &path),
+        (KeySource::File(wrong.clone()), &path),
+    ] {
+        let error = error(Vault::open_existing(&home.vault(), source));
+        assert!(matches!(&error, StoreError::WrongKey(why) if why.contains(name)), "{name}: {error:?}");
+    }
+}
+
 #[test]
 fn j9_what_cannot_be_had_changes_nothing() {
     let (home, accounts) = filled(2);

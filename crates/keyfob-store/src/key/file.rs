@@ -49,8 +49,11 @@ pub(super) fn anothers(path: &Path, owner: &[u8; 16]) -> StoreError {
     ))
 }
 
-/// Takes a key file away that opens this vault no more.
+/// Takes a key file away that opens this vault no more. It still does where what the vault is sealed with now is that same key, by another name.
 pub(crate) fn remove_useless(path: &Path, header: &Header) -> Result<(), StoreError> {
+    if read_own(path)?.is_some_and(|own| header.unwrap(&own.key).is_ok()) {
+        return Ok(());
+    }
     match is_of(path, &header.vault_id()?) {
         // Two vaults shared it: it is still the other one's.
         Err(StoreError::Unsafe(_)) => Ok(()),
@@ -68,7 +71,7 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Sealer, StoreError> {
     // The new one first: if it is not there, a rekey that wrote this header has put it in the place that is looked at next.
     let next = read_own(&next_of(&path));
     let opened = match read_own(&path)? {
-        Some(own) => header.unwrap(&own.key),
+        Some(own) => header.unwrap(&own.key).map_err(super::wrong(format!("its key file {} does not open it", path.display()))),
         None => Err(gone(&path)),
     };
     match opened {

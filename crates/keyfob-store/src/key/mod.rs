@@ -236,7 +236,9 @@ impl KeySource {
         let answer = awaited.map_or_else(|| Err("nothing gives it".to_owned()), |awaited| awaited.answer);
         let sealed_with = sealed_with(header.kdf.as_deref())?;
         match (self, sealed_with) {
-            (Self::Passphrase(_), SealedWith::Passphrase) => header.unwrap(&answer.map_err(StoreError::Locked)?).map_err(wrong_passphrase),
+            (Self::Passphrase(_), SealedWith::Passphrase) => {
+                header.unwrap(&answer.map_err(StoreError::Locked)?).map_err(wrong("this is not its passphrase"))
+            }
             (Self::Passphrase(_), _) => Err(StoreError::WrongKey("a key opens it, not a passphrase".to_owned())),
             (Self::Usual { .. }, SealedWith::Passphrase) => match answer {
                 // What another process of this user put there need not be its key.
@@ -249,13 +251,19 @@ impl KeySource {
             (Self::Text(_) | Self::Provided(_), SealedWith::Passphrase) => {
                 Err(StoreError::WrongKey("it is sealed with a passphrase, and a key was given".to_owned()))
             }
-            (Self::Text(text), _) => header.unwrap(&text::parse(text.expose(), "the key that was given")?),
-            (Self::Provided(path), _) => header.unwrap(&file::read_provided(path, warnings)?),
+            (Self::Text(text), _) => {
+                let key = text::parse(text.expose(), "the key that was given")?;
+                header.unwrap(&key).map_err(wrong(format!("the key that was given ({}) does not open it", Self::VARIABLE)))
+            }
+            (Self::Provided(path), _) => {
+                let key = file::read_provided(path, warnings)?;
+                header.unwrap(&key).map_err(wrong(format!("the key in the file {} does not open it", path.display())))
+            }
             (Self::File(path), _) | (Self::Usual { file: path, .. } | Self::Keyring { otherwise: path }, SealedWith::Key) => {
                 file::open(path, header)
             }
             (Self::Usual { file, .. } | Self::Keyring { otherwise: file }, SealedWith::Keyring) => match answer {
-                Ok(key) => header.unwrap(&key),
+                Ok(key) => header.unwrap(&key).map_err(wrong("the key in the keyring does not open it")),
                 Err(why) => match file::open(file, header) {
                     Ok(sealer) => {
                         warnings.push(format!("{why}; the key file opened the vault"));
@@ -285,7 +293,7 @@ impl KeySource {
         header.check()?;
         let (Self::Passphrase(passphrase), SealedWith::Passphrase) = (self, sealed_with(header.kdf.as_deref())?) else { return Ok(None) };
         let key = passphrase::derive(passphrase, header.kdf.as_deref().unwrap_or_default())?;
-        header.unwrap(&key).map_err(wrong_passphrase)?;
+        header.unwrap(&key).map_err(wrong("this is not its passphrase"))?;
         Ok(Some(key))
     }
 
@@ -321,9 +329,10 @@ pub(crate) fn sealed_with(kdf: Option<&str>) -> Result<SealedWith, StoreError> {
     }
 }
 
-fn wrong_passphrase(error: StoreError) -> StoreError {
-    match error {
-        StoreError::WrongKey(_) => StoreError::WrongKey("this is not its passphrase".to_owned()),
+/// Says of a wrong key where it came from: there are six places, and whoever looks for the right one has to know which of them was tried.
+fn wrong(why: impl Into<String>) -> impl FnOnce(StoreError) -> StoreError {
+    move |error| match error {
+        StoreError::WrongKey(_) => StoreError::WrongKey(why.into()),
         other => other,
     }
 }

@@ -82,7 +82,7 @@ pub(super) async fn rekey(vault: &PostgresVault, to: &KeySource) -> Result<Rekey
         });
     }
     // A key file that opens nothing any more would only open what was copied before.
-    let useless = vault.sealing.key_file().filter(|_| old.kdf.is_none() && header.kdf.is_some());
+    let useless = vault.sealing.key_file().filter(|_| old.kdf.is_none());
     vault.sealing.go_on(sealer, &header, to);
     let Next { swap, .. } = next;
     if let Some(swap) = swap {

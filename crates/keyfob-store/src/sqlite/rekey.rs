@@ -40,7 +40,7 @@ pub(super) fn rekey(connection: &mut Connection, sealing: &Sealing, vault: &Path
     // When this fails, nobody knows whether it was done. Opening finds out, by which of the keys fits.
     write.commit().map_err(sql)?;
     // A key file that opens nothing any more would only open what was copied before.
-    let useless = sealing.key_file().filter(|_| old.kdf.is_none() && header.kdf.is_some());
+    let useless = sealing.key_file().filter(|_| old.kdf.is_none());
     sealing.go_on(sealer, &header, to);
     let Next { swap, .. } = next;
     if let Some(swap) = swap {
