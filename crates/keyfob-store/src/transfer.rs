@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret};
@@ -20,6 +20,11 @@ use crate::{KeySource, Vault, seal};
 
 /// Items travel in bundles of this many.
 const BUNDLE: usize = 256;
+
+/// So long refreshes are waited for: longer than the deadline of their request.
+const PATIENCE: Duration = Duration::from_secs(75);
+/// Between two looks.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// A vault whose contents can be moved into another.
 pub trait Portable: Store {
@@ -43,6 +48,9 @@ pub struct Moved {
     pub items: u64,
     /// Lines of the book, in their order.
     pub acts: u64,
+    /// Of the accounts those that were being refreshed while they were copied, or whose refresh never came to an end: what the copy has of their tokens may
+    /// be worth nothing.
+    pub unsettled: u64,
 }
 
 /// Copies apps, accounts, histories and the [shelf](crate::shelf::Shelf) into an empty vault. Ids, names, generations and times stay; logins under way
@@ -52,6 +60,7 @@ pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, S
 }
 
 async fn copy(from: &dyn Portable, to: &dyn Portable, with_shelf: bool) -> Result<Moved, StoreError> {
+    let_refreshes_end(from).await?;
     let (sender, receiver) = mpsc::channel(4);
     let out = Outflow { to: sender, bundle: Vec::new(), with_shelf };
     let (poured, filled) = tokio::join!(from.pour(out), to.fill(Inflow::new(receiver)));
@@ -60,6 +69,25 @@ async fn copy(from: &dyn Portable, to: &dyn Portable, with_shelf: bool) -> Resul
         (Err(error), Err(other)) => Err(if is_cut(&error) { other } else { error }),
         (poured, filled) => poured.and(filled),
     }
+}
+
+/// Waits for whoever refreshes an account now: a copy from before the new tokens are written has those that are spent, and nothing says so until its
+/// next refresh. What begins only after this is [counted](Moved::unsettled).
+async fn let_refreshes_end(from: &dyn Portable) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    for account in from.accounts().await?.iter().filter(|account| is_unsettled(account)) {
+        // Whoever cannot be asked for the right does not refresh here either: a vault that can only be read, say. And who died has it no more.
+        while let Ok(None) = from.try_hold(&account.value.id).await
+            && begun.elapsed() < PATIENCE
+        {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+    Ok(())
+}
+
+fn is_unsettled(account: &Versioned<Account>) -> bool {
+    account.value.spending.as_ref().is_some_and(|note| !note.over)
 }
 
 /// Opens everything, as it was at one moment, and counts it. The first record that does not open ends it.
@@ -253,7 +281,10 @@ impl Moved {
     pub(crate) fn count(&mut self, item: &Item) {
         match item {
             Item::App(..) => self.apps += 1,
-            Item::Account(_) => self.accounts += 1,
+            Item::Account(account) => {
+                self.accounts += 1;
+                self.unsettled += u64::from(is_unsettled(account));
+            }
             Item::Entry(_) => self.entries += 1,
             Item::OfShelf(..) => self.items += 1,
             Item::Act(_) => self.acts += 1,

@@ -4,9 +4,10 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::time::{Duration, Instant};
 
 use common::{CANARIES, Home, app, assert_same, error, oauth1_account, oauth2_account, oauth2_pending, wait};
-use keyfob::history::{Actor, Entry, Event, MOST_ENTRIES};
+use keyfob::history::{Actor, Entry, Event, Fingerprint, MOST_ENTRIES, Spending};
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::store::{Expected, Generation};
 use keyfob::{Account, Store, StoreError};
@@ -220,4 +221,35 @@ fn j8_a_damaged_export_is_refused() {
     assert!(matches!(wait(import(&home.root().join("none"), &secret(), &target.folder(), &into)), Err(StoreError::Missing(_))));
     assert!(wait(into.accounts()).expect("lists").is_empty());
     try_import(&good).expect("imports");
+}
+
+/// While somebody refreshes an account, its copy would have the tokens that are being spent: it is made once the new ones are written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_is_under_way_is_waited_for() {
+    let home = Home::new();
+    let (from, refreshing) = (home.open(), home.open());
+    let settled = oauth2_account("home");
+    let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned(), instance: None, kernel: None };
+    let (token, since, why) = (Fingerprint::of(&Secret::new("spent")), Timestamp::from_unix(1_800_000_000), "asked for".to_owned());
+    let note = Spending { token, grant: None, since, since_at_server: None, by, why, unanswered: 0, over: false, not_before: None };
+    let noted = Account { spending: Some(Box::new(note)), ..settled.clone() };
+    let generation = refreshing.put_account(&noted, Expected::Nothing, None).await.expect("puts");
+    let hold = refreshing.try_hold(&noted.id).await.expect("asks").expect("nobody has it");
+    let finishing = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        refreshing.put_account(&settled, Expected::Generation(generation), None).await.expect("puts");
+        drop(hold);
+    };
+    let target = Home::new();
+    let into = target.open();
+    let (moved, ()) = tokio::join!(copy_all(&from, &into), finishing);
+    assert_eq!(moved.expect("moves"), Moved { accounts: 1, ..Moved::default() });
+    assert!(into.account("home").await.expect("reads").expect("it is there").value.spending.is_none(), "the new tokens");
+
+    // Who began it is gone: there is nothing to wait for, and the copy may be worth nothing.
+    from.put_account(&noted, Expected::Anything, None).await.expect("puts");
+    let target = Home::new();
+    let (begun, moved) = (Instant::now(), copy_all(&from, &target.open()).await.expect("moves"));
+    assert_eq!(moved, Moved { accounts: 1, unsettled: 1, ..Moved::default() });
+    assert!(begun.elapsed() < Duration::from_secs(60));
 }
