@@ -65,9 +65,9 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("try", "{ok:b seconds:n steps:[{provider:s step:s command:s? result:s}]}"),
     ("unlock", "{vault:s unlocked:b seconds:i}"),
     ("vault check", "{ok:b apps:i accounts:i history:i items:i activity:i damaged:[s]}"),
-    ("vault export", "{file:s accounts:i apps:i history:i items:i activity:i}"),
-    ("vault import", "{file:s vault:s accounts:i apps:i history:i items:i activity:i}"),
-    ("vault move", "{from:s to:s accounts:i apps:i history:i items:i activity:i}"),
+    ("vault export", "{file:s accounts:i apps:i history:i items:i activity:i unsettled:i}"),
+    ("vault import", "{file:s vault:s accounts:i apps:i history:i items:i activity:i unsettled:i}"),
+    ("vault move", "{from:s to:s accounts:i apps:i history:i items:i activity:i unsettled:i}"),
     ("vault rekey", "{vault:s sealed:i generation:i key:s}"),
     ("vault set-aside", "{vault:s set_aside:s}"),
     (

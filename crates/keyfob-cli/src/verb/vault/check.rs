@@ -16,12 +16,12 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         Opened::File(vault) => {
             let checked = vault.check().await.doing(what.as_str())?;
             let (apps, accounts, entries) = (checked.apps, checked.accounts, checked.entries);
-            (Moved { apps, accounts, entries, items: checked.items, acts: checked.acts }, checked.damaged)
+            (Moved { apps, accounts, entries, items: checked.items, acts: checked.acts, ..Moved::default() }, checked.damaged)
         }
         // Its pages are the server's to look after. The first record that does not open ends it.
         Opened::Postgres(vault) => (transfer::count(&*vault).await.doing(what.as_str())?, Vec::new()),
     };
-    let Moved { apps, accounts, entries, items, acts } = found;
+    let Moved { apps, accounts, entries, items, acts, .. } = found;
     let paint = context.out.note_paint();
     if context.out.json {
         context.out.json(&json!({

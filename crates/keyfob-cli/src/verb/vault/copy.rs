@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keyfob_store::transfer::{self, Exported, Moved};
+use keyfob_store::{SealedWith, Vault};
 use serde_json::json;
 
 use super::{counted, of_web_app, open};
@@ -67,6 +68,7 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    tell_of_unsettled(moved, context);
     // A name that was mistyped makes one, too.
     if let Some(folder) = made {
         context.out.note(&format!("   made the folder {}", folder.display()));
@@ -100,6 +102,7 @@ pub(crate) async fn export(args: Export, context: &Context) -> Result<(), Card> 
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    tell_of_unsettled(moved, context);
     context.out.note(&paint.dim("its passphrase opens it, and nothing else does; take it back with: keyfob vault import FILE"));
     Ok(())
 }
@@ -122,9 +125,17 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
     let passphrase = passphrase::known("Passphrase of the exported file", args.stdin).await?;
     let trouble = |error: keyfob::StoreError| {
         let next = match &error {
-            keyfob::StoreError::WrongKey(_) => "type the passphrase that was given at the export",
-            keyfob::StoreError::Corrupt(_) => "the file was changed since it was written: take another copy",
-            other => other.hint(),
+            // No passphrase opens what no export has written.
+            keyfob::StoreError::WrongKey(_) if is_no_export(&args.file) => {
+                format!(
+                    "it is a vault and no export: keyfob --vault {} vault move --to {}",
+                    quoted(&shown),
+                    from_anywhere(context.vault(), None)
+                )
+            }
+            keyfob::StoreError::WrongKey(_) => "type the passphrase that was given at the export".to_owned(),
+            keyfob::StoreError::Corrupt(_) => "the file was changed since it was written: take another copy".to_owned(),
+            other => other.hint().to_owned(),
         };
         Card::of(what.as_str(), &error.into()).advising(next)
     };
@@ -142,6 +153,11 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), context.vault().shown()));
     Ok(())
+}
+
+/// Whether it is a vault that a key opens, beside which a program works.
+fn is_no_export(file: &Path) -> bool {
+    Vault::inspect(file).is_ok_and(|seen| seen.sealed_with != SealedWith::Passphrase)
 }
 
 fn target(args: &Move) -> Result<Location, Card> {
@@ -194,9 +210,22 @@ fn same(one: &Location, other: &Location) -> bool {
 }
 
 fn in_words(moved: Moved) -> String {
-    let Moved { apps, accounts, entries, items, acts } = moved;
+    let Moved { apps, accounts, entries, items, acts, .. } = moved;
     let (accounts, apps, entries) = (counted(accounts, "account"), counted(apps, "app"), counted(entries, "line"));
     format!("{accounts}, {apps} and {entries} of history{}", of_web_app(items, acts))
+}
+
+/// A copy that may be worth nothing, of some of them.
+fn tell_of_unsettled(moved: Moved, context: &Context) {
+    if moved.unsettled == 0 {
+        return;
+    }
+    let warning = context.out.note_paint().warn("note:");
+    let of = counted(moved.unsettled, "account");
+    context.out.note(&format!(
+        "{warning} of {of} a refresh was under way, or came to no end, and the tokens in the copy may be spent. If so, end what refreshes here (serve, \
+         cron) and copy again, or log in there"
+    ));
 }
 
 fn described(moved: Moved, mut about: serde_json::Value) -> serde_json::Value {
@@ -205,5 +234,6 @@ fn described(moved: Moved, mut about: serde_json::Value) -> serde_json::Value {
     about["history"] = json!(moved.entries);
     about["items"] = json!(moved.items);
     about["activity"] = json!(moved.acts);
+    about["unsettled"] = json!(moved.unsettled);
     about
 }
