@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use keyfob::history::{Event, RefreshSince};
+use keyfob::history::{Entry, Event, RefreshSince};
 use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::store::EntryNumber;
 use keyfob::{Account, Grant};
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub(crate) struct Status {
 
 pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
     match args.name {
-        Some(name) if args.history => history(&context.account(&name).await?, context).await,
+        Some(name) if args.history => history(&name, context).await,
         Some(name) => {
             one(&context.account(&name).await?, context).await?;
             if args.check { check(&name, context).await } else { Ok(()) }
@@ -97,16 +98,42 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
 }
 
 /// What became of an account's tokens; says nothing about how it is now.
-async fn history(account: &Account, context: &Context) -> Result<(), Card> {
-    let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+async fn history(name: &str, context: &Context) -> Result<(), Card> {
+    let (called, entries) = match context.account(name).await {
+        Ok(account) => {
+            let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+            (account.name, entries)
+        }
+        Err(card) => {
+            let entries = written_under(name, context).await?;
+            if entries.is_empty() {
+                return Err(card);
+            }
+            context.out.note(&context.out.note_paint().dim(&format!("there is no account {name} any more; this is what became of it")));
+            (name.to_owned(), entries)
+        }
+    };
     if context.out.json {
         return context.out.json(&entries.iter().map(history::json).collect::<Vec<_>>());
     }
     if entries.is_empty() {
-        context.out.note(&format!("Nothing has been written down about {} yet.", account.name));
+        context.out.note(&format!("Nothing has been written down about {called} yet."));
         return Ok(());
     }
     history::sheet(&entries).print(&context.out)
+}
+
+/// What was written down under a name, whoever had it: what became of an account outlives it.
+async fn written_under(name: &str, context: &Context) -> Result<Vec<Entry>, Card> {
+    const AT_ONCE: usize = 1000;
+    let Some(keyfob) = context.keyfob_if_any().await? else { return Ok(Vec::new()) };
+    let (mut after, mut found) = (EntryNumber(0), Vec::new());
+    loop {
+        let entries = keyfob.store().entries(Some(after), AT_ONCE).await.doing("cannot read the vault")?;
+        let Some((last, _)) = entries.last() else { return Ok(found) };
+        after = *last;
+        found.extend(entries.into_iter().map(|(_, entry)| entry).filter(|entry| entry.account == name));
+    }
 }
 
 /// The first of the provider's actions that shows something and needs nothing. Without one there is no call that is known to do no harm.
