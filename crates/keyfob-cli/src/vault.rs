@@ -227,9 +227,9 @@ impl Location {
             }
             StoreError::Corrupt(_) => format!("restore a backup; or {anew} (nothing was overwritten)"),
             StoreError::WrongKey(_) => format!("give the key it was sealed with; or {anew} (nothing was overwritten)"),
-            // What a server says no to is in the address, or there. Errors of a disk have numbers.
-            StoreError::Io(_, why) if is_of_a_server(why) && matches!(self, Self::Postgres(..)) => {
-                "see that user, password and database of its address are right, and what the server allows: docs/postgresql.md".to_owned()
+            // What is said on the way to a server, of TLS, say. Errors of a disk have numbers.
+            StoreError::Io(_, why) if is_of_the_way(why) && matches!(self, Self::Postgres(..)) => {
+                "see that its address is right, and what the server asks for: docs/postgresql.md".to_owned()
             }
             _ => return Err::<(), _>(error).doing(what).expect_err("it is an error"),
         };
@@ -246,14 +246,23 @@ impl Location {
 
     /// Where its key comes from, in words.
     pub(crate) fn key_in_words(&self, data: &Path) -> String {
-        match self.key_source(data) {
+        self.in_words(&self.key_source(data))
+    }
+
+    /// A source of its key, in words.
+    pub(crate) fn in_words(&self, source: &KeySource) -> String {
+        match source {
             KeySource::Text(_) => format!("the variable {}", KeySource::VARIABLE),
             KeySource::Provided(path) => format!("the file {}", path.display()),
-            _ => match self.sealed_with() {
+            KeySource::Passphrase(_) => "a passphrase".to_owned(),
+            KeySource::Keyring { .. } => "the desktop's keyring".to_owned(),
+            KeySource::File(file) => file.display().to_string(),
+            KeySource::Usual { file, .. } => match self.sealed_with() {
                 Some(SealedWith::Passphrase) => "a passphrase".to_owned(),
                 Some(SealedWith::Keyring) => "the desktop's keyring".to_owned(),
-                _ => self.key_file(data).display().to_string(),
+                _ => file.display().to_string(),
             },
+            _ => "a key of another kind".to_owned(),
         }
     }
 }
@@ -331,10 +340,9 @@ async fn take_over_former_key_file(address: &Secret, source: &KeySource, out: &O
     }
 }
 
-/// Whether it is a server's no, of which nothing else is known.
-fn is_of_a_server(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotFound, Other, PermissionDenied, ResourceBusy};
-    error.raw_os_error().is_none() && matches!(error.kind(), NotFound | Other | PermissionDenied | ResourceBusy)
+/// Whether it is neither a disk's error nor one of a network: what driver and server did not agree on.
+fn is_of_the_way(error: &io::Error) -> bool {
+    error.raw_os_error().is_none() && error.kind() == io::ErrorKind::Other
 }
 
 /// Without what an editor or an env-file puts around a line.

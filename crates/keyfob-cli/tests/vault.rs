@@ -176,6 +176,9 @@ async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
         .run_with(&["vault", "import", &file, "--stdin"], "wrong passphrase")
         .await
         .fails(7, ["cannot import", "not its passphrase", "given at the export"]);
+    let first = vault(&house).display().to_string();
+    let no_export = house.run_with(&["vault", "import", &first, "--stdin"], PASSPHRASE).await;
+    no_export.fails(7, ["cannot import", "a key opens it", &format!("keyfob --vault {first} vault move --to ")]);
     assert!(!exists(&house.path("third")), "no empty vault is left behind, and no key to none");
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.exits(0);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
@@ -349,11 +352,33 @@ async fn j9_a_vault_in_postgresql_is_sealed_anew_where_it_is() {
     // Under a key that every machine is given.
     let provided = house.file("provided", &"07".repeat(32));
     house.run(&["vault", "rekey", "--provided", &provided]).await.exits(0);
-    house.run(&["app", "list"]).await.fails(7, ["", "another key", ""]);
+    assert!(!exists(&key), "it opens nothing any more");
+    house.run(&["app", "list"]).await.fails(7, ["", "is not there", ""]);
     house.set("KEYFOB_VAULT_KEY_FILE", &provided);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
     house.set("KEYFOB_VAULT_KEY_FILE", &house.file("old", &old));
     house.run(&["app", "list"]).await.fails(7, ["", "another key", ""]);
+}
+
+/// What is said of the key is of the one that opens it from now on, by a name that leads there from any folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn j9_a_key_that_is_provided_is_the_one_that_is_named() {
+    let mut house = house().await;
+    let (first, second) = (house.file("first.key", &"07".repeat(32)), house.file("second.key", &"08".repeat(32)));
+    assert_eq!(house.json(&["vault", "rekey", "--provided", "first.key"]).await["key"], format!("the file {first}"));
+    assert!(!exists(&house.path("data/vault.key")), "it opens nothing any more");
+    house.set("KEYFOB_VAULT_KEY_FILE", &first);
+    let told = house.run(&["vault", "rekey", "--provided", "second.key"]).await.exits(0).stderr;
+    assert!(told.contains(&format!("the key is the file {second}")) && told.contains(&format!("KEYFOB_VAULT_KEY_FILE={second}")), "{told}");
+    assert!(!told.contains("without"), "{told}");
+    house.run(&["app", "list"]).await.fails(7, ["", &format!("the file {first}"), "sealed with"]);
+    // A variable that goes before it.
+    house.set("KEYFOB_VAULT_KEY", &"08".repeat(32));
+    let told = house.run(&["vault", "rekey", "--provided", "first.key"]).await.exits(0).stderr;
+    assert!(told.contains("and without KEYFOB_VAULT_KEY, which goes before it"), "{told}");
+    house.run(&["app", "list"]).await.fails(7, ["", "KEYFOB_VAULT_KEY", "sealed with"]);
+    house.unset("KEYFOB_VAULT_KEY");
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -390,6 +415,34 @@ async fn j6_a_vault_that_opens_is_set_aside_only_by_who_means_it() {
     let (_, put_back) = told.split_once("no new one: ").expect("it says how");
     house.typed(put_back.trim()).end().await.exits(0);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
+}
+
+/// What is said of its key is so.
+#[tokio::test(flavor = "multi_thread")]
+async fn j6_a_vault_is_set_aside_with_its_key_only_where_there_is_one() {
+    let mut house = house().await;
+    let key = house.path("data/vault.key").display().to_string();
+    let aside = async |house: &House| house.run(&["vault", "set-aside", "--yes"]).await.exits(0).stderr;
+    let again = async |house: &House| {
+        // The name that it gets has the second in it.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let stdin = r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#;
+        house.run_with(&["app", "add", "netatmo", "--stdin"], stdin).await.exits(0)
+    };
+    let told = aside(&house).await;
+    assert!(told.contains("with its key beside it"), "{told}");
+    again(&house).await;
+    std::fs::remove_file(&key).expect("removes");
+    let told = aside(&house).await;
+    assert!(told.contains(&format!("was not beside it: {key} is missing")) && !told.contains("with its key"), "{told}");
+    again(&house).await;
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.exits(0);
+    let told = aside(&house).await;
+    assert!(told.contains("was not beside it: it is a passphrase") && !told.contains("with its key"), "{told}");
+    house.set("KEYFOB_VAULT_KEY", &"07".repeat(32));
+    again(&house).await;
+    let told = aside(&house).await;
+    assert!(told.contains("was not beside it: it is the variable KEYFOB_VAULT_KEY") && !told.contains("with its key"), "{told}");
 }
 
 /// What a kill between the moves of a `set-aside` leaves is told with what to do, by whatever asks for the vault.

@@ -59,11 +59,8 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
             unlock::keep(&unlocked, held.left.max(Duration::from_secs(1)), context)?;
         }
     }
-    let key = match (&to, context.vault()) {
-        // What its header says cannot be seen from here.
-        (KeySource::Keyring { .. }, Location::Postgres(..)) => "the desktop's keyring".to_owned(),
-        _ => context.key_in_words(),
-    };
+    // Not where a key is looked for now: that may be the one that opens nothing any more.
+    let key = context.vault().in_words(&to);
     if context.out.json {
         return context
             .out
@@ -80,8 +77,12 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
         ));
     }
     if let KeySource::Provided(path) = &to {
+        let goes_before = match KeySource::of_environment() {
+            Some(KeySource::Text(_)) => format!(", and without {}, which goes before it", KeySource::VARIABLE),
+            _ => String::new(),
+        };
         context.out.note(&format!(
-            "{} from now on, start programs with {}={}",
+            "{} from now on, start programs with {}={}{goes_before}",
             paint.warn("note:"),
             KeySource::FILE_VARIABLE,
             path.display()
@@ -94,7 +95,8 @@ async fn target(args: &Rekey, context: &Context, what: &str) -> Result<KeySource
     let file = context.vault().key_file(context.data_folder());
     let given = KeySource::of_environment();
     if let Some(path) = &args.provided {
-        return Ok(KeySource::Provided(path.clone()));
+        // What is said of it is typed in any folder.
+        return Ok(KeySource::Provided(std::path::absolute(path).unwrap_or_else(|_| path.clone())));
     }
     if args.passphrase || args.key_file || args.keyring {
         // It would be sealed with the one and looked for in the other.

@@ -33,6 +33,8 @@ pub(super) async fn run(args: SetAside, context: &Context) -> Result<(), Card> {
     if !args.yes && opens(context).await {
         agree(&what, context).await?;
     }
+    // Said by its header, which has another name afterwards.
+    let key = context.vault().key_in_words(context.data_folder());
     let suffix = format!(".set-aside-{}", moment::utc(account::now()).replace(':', ""));
     let aside = Vault::set_aside(path, &suffix).map_err(|error| match error {
         StoreError::Missing(_) => none(context),
@@ -42,11 +44,13 @@ pub(super) async fn run(args: SetAside, context: &Context) -> Result<(), Card> {
         return context.out.json(&json!({"vault": context.vault().shown(), "set_aside": aside.display().to_string()}));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!(
-        "{} the vault is at {} now, with its key beside it",
-        paint.good("✓"),
-        paint.strong(&aside.display().to_string())
-    ));
+    let with_key = match KeySource::file_beside(&aside).symlink_metadata() {
+        Ok(_) => ", with its key beside it".to_owned(),
+        Err(_) if KeySource::file_beside(path) == Path::new(&key) => format!("; its key was not beside it: {key} is missing"),
+        Err(_) => format!("; its key was not beside it: it is {key}"),
+    };
+    let at = paint.strong(&aside.display().to_string());
+    context.out.note(&format!("{} the vault is at {at} now{with_key}", paint.good("✓")));
     context.out.note(
         &paint.dim(&format!("it can be looked at there: keyfob --vault {} vault check; the next login makes a new one", aside.display())),
     );
