@@ -16,12 +16,18 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::progress::{Progress, awaited};
 
+/// So many pages of an action that says itself how it goes on are read, unless somebody says otherwise: providers count calls.
+const PAGES: usize = 100;
+
+/// So many where the answer or the provider's file leads on: that may be a feed, which has no end.
+const LINKED: usize = 10;
+
 /// What came of an action.
 pub(crate) struct Performed {
     /// All pages that were read.
     pub(crate) table: Table,
-    /// Whether there would have been more.
-    pub(crate) more: bool,
+    /// So many were read, and there would have been more.
+    pub(crate) stopped_at: Option<usize>,
 }
 
 /// What is said behind so many pages that are not all.
@@ -50,13 +56,13 @@ fn made(session: &Session, request: ActionRequest) -> keyfob::Call {
     }
 }
 
-/// Runs an action, and reads at most so many pages. A person sees how many they are.
+/// Runs an action, and reads at most so many pages, or as many as is usual. A person sees how many they are.
 pub(crate) async fn perform(
     session: &Session,
     provider: &Provider,
     action: &Action,
     mut arguments: BTreeMap<String, String>,
-    pages: usize,
+    pages: Option<usize>,
     out: &Output,
 ) -> Result<Performed, Card> {
     let mut progress = Progress::reading(out);
@@ -90,8 +96,8 @@ pub(crate) async fn perform(
         if next.is_none() && linked.is_none() {
             break;
         }
-        if page >= pages {
-            return Ok(Performed { table, more: true });
+        if page >= pages.unwrap_or(if next.is_some() { PAGES } else { LINKED }) {
+            return Ok(Performed { table, stopped_at: Some(page) });
         }
         progress.page(page + 1, table.rows.len());
         if let Some(next) = next {
@@ -101,7 +107,7 @@ pub(crate) async fn perform(
             asked.target = walk.step(&target).map_err(lost)?;
         }
     }
-    Ok(Performed { table, more: false })
+    Ok(Performed { table, stopped_at: None })
 }
 
 /// An answer that is an error, or none at all. Where another login would help, that is what to do next.

@@ -146,7 +146,7 @@ async fn check(name: &str, context: &Context) -> Result<(), Card> {
             format!("check it with one that you know: keyfob get {name} PATH --fail"),
         ));
     };
-    if let Err(card) = perform(&opened.session().await?, &opened.provider, action, BTreeMap::new(), 1, &context.out).await {
+    if let Err(card) = perform(&opened.session().await?, &opened.provider, action, BTreeMap::new(), Some(1), &context.out).await {
         if let Some(status) = card.status {
             refusals::keep(status, &opened.account, context).await;
         }

@@ -244,7 +244,7 @@ impl Walk {
         }
         let stopped = self.stopped(&action.about, &stop.provider.name);
         let performed =
-            perform(session, &stop.provider, action, arguments.clone(), 1, &self.out).await.map_err(|card| card.at(&stopped))?;
+            perform(session, stop.provider, action, arguments.clone(), Some(1), &self.out).await.map_err(|card| card.at(&stopped))?;
         let command = typed(Again::NOTHING, &stop.provider.name, action, &arguments);
         self.step(&stop.provider.name, "action", &command, &action.about)?;
         let shown = picture(&performed.table, &self.out);
@@ -260,7 +260,7 @@ impl Walk {
         }
         self.sandbox.faults(&stop.service).expire_access_tokens();
         let stopped = self.stopped("renewing the token", name);
-        perform(session, &stop.provider, again, BTreeMap::new(), 1, &self.out).await.map_err(|card| card.at(&stopped))?;
+        perform(session, stop.provider, again, BTreeMap::new(), Some(1), &self.out).await.map_err(|card| card.at(&stopped))?;
         let after = session.account();
         if same_access(&before, &after.tokens) {
             return Err(Card::new(Exit::Error, stopped, "the token had ended, and was not renewed", "").at_the_end());

@@ -42,7 +42,7 @@ Options of every action:
   --last TIME         the last 24h, 7d, 4w … of an action that has a beginning, or one of its periods
   --chart, --table    draw the chart, or the whole table, whatever the room
   --svg FILE          write the chart to a file, as a drawing; - is stdout, which has nothing else then
-  --pages N           read at most N pages of a long answer (100)
+  --pages N           read at most N pages of a long answer (100, or 10)
   --watch TIME        do it again each time that has passed (30s, 5m), until Ctrl-C
   --dry-run           show the request instead of sending it, secrets masked
 
@@ -162,8 +162,8 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     };
     show(&performed.table, &said, &context.out)?;
     let paint = context.out.note_paint();
-    if performed.more {
-        context.out.note(&paint.warn(&there_is_more(said.pages)));
+    if let Some(read) = performed.stopped_at {
+        context.out.note(&paint.warn(&there_is_more(read)));
     }
     if context.out.notes_to_person && !context.out.json {
         // A command that the terminal would break is not one to copy.

@@ -12,9 +12,6 @@ use crate::account::now;
 use crate::card::Card;
 use crate::verb::token;
 
-/// So many pages are read unless somebody says otherwise: providers count calls.
-const PAGES: usize = 100;
-
 /// What was said behind the account's name.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Said {
@@ -24,7 +21,8 @@ pub(super) struct Said {
     pub(super) chart: bool,
     pub(super) table: bool,
     pub(super) dry_run: bool,
-    pub(super) pages: usize,
+    /// So many at most; `None`: as many as is usual.
+    pub(super) pages: Option<usize>,
     pub(super) last: Option<String>,
     pub(super) watch: Option<Duration>,
     pub(super) svg: Option<PathBuf>,
@@ -33,7 +31,7 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn read(words: Vec<String>) -> Result<Self, Card> {
-        let mut said = Self { pages: PAGES, ..Self::default() };
+        let mut said = Self::default();
         let mut words = words.into_iter().peekable();
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -43,14 +41,14 @@ impl Said {
                 "--chart" => said.chart = true,
                 "--table" => said.table = true,
                 "--dry-run" => said.dry_run = true,
-                "--pages" => said.pages = pages(words.next().as_deref())?,
+                "--pages" => said.pages = Some(pages(words.next().as_deref())?),
                 "--last" => said.last = Some(last(words.next())?),
                 "--svg" => said.svg = Some(file(words.next())?),
                 "--watch" => said.watch = Some(every(words.next().as_deref())?),
                 other => match other.strip_prefix("--") {
                     None => said.words.push(word),
                     Some(named) => match named.split_once('=') {
-                        Some(("pages", value)) => said.pages = pages(Some(value))?,
+                        Some(("pages", value)) => said.pages = Some(pages(Some(value))?),
                         Some(("last", value)) => said.last = Some(last(Some(value.to_owned()))?),
                         Some(("svg", value)) => said.svg = Some(file(Some(value.to_owned()))?),
                         Some(("watch", value)) => said.watch = Some(every(Some(value))?),
@@ -166,7 +164,7 @@ mod tests {
             said.named,
             [("level".to_owned(), Some("7".to_owned())), ("from".to_owned(), Some("2020-01-01".to_owned())), ("flag".to_owned(), None)]
         );
-        assert!(said.yes && said.pages == 3 && !said.chart);
+        assert!(said.yes && said.pages == Some(3) && !said.chart);
         let watched = |text: &str| Said::read(words(text)).map(|said| said.watch.map(|every| every.as_secs()));
         assert_eq!(
             (watched("x --watch 2m").ok(), watched("x --watch=30s").ok(), watched("x").ok()),

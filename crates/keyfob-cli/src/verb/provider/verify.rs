@@ -168,7 +168,7 @@ async fn walk(opened: &Opened, get: Option<&str>, context: &Context) -> Result<V
     // Never what acts, whoever says so; and nothing that wants an argument, which would be the person's own.
     for action in opened.provider.overview() {
         let what = format!("action {}", action.name);
-        match perform(&session, &opened.provider, action, [].into(), 1, &context.out).await {
+        match perform(&session, &opened.provider, action, [].into(), Some(1), &context.out).await {
             Ok(done) => steps.push(Step { what, is_call: true, ..seen(&done.table, action) }),
             // Whose account lacks what the action needs was refused rightly, and the file says so.
             Err(card) if card.exit == Exit::Http && card.next().contains("--add-scope") => {
