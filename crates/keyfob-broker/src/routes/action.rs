@@ -302,7 +302,7 @@ pub(crate) async fn call(
             None => failure(error),
         },
     };
-    let (mut whole, mut rest, mut read, mut status): (Option<Table>, _, _, _) = (None, None, 0, StatusCode::OK);
+    let (mut whole, mut rest, mut read, mut status): (Option<Table>, _, _, Option<StatusCode>) = (None, None, 0, None);
     let mut request = requested(&arguments)?;
     let mut walk = Walk::begin(session.settings().api.base.as_str(), &request.target).ok();
     loop {
@@ -315,13 +315,13 @@ pub(crate) async fn call(
         }
         let answered = async {
             let answer = call.send().await?;
-            status = answer.status();
+            status = Some(answer.status());
             Ok((links::next(answer.headers()), answer.json().await?))
         };
         let (next_link, answer) = match answered.await {
             Ok(answered) => answered,
-            // It was done, whatever it says about it in.
-            Err(Error::Protocol(ProtoError::Misbehaved(error))) if action.acts && status.is_success() => {
+            // It was done, whatever it says about it in. What misbehaved before there was an answer is the token endpoint, and nothing was sent.
+            Err(Error::Protocol(ProtoError::Misbehaved(error))) if action.acts && status.is_some_and(|status| status.is_success()) => {
                 tracing::warn!(account = seat.name, %error, "an answer could not be read");
                 break;
             }
@@ -368,7 +368,7 @@ pub(crate) async fn call(
         }
     }
     // Whoever reads half an answer has to know that it is half of one.
-    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read, status })
+    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read, status: status.unwrap_or_default() })
 }
 
 /// An action that was refused, for want of scopes as it seems, and needs one that the account is not known to have: that is what to ask for, unless the provider has named it itself.

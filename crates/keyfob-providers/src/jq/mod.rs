@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn whole_numbers_stay_what_they_are() {
         for number in [json!(u64::MAX), json!(i64::MAX as u64 + 1), json!(i64::MIN), json!(i64::MAX)] {
-            assert_eq!(run(".", number.clone()), [number.clone()]);
+            assert_eq!(run(".", number.clone()), std::slice::from_ref(&number));
             assert_eq!(run("[.id]", json!({"id": number})), [json!([number])]);
             assert_eq!(run("tostring", number.clone()), [json!(number.to_string())]);
             assert_eq!(run("tonumber", json!(number.to_string())), [number]);

@@ -186,7 +186,7 @@ impl Store for Watched {
                         .await?
                 }
             };
-            entries.retain(|(number, _)| !self.hidden.lock().unwrap().contains(number) && !(kept < number.0 && number.0 <= kept + gone));
+            entries.retain(|(number, _)| !(self.hidden.lock().unwrap().contains(number) || kept < number.0 && number.0 <= kept + gone));
             entries.iter_mut().filter(|(number, _)| number.0 > kept).for_each(|(number, _)| number.0 -= gone);
             Ok(entries)
         })
