@@ -225,9 +225,10 @@ impl Run<'_> {
     fn test(&self, name: &str, arguments: &[&str], setup: &Setup, skipped: &Path) -> Result<String, String> {
         let mut build = cargo();
         build.args(arguments).args(["--no-run", programs::TOLD]);
-        let built = watch(build, |line| self.say(line));
         // What cargo says to programs is no news to people.
-        let news = built.text.lines().filter(|line| !line.starts_with('{')).flat_map(|line| [line, "\n"]).collect::<String>();
+        let is_news = |line: &&str| !line.starts_with('{');
+        let built = watch(build, |line| Some(line).filter(is_news).into_iter().for_each(|line| self.say(line)));
+        let news = built.text.lines().filter(is_news).flat_map(|line| [line, "\n"]).collect::<String>();
         if !built.good {
             self.keep(name, &news);
             return Err(news);

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use http::StatusCode;
 use keyfob::Session;
 use keyfob::links::{self, Lost, Walk};
+use keyfob::proto::Error as ProtoError;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, ActionRequest, Provider, Table};
 
@@ -77,20 +78,50 @@ pub(crate) async fn perform(
     let mut table = Table::default();
     let mut asked = request(session, action, &arguments)?;
     let mut walk = Walk::begin(session.settings().api.base.as_str(), &asked.target).map_err(lost)?;
+    let mut is_linked = false;
     for page in 1.. {
         let sending = made(session, asked.clone()).send();
         // Behind the first page, it is shown where one is.
         let sent = if page == 1 { awaited(sending, out).await } else { sending.await };
-        let answer = sent.doing(what.as_str())?;
-        let linked = links::next(answer.headers());
-        let answer = answer.json().await.map_err(|error| {
-            let card = answered(&what, &error, &session.account());
-            match &error {
-                keyfob::Error::Api(api) if api.may_lack_scope => wanting(card, action, &session.account()),
-                _ => card,
+        let mut status = None;
+        let came = match sent {
+            Ok(answer) => {
+                status = Some(answer.status());
+                let linked = links::next(answer.headers());
+                answer.json().await.map(|answer| (linked, answer))
             }
-        })?;
-        table.append(action.table(&arguments, &answer).map_err(unreadable)?);
+            Err(error) => Err(error),
+        };
+        let was_done = action.acts && status.is_some_and(|status| status.is_success());
+        let (linked, answer) = match came {
+            Ok(came) => came,
+            // Whoever reads that it failed does it again. What misbehaved before there was an answer is the token endpoint, and nothing was sent.
+            Err(keyfob::Error::Protocol(ProtoError::Misbehaved(error))) if was_done => {
+                out.note(&out.note_paint().warn(&format!("it was done; what the answer says cannot be read: {error}")));
+                break;
+            }
+            Err(error) => {
+                let card = answered(&what, &error, &session.account());
+                let card = match &error {
+                    keyfob::Error::Api(api) if api.may_lack_scope => wanting(card, action, &session.account()),
+                    _ => card,
+                };
+                // Nobody asked for more than the first.
+                if is_linked && pages.is_none() {
+                    out.note(&out.note_paint().warn(&format!("the next page could not be read: {}", card.why())));
+                    return Ok(Performed { table, stopped_at: Some(page - 1) });
+                }
+                return Err(card);
+            }
+        };
+        match action.table(&arguments, &answer) {
+            Ok(more) => table.append(more),
+            Err(error) if was_done => {
+                out.note(&out.note_paint().warn(&format!("it was done; what the answer says cannot be read: {error}")));
+                break;
+            }
+            Err(error) => return Err(unreadable(error)),
+        }
         let next = action.next(&arguments, &answer).map_err(unreadable)?;
         let linked = linked.or_else(|| provider.pages()?.next(walk.here().as_str(), &answer)).filter(|_| action.goes_on_by_links());
         if next.is_none() && linked.is_none() {
@@ -105,6 +136,7 @@ pub(crate) async fn perform(
             arguments = next;
         } else if let Some(target) = linked {
             asked.target = walk.step(&target).map_err(lost)?;
+            is_linked = true;
         }
     }
     Ok(Performed { table, stopped_at: None })

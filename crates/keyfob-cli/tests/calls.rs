@@ -146,6 +146,33 @@ async fn an_action_reads_the_pages_that_its_answer_names() {
     assert_eq!(count.load(Ordering::SeqCst), 1, "to see whether it answers, one page does");
 }
 
+/// Nobody asked for more than the first page: what is there is shown, and that there is more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_page_that_cannot_be_had_costs_no_first_one() {
+    let (origin, _) = serve(|_, target| match target {
+        "/things" => (200, "Link: </gone>; rel=\"next\"\r\n".into(), r#"[{"name":"a","id":1}]"#.into()),
+        _ => (429, String::new(), "[]".into()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let first = house.run(&["hub", "things"]).await.exits(0);
+    assert_eq!(first.stdout, "Name\tID\na\t1\n");
+    assert!(first.stderr.contains("the next page could not be read") && first.stderr.contains("only 1 page was read"), "{first:#?}");
+    house.run(&["hub", "things", "--pages", "2"]).await.exits(5);
+}
+
+/// Whoever reads that it failed opens the door once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_that_acted_is_done_whatever_its_answer_is_written_in() {
+    let (origin, _) = serve(|_, _| (200, String::new(), "accepted".into())).await;
+    let house = house_at(&origin).await;
+    let file = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("its file");
+    let set = "[actions.set]\nabout = \"Sets it\"\nmethod = \"PUT\"\npath = \"/set\"\nacts = true\n";
+    house.file("config/providers/hub.toml", &(file + set));
+    let done = house.run(&["hub", "set", "--yes"]).await.exits(0);
+    assert!(done.stderr.contains("it was done; what the answer says cannot be read"), "{done:#?}");
+}
+
 /// As the provider's file says it, where it is not in the head.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_reads_the_pages_that_its_file_tells_of() {
@@ -224,6 +251,10 @@ async fn a_redirect_is_no_error_and_no_data() {
         assert_eq!(house.good(&[&["get", "hub", "/same"], shape].concat()).await, "", "{shape:?}");
     }
     assert_eq!(house.good(&["get", "hub", "/moved", "-L", "--jq", ".a"]).await, "1\n");
+    // What was called is not told as if it had not been, nor to be called again.
+    let ended = house.run(&["post", "hub", "/moved", "a=b", "--jq", ".a"]).await;
+    assert!(!ended.stderr.contains("-L"), "{ended:#?}");
+    ended.fails(5, ["cannot read the answer of hub", "it was called, and may have been done", "what is there now"]);
 }
 
 /// Each may have commas in it (RFC 9110 §5.3).

@@ -397,7 +397,12 @@ async fn j8_a_damaged_account_keeps_nobody_from_the_others_and_makes_way() {
         assert!(ended.stderr.contains(card[0]) && ended.stderr.contains(card[2]), "{verb:?}: {ended:#?}");
         assert_eq!(ended.stderr.matches("cannot be read").count(), 1, "told once: {verb:?}: {ended:#?}");
     }
-    for verb in [&["status", "netatmo"][..], &["refresh", "netatmo"], &["account", "rename", "netatmo", "netatmo/home"]] {
+    for verb in [
+        &["status", "netatmo"][..],
+        &["status", "netatmo", "--history"],
+        &["refresh", "netatmo"],
+        &["account", "rename", "netatmo", "netatmo/home"],
+    ] {
         house.run(verb).await.fails(7, card);
     }
     // Who needs no more than what opens is told, and goes on.

@@ -107,12 +107,12 @@ async fn what_is_packed_is_shown_read_and_kept_as_it_was_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_unpacked_is_told() {
     let house = house_at(&packer().await).await;
-    for (path, found) in [("/cut", "an end in its middle"), ("/plain", "other bytes")] {
-        for more in [&[][..], &["--jq", "."]] {
-            let why = format!("expected gzip, as its Content-Encoding says (RFC 9110 §8.4), but found {found}");
-            house.run(&[&["get", "hub", path], more].concat()).await.fails(6, ["cannot call hub", &why, "try again"]);
-        }
+    for more in [&[][..], &["--jq", "."]] {
+        let why = "expected gzip, as its Content-Encoding says (RFC 9110 §8.4), but found an end in its middle";
+        house.run(&[&["get", "hub", "/cut"], more].concat()).await.fails(6, ["cannot call hub", why, "try again"]);
     }
+    // Somebody on the way has unpacked it, and left the header.
+    assert_eq!(house.good(&["get", "hub", "/plain"]).await, ME);
     for (path, coding) in [("/twice", "gzip, gzip"), ("/br", "br")] {
         let ended = house.run(&["get", "hub", path, "--jq", "."]).await;
         ended.fails(1, ["cannot read the answer of hub", &format!("packed: {coding}"), "Accept-Encoding:identity"]);

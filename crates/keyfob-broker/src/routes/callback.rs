@@ -214,9 +214,11 @@ impl Done {
 /// people it is linked to nobody who is somebody else, and takes no place but that of what it `expects` there.
 pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Expects, by: By<'_>) -> Result<Done, Failure> {
     let failed = |error: Error| Failure::from_error(error, seat);
-    // Before there are tokens that nobody would have. Whether it is so still is judged where it is kept: of two that come at once for one name, both find it
-    // free here.
-    if let Some(before) = site.keyfob.store().account(&seat.name).await? {
+    // Before there are tokens that nobody would have; those that are there already are kept, or revoked, below. Whether it is so still is judged where it is
+    // kept: of two that come at once for one name, both find it free here.
+    if matches!(coming, Coming::Proof(..))
+        && let Some(before) = site.keyfob.store().account(&seat.name).await?
+    {
         let Account { name, provider, .. } = before.value;
         match expects {
             Expects::Nothing => return Err(Failure::name_taken()),

@@ -112,6 +112,11 @@ async fn due(context: &Context) -> Result<(), Card> {
     let failed = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::Failed(_) | Outcome::Skipped(_))).count();
     let failed = failed + waiting.failed.len();
     let all = report.accounts.len() + waiting.all().count();
+    if let Err(card) = &unread
+        && (sign_in, failed) != (0, 0)
+    {
+        context.out.note(&paint.warn(&format!("who else waits is not known: {}", card.why())));
+    }
     match (sign_in, failed) {
         (0, 0) => unread.and_then(|()| context.all_read()),
         (0, _) => {

@@ -104,14 +104,13 @@ async fn history(name: &str, context: &Context) -> Result<(), Card> {
             let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
             (account.name, entries)
         }
-        Err(card) => {
-            let entries = written_under(name, context).await?;
-            if entries.is_empty() {
-                return Err(card);
-            }
+        // One that is there, and damaged, is told as that.
+        Err(card) if card.exit == Exit::SignIn => {
+            let Some(entries) = written_under(name, context).await.ok().filter(|entries| !entries.is_empty()) else { return Err(card) };
             context.out.note(&context.out.note_paint().dim(&format!("there is no account {name} any more; this is what became of it")));
             (name.to_owned(), entries)
         }
+        Err(card) => return Err(card),
     };
     if context.out.json {
         return context.out.json(&entries.iter().map(history::json).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
 use super::database::sql;
 use super::due;
-use super::reads::limit;
+use super::reads::{limit, one};
 use super::writer::Write;
 use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, Places, after, signed, unsigned};
 
@@ -131,10 +131,21 @@ impl Write<'_> {
 
     /// One write with the look: what somebody logged in to meanwhile stays.
     pub(super) fn remove_damaged(&self, name: &str) -> Result<bool, StoreError> {
-        let found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, name));
-        match found.and_then(|found| found.map(|(_, row)| row.open(&self.sealer)).transpose()) {
+        let hash = AccountRow::name(&self.sealer, name);
+        let opened = match AccountRow::find(self.connection, &hash) {
+            Ok(None) => return Ok(false),
+            Ok(Some((_, row))) => row.open(&self.sealer).map(drop),
+            Err(StoreError::Corrupt(why)) => {
+                // SQLite says the same of a disk that could not be read: what can be, and is no such row, is damaged.
+                let bytes = "SELECT CAST(record AS BLOB) FROM account WHERE name = ?";
+                one(self.connection, bytes, (hash,), |row| row.get::<_, Vec<u8>>(0))?;
+                Err(StoreError::Corrupt(why))
+            }
+            Err(error) => return Err(error),
+        };
+        match opened {
             Err(StoreError::Corrupt(_)) => self.remove_account(name, None),
-            other => other.map(|_| false),
+            other => other.map(|()| false),
         }
     }
 

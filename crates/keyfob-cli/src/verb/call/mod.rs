@@ -209,7 +209,7 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
         None => show::show(came, &session, args, &context.out, &what).await,
         // Nothing has changed since: of that, too, nothing is made.
         Some(_) if came.status() == StatusCode::NOT_MODIFIED => Ok(()),
-        Some(_) if came.status().is_redirection() => Err(elsewhere(&came, args, &session, &what)),
+        Some(_) if came.status().is_redirection() => Err(elsewhere(&came, method, args, &session, &what)),
         // Whoever reads the data would take the error for it.
         Some(_) if !came.status().is_success() => came.read(&what, &session.account()).await.map(drop),
         Some(shape) => {
@@ -225,13 +225,19 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
 }
 
 /// Whoever makes something of the data would make it of nothing, or of the page that says where they are.
-fn elsewhere(came: &Came, args: &Call, session: &Session, what: &str) -> Card {
+fn elsewhere(came: &Came, method: &Method, args: &Call, session: &Session, what: &str) -> Card {
     let status = came.status();
     let there = follow::place(came.headers(), session).filter(|_| follow::leads(status));
     let why = match &there {
         Some(there) => format!("the data is not here: HTTP {status} → {there}"),
         None => format!("the data is not here: HTTP {status}"),
     };
+    // Whoever follows it, or calls once more, may do it twice.
+    if !method.is_safe() {
+        let what = format!("cannot read the answer of {}", session.account().name);
+        let why = format!("{why}; it was called, and may have been done");
+        return Card::new(Exit::Http, what, why, "look at what is there now with get; -i shows all of the answer").of_status(status);
+    }
     let next = match there {
         Some(_) if args.paginate => "call it there: --paginate follows no redirect (-i without --paginate shows all of it)",
         Some(_) if !args.location => "-L follows it, -i shows all of it",
