@@ -75,7 +75,7 @@ async fn world(known: bool) -> (World, Arc<Between>) {
     let inner = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
     let between = Arc::new(Between { inner, fate: Mutex::default(), met: Semaphore::new(0) });
     let setup = Setup { known, transport: Some(between.clone()), ..Setup::default() };
-    (World::with(&["telldus"], setup).await, between)
+    (World::with(&["telldus", "august"], setup).await, between)
 }
 
 async fn soon<T>(what: &str, doing: impl Future<Output = T>) -> T {
@@ -172,6 +172,21 @@ async fn a_button_that_acted_is_done_whatever_its_answer_is_written_in() {
     // One that was judged an error is none the less.
     between.decide("/json/device/dim", Fate::Answer(500, "no"));
     assert_eq!(owner.act("/accounts/telldus/do/dim?id=1&level=9", &[]).await.status, 502);
+}
+
+/// What misbehaves before there is an answer is the token endpoint: the door was asked nothing.
+#[tokio::test]
+async fn a_button_whose_token_could_not_be_renewed_has_done_nothing() {
+    let (world, between) = world(true).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    world.sandbox.faults("august").expire_access_tokens();
+    between.decide("/access_token", Fate::Answer(200, "odd"));
+    let page = owner.act("/accounts/august/do/lock?id=5A9DB0C5000000000000000000000F01", &[]).await;
+    assert!(page.status >= 400 && !page.has("Done"), "{} {}", page.status, page.text);
+    let book = world.ask("owner", "GET", "/v1/activity", "").await;
+    let acted = book.json()["items"].as_array().expect("lines").iter().find(|line| line["act"] == "acted").cloned();
+    assert_ne!(acted.expect("a line")["status"], json!(200), "{}", book.text());
 }
 
 #[tokio::test]
