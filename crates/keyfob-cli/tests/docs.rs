@@ -23,7 +23,10 @@ const NOT_HERE: [(&str, &str); 0] = [];
 const TYPED: [(&str, &str); 3] = [
     ("keyfob vault rekey --passphrase", "canary horse battery staple\n"),
     ("keyfob unlock", "canary horse battery staple\n"),
-    ("keyfob why telldus GET /x --base-string -", "GET&https%3A%2F%2F127.0.0.1%2Fx&oauth_nonce%3Dn\n"),
+    (
+        "keyfob why telldus GET /x --base-string -",
+        "GET&https%3A%2F%2F127.0.0.1%2Fx&oauth_consumer_key%3D{client_id}%26oauth_nonce%3Dn%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D1%26oauth_token%3D{token}%26oauth_version%3D1.0\n",
+    ),
 ];
 
 /// Pages, and the accounts that whoever reads them has by then.
@@ -597,7 +600,14 @@ async fn run(house: &House, line: &str) -> Ended {
     if let Some((_, typed)) = TYPED.iter().find(|(command, _)| line.starts_with(command)) {
         let asks = if line.contains(" - ") || line.ends_with(" -") { "" } else { " --stdin" };
         let mut running = house.typed(&format!("{line}{asks}"));
-        running.say(typed).await;
+        let typed = match typed.contains("{token}") {
+            true => {
+                let (app, given) = (house.sandbox.app("telldus"), house.json(&["env", "telldus"]).await);
+                typed.replace("{client_id}", &app.client_id).replace("{token}", given["KEYFOB_TOKEN"].as_str().expect("a token"))
+            }
+            false => (*typed).to_owned(),
+        };
+        running.say(&typed).await;
         return running.end().await;
     }
     // It plays the providers itself.
