@@ -156,6 +156,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "PublicOnly",
             "Redirect",
             "RefreshSince",
+            "Refusal",
             "Report",
             "Revoked",
             "Said",

@@ -162,7 +162,8 @@ fn in_the_middle_of_a_call(house: &House, tap: &Tap, user: Option<u32>) -> Runni
     // Where an ordinary user may run it.
     let keyfob = house.path().join("keyfob-to-run");
     if !keyfob.exists() {
-        fs::copy(tools::keyfob(), &keyfob).expect("copies");
+        // By another process: what this one has open for writing, a child that another test is just starting has open, too, and then it cannot be run.
+        assert!(Command::new("cp").arg(tools::keyfob()).arg(&keyfob).status().expect("cp").success());
     }
     let mut program = wrapped(house, &keyfob, &["get", "acme", "/me"], user);
     let until = Instant::now() + PATIENCE;
