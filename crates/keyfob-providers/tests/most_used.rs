@@ -82,7 +82,7 @@ fn google() {
         rows("google", "calendars", &[], &calendars),
         ["Ada | yes | owner | Europe/Stockholm | ada@mail.example", "Holidays | - | reader | Europe/Stockholm | h"]
     );
-    assert!(sent("google", "files", &[]).contains("fields=files%28id%2Cname"), "{}", sent("google", "files", &[]));
+    assert!(sent("google", "files", &[]).contains("fields=nextPageToken%2Cfiles%28id%2Cname"), "{}", sent("google", "files", &[]));
     let files = json!({"files": [{"id": "f", "name": "Plan", "mimeType": "text/plain", "size": "1200", "modifiedTime": "2026-01-02T00:00:00.000Z"}]});
     assert_eq!(rows("google", "files", &[], &files), ["Plan | text/plain | 1200 | 2026-01-02 00:00:00Z | f"]);
     let identity = json!({"name": "users/me/identity", "legacyUserId": "22ABCD", "healthUserId": "h1"});

@@ -96,11 +96,16 @@ impl Body {
     }
 
     /// All of it, if it is no more than `limit` bytes.
-    pub async fn bytes(mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
+    pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, TransportError> {
+        let told = |error: TransportError| if error.kind == TransportKind::TooLarge { error.caused_by(Limit(limit)) } else { error };
+        self.whole(limit).await.map_err(told)
+    }
+
+    async fn whole(mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
         let mut all = Vec::new();
         while let Some(piece) = self.chunk().await? {
             if all.len() + piece.len() > limit {
-                return Err(self.broken(TransportKind::TooLarge).caused_by(Limit(limit)));
+                return Err(self.broken(TransportKind::TooLarge));
             }
             all.extend_from_slice(&piece);
         }
