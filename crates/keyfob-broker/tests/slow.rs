@@ -182,7 +182,7 @@ async fn a_button_whose_token_could_not_be_renewed_has_done_nothing() {
     owner.connect("august").await;
     world.sandbox.faults("august").expire_access_tokens();
     between.decide("/access_token", Fate::Answer(200, "odd"));
-    let page = owner.act("/accounts/august/do/lock?id=5A9DB0C5000000000000000000000F01", &[]).await;
+    let page = owner.act("/accounts/august/do/lock-now?id=5A9DB0C5000000000000000000000F01", &[]).await;
     assert!(page.status >= 400 && !page.has("Done"), "{} {}", page.status, page.text);
     let book = world.ask("owner", "GET", "/v1/activity", "").await;
     let acted = book.json()["items"].as_array().expect("lines").iter().find(|line| line["act"] == "acted").cloned();
