@@ -1,4 +1,4 @@
-//! Test programs, as many at once as there are processors. `cargo test` runs one after the other, and most of them wait most of their time: for a clock, a lock,
+//! Test programs, several at once. `cargo test` runs one after the other, and most of them wait most of their time: for a clock, a lock,
 //! a server that starts.
 
 use std::path::{Path, PathBuf};

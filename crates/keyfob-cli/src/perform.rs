@@ -95,9 +95,9 @@ pub(crate) async fn perform(
         let was_done = action.acts && status.is_some_and(|status| status.is_success());
         let (linked, answer) = match came {
             Ok(came) => came,
-            // Whoever reads that it failed does it again. What misbehaved before there was an answer is the token endpoint, and nothing was sent.
+            // What misbehaved before there was an answer is the token endpoint, and nothing was sent.
             Err(keyfob::Error::Protocol(ProtoError::Misbehaved(error))) if was_done => {
-                out.note(&out.note_paint().warn(&format!("it was done; what the answer says cannot be read: {error}")));
+                tell_that_it_was_done(&error.to_string(), out);
                 break;
             }
             Err(error) => {
@@ -117,7 +117,7 @@ pub(crate) async fn perform(
         match action.table(&arguments, &answer) {
             Ok(more) => table.append(more),
             Err(error) if was_done => {
-                out.note(&out.note_paint().warn(&format!("it was done; what the answer says cannot be read: {error}")));
+                tell_that_it_was_done(&error.to_string(), out);
                 break;
             }
             Err(error) => return Err(unreadable(error)),
@@ -140,6 +140,11 @@ pub(crate) async fn perform(
         }
     }
     Ok(Performed { table, stopped_at: None })
+}
+
+/// Whoever reads that it failed does it again.
+fn tell_that_it_was_done(why: &str, out: &Output) {
+    out.note(&out.note_paint().warn(&format!("it was done; what the answer says cannot be read: {why}")));
 }
 
 /// An answer that is an error, or none at all. Where another login would help, that is what to do next.

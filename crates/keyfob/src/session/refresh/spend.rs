@@ -85,13 +85,11 @@ impl Shared {
                     if let Some(successor) = successor {
                         let came = successor.clone();
                         let now = self.keep_or_revoke(&known, refresh_token_alone(self, &known, &note, &error, successor), hold).await?;
-                        let is_kept = now.tokens().refresh_token().is_some_and(|token| token.same_as(came.expose()));
-                        return match () {
-                            () if is_kept => Err(login_lives_on(error)),
-                            // Somebody else's, who has no new access token either.
-                            () if now.is_same_access(known.tokens()) => Err(error),
-                            () => Ok(now),
-                        };
+                        if now.tokens().refresh_token().is_some_and(|token| token.same_as(came.expose())) {
+                            return Err(login_lives_on(error));
+                        }
+                        // Somebody else's may have come alone, too.
+                        return if now.is_same_access(known.tokens()) { Err(error) } else { Ok(now) };
                     }
                     let may_go_on = self.failed(&known, &note, &error, fate).await;
                     if fate != Fate::Lost || sent_before || !may_go_on {
