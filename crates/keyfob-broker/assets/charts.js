@@ -15,7 +15,13 @@
     return value;
   };
   const faded = (rgb) => rgb.replace(/^rgb\((.*)\)$/, "rgba($1, .12)");
-  const short = (value) => (value == null ? "–" : String(Math.round(value * 100) / 100));
+  // Without the dust of binary fractions, and so exact that what is `fine` apart reads differently: as chart.rs has it.
+  const decimals = (fine) => (fine > 0 ? Math.min(Math.max(Math.ceil(-Math.log10(fine)), 2), 12) : 2);
+  const short = (value, fine) => (value == null ? "–" : value.toFixed(decimals(fine)).replace(/\.?0+$/, "").replace(/^-0$/, "0"));
+  const fineness = (values) => {
+    const [least, most] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+    return (most > least ? most - least : Math.abs(most)) / 50;
+  };
   const moment = (seconds) => new Date(seconds * 1000).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
   // A day is where it begins in UTC, and the same day wherever somebody looks.
   const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("sv-SE", { timeZone: "UTC" });
@@ -63,6 +69,7 @@
   const draw = (figure) => {
     const data = JSON.parse(figure.dataset.plot);
     if (data.x.length < 2) return null;
+    const fine = data.series.map((series) => fineness(series.values.filter((value) => value != null)));
     const [faint, line] = [resolved(figure, "--faint"), resolved(figure, "--line")];
     const dots = [...figure.querySelectorAll(".dot")].map((dot) => getComputedStyle(dot).backgroundColor);
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
@@ -99,7 +106,7 @@
     const zone = data.days ? { timeZone: "UTC" } : {};
     const written = (at, options) => new Date(at * 1000).toLocaleString(undefined, { ...options, ...zone });
     const ticks = (_, at, __, ___, step) => at.map((at) => {
-      if (!data.time) return short(at);
+      if (!data.time) return short(at, step);
       if (data.days) return written(at, step >= 300 * 86400 ? { month: "short", year: "numeric" } : { day: "numeric", month: "short" });
       if (step >= 300 * 86400) return written(at, { year: "numeric" });
       if (step >= 27 * 86400) return written(at, { month: "short", year: "numeric" });
@@ -121,7 +128,7 @@
       legend: { show: false },
       cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: data.time } },
-      axes: [{ ...axis, values: ticks, space: 70, size: 34, ...(data.days ? { splits: days } : {}) }, { ...axis, ...sides, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: ticks, space: 70, size: 34, ...(data.days ? { splits: days } : {}) }, { ...axis, ...sides, values: (_, ticks, __, ___, step) => ticks.map((at) => short(at, step)) }],
       series: [{}].concat(data.series.map((series, at) => ({
         label: series.title,
         stroke: dots[at] || faint,
@@ -134,8 +141,8 @@
         setCursor: [(shown) => {
           const at = shown.cursor.idx;
           if (at == null) { told.textContent = ""; return; }
-          const where = data.days ? day(data.x[at]) : data.time ? moment(data.x[at]) : short(data.x[at]);
-          told.textContent = `${where}: ` + data.series.map((series) => `${series.title} ${short(series.values[at])} ${data.unit}`.trim()).join(", ");
+          const where = data.days ? day(data.x[at]) : data.time ? moment(data.x[at]) : short(data.x[at], fineness(data.x));
+          told.textContent = `${where}: ` + data.series.map((series, of) => `${series.title} ${short(series.values[at], fine[of])} ${data.unit}`.trim()).join(", ");
         }],
         setScale: [(shown, key) => {
           if (key === "x") all.hidden = out.disabled = shown.scales.x.min <= ends[0] && shown.scales.x.max >= ends[1];

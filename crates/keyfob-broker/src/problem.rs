@@ -1,7 +1,7 @@
 //! What a program gets when something does not work (RFC 9457): a status, a word that programs can look for, a sentence, and what to do next.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
@@ -25,13 +25,11 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// What the header says that its status wants: `WWW-Authenticate` with 401, `Allow` with 405.
     wanted: Option<&'static str>,
-    /// Under which name the log knows the request.
-    request: Option<Box<str>>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None, retry_after: None, wanted: None, request: None }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, wanted: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -102,11 +100,6 @@ impl Problem {
     /// It is worth another try after so many seconds.
     pub(crate) fn again_in(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
-    }
-
-    /// It came of this request.
-    pub(crate) fn of_request(self, id: &str) -> Self {
-        Self { request: Some(id.into()), ..self }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -203,18 +196,32 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// Says in an answer, if it is a problem, by which name the log knows the request that it came of.
+    pub(crate) fn name(response: &mut Response, id: &str) {
+        if let Some(problem) = response.extensions_mut().remove::<Self>() {
+            // The router has counted it already, for a HEAD.
+            response.headers_mut().remove(CONTENT_LENGTH);
+            *response.body_mut() = problem.body(Some(id)).into();
+        }
+    }
+
+    fn body(&self, request: Option<&str>) -> String {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let mut members =
             json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail});
-        if let Some(hint) = self.hint {
-            members["hint"] = hint.into_string().into();
+        for (name, said) in [("hint", self.hint.as_deref()), ("request_id", request)] {
+            if let Some(said) = said {
+                members[name] = said.into();
+            }
         }
-        if let Some(id) = self.request {
-            members["request_id"] = id.into_string().into();
-        }
-        let mut response = (self.status, members.to_string()).into_response();
+        members.to_string()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body(None)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
@@ -224,6 +231,8 @@ impl IntoResponse for Problem {
             let name = if self.status == StatusCode::METHOD_NOT_ALLOWED { ALLOW } else { WWW_AUTHENTICATE };
             headers.insert(name, HeaderValue::from_static(wanted));
         }
+        // For the guard that knows the request, on the way out.
+        response.extensions_mut().insert(self);
         response
     }
 }

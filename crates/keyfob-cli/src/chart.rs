@@ -128,7 +128,12 @@ pub(crate) fn position(chart: &Chart, field: &Field, x: f64) -> String {
 
 /// A number with as many decimals as its neighbours need.
 fn label(value: f64, span: f64) -> String {
-    let decimals = if span < 1.0 { 2 } else { usize::from(span < 20.0) };
+    let decimals = match if span > 0.0 { span } else { value.abs().min(0.1) } {
+        20.0.. => 0,
+        1.0.. => 1,
+        small if small > 0.0 => (1.0 - small.log10()).ceil().clamp(2.0, 12.0) as usize,
+        _ => 2,
+    };
     format!("{value:.decimals$}")
 }
 
@@ -206,6 +211,13 @@ mod tests {
         assert!(between.iter().all(|end| *end == between[0]), "{text}");
         let newest_first: Vec<_> = points.into_iter().rev().collect();
         assert_eq!(drawn_as(&newest_first), text);
+    }
+
+    #[test]
+    fn numbers_have_as_many_decimals_as_tell_them_apart() {
+        let told = [(1013.0, 40.0), (21.46, 3.0), (20.5, 0.0), (0.0, 0.0), (0.000_42, 0.000_11), (0.000_42, 0.0)]
+            .map(|(value, span)| label(value, span));
+        assert_eq!(told, ["1013", "21.5", "20.50", "0.00", "0.00042", "0.00042"]);
     }
 
     #[test]

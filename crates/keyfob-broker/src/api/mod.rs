@@ -34,7 +34,6 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, get};
 use http::header::ALLOW;
@@ -164,8 +163,7 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
     let nowhere = || async { problem(Problem::no_operation()) };
     let router = Router::new().route(DOCUMENT, get(show_document).fallback(|| async { not_allowed("GET") }));
     let router = NOWHERE.into_iter().fold(router, |router, path| router.route(path, any(nowhere)));
-    let router = by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)));
-    router.layer(from_fn(name))
+    by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)))
 }
 
 fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Arc<Site>> {
@@ -211,25 +209,11 @@ async fn show_document() -> Response {
     ([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
 }
 
-/// Says in a problem which request it came of.
-async fn name(request: Request, next: Next) -> Response {
-    let id = Arrival::of(request.extensions()).id;
-    let mut response = next.run(request).await;
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+fn problem(problem: Problem) -> Response {
     if problem.status.is_server_error() {
         tracing::warn!(code = problem.code, "a call of the API failed");
     }
-    let mut named = problem.of_request(id.as_str()).into_response();
-    if let Some(allowed) = response.headers_mut().remove(ALLOW) {
-        named.headers_mut().insert(ALLOW, allowed);
-    }
-    named
-}
-
-fn problem(problem: Problem) -> Response {
-    let mut response = problem.clone().into_response();
-    response.extensions_mut().insert(problem);
-    response
+    problem.into_response()
 }
 
 fn not_allowed(allowed: &str) -> Response {

@@ -30,8 +30,8 @@ pub(super) fn refuses(site: &Site, request: &Request, arrival: &Arrival) -> Opti
     // Of the right name, and by the wrong way: whoever set the proxy up has to know which it was.
     let is_in_clear = in_clear && named == Some(&site.origin);
     Some(match (is_program, is_in_clear) {
-        (true, true) => Problem::in_clear(Failure::in_clear_hint(site)).of_request(arrival.id.as_str()).into_response(),
-        (true, false) => Problem::misdirected(&site.url()).of_request(arrival.id.as_str()).into_response(),
+        (true, true) => Problem::in_clear(Failure::in_clear_hint(site)).into_response(),
+        (true, false) => Problem::misdirected(&site.url()).into_response(),
         (false, true) => Failure::in_clear(site).into_response(),
         (false, false) => Failure::misdirected(site).into_response(),
     })

@@ -111,7 +111,8 @@ impl Front {
             }
             rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)
         });
-        let mut response = panics(reader, arrival, &asked.span, answer).await;
+        let mut response = panics(reader, &asked.span, answer).await;
+        Problem::name(&mut response, arrival.id.as_str());
         asked.answered(&arrival.id, client, began, &response);
         headers::set(response.headers_mut(), site.is_https(), arrival.id.clone());
         response
@@ -174,12 +175,12 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing. What is logged meanwhile is logged in the span.
-async fn panics(reader: Reader, arrival: &Arrival, span: &Span, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
+async fn panics(reader: Reader, span: &Span, mut answer: Pin<&mut impl Future<Output = Response>>) -> Response {
     let answer = pin!(poll_fn(|context| span.in_scope(|| answer.as_mut().poll(context))));
     caught(answer).await.unwrap_or_else(|| {
         span.in_scope(|| tracing::error!("a request ended in a panic"));
         match reader {
-            Reader::Program => Problem::from(Failure::ours()).of_request(arrival.id.as_str()).into_response(),
+            Reader::Program => Problem::from(Failure::ours()).into_response(),
             Reader::Person => Failure::ours().into_response(),
         }
     })
@@ -215,13 +216,12 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_panic_is_told_in_the_way_that_its_reader_reads() {
-        let mut arrival = Arrival::default();
-        arrival.id = RequestId::new(b"r-1".to_vec());
         for (reader, kind, said) in
             [(Reader::Program, "application/problem+json", "\"request_id\":\"r-1\""), (Reader::Person, "text/html", "fault")]
         {
             let answer = pin!(async { panic!("on purpose") });
-            let response = panics(reader, &arrival, &Span::none(), answer).await;
+            let mut response = panics(reader, &Span::none(), answer).await;
+            Problem::name(&mut response, "r-1");
             assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
             assert!(response.headers()[http::header::CONTENT_TYPE].to_str().expect("text").starts_with(kind));
             let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");

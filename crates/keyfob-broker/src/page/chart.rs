@@ -91,6 +91,7 @@ impl Entry {
     fn new(colour: usize, series: &Series, unit: &str, scrubber: &Scrubber) -> Option<Self> {
         let values = || series.points.iter().filter_map(|(_, y)| *y);
         let span = Span::of(values())?;
+        let short = |value| short(value, span.fine());
         let last = format!("{} {unit}", short(values().rev().find(drawable)?));
         let range = format!("{} to {} {unit}", short(span.min), short(span.max));
         Some(Self { colour, title: scrubber.mask(&series.title), last: last.trim().to_owned(), range: range.trim().to_owned() })
@@ -120,9 +121,19 @@ impl Span {
         let more = match kind {
             CellKind::Time => HOUR,
             CellKind::Date => DAY,
-            _ => (self.max.abs() * 0.01).max(1.0),
+            _ => match self.max.abs() {
+                0.0 => 1.0,
+                small @ ..1.0 => small,
+                large => (large * 0.01).max(1.0),
+            },
         };
         Self { min: self.min - more, max: self.max + more }
+    }
+
+    /// What can just be told apart in a drawing of it.
+    fn fine(self) -> f64 {
+        let width = self.max - self.min;
+        (if width > 0.0 { width } else { self.max.abs() }) / 50.0
     }
 
     fn place(self, value: f64, from: f64, to: f64) -> f64 {
@@ -140,7 +151,8 @@ fn draw(
 ) -> Drawing {
     let (left, right, top, base) = (46.0, f64::from(width) - 8.0, 24.0, f64::from(height) - 26.0);
     let (xs, ys) = (xs.widened(kind), ys.widened(CellKind::Number));
-    let y_steps = steps(ys, nice(ys, y_count));
+    let y_step = nice(ys, y_count);
+    let y_steps = steps(ys, y_step);
     // The axis ends at round numbers.
     let ys = Span { min: y_steps[0], max: y_steps[y_steps.len() - 1] };
     let x_step = match kind {
@@ -164,7 +176,7 @@ fn draw(
         x_ticks: (steps(xs, x_step).into_iter().filter(inside))
             .map(|x| (format!("{:.1}", xs.place(x, left, right)), label(kind, x, x_step)))
             .collect(),
-        y_ticks: y_steps.into_iter().map(|y| (format!("{:.1}", ys.place(y, base, top)), short(y))).collect(),
+        y_ticks: y_steps.into_iter().map(|y| (format!("{:.1}", ys.place(y, base, top)), short(y, y_step))).collect(),
         lines: runs.iter().map(|(colour, runs)| (*colour, runs.iter().map(path).collect())).collect(),
         areas: match runs.as_slice() {
             [(colour, runs)] => vec![(*colour, runs.iter().filter_map(|run| area(run, base)).collect())],
@@ -295,7 +307,7 @@ fn steps(span: Span, step: f64) -> Vec<f64> {
 fn label(kind: CellKind, value: f64, step: f64) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     if !kind.is_when() {
-        return short(value);
+        return short(value, step);
     }
     // `2026-11-21 22:51:13Z`
     let moment = Cell::Time(value as i64).to_string();
@@ -311,9 +323,11 @@ fn label(kind: CellKind, value: f64, step: f64) -> String {
     }
 }
 
-/// A number without the dust of binary fractions.
-fn short(value: f64) -> String {
-    let text = format!("{value:.2}");
+/// A number without the dust of binary fractions, and so exact that what is `fine` apart reads differently.
+fn short(value: f64, fine: f64) -> String {
+    // As many as the script has for the same.
+    let decimals = if fine > 0.0 { (-fine.log10()).ceil().clamp(2.0, 12.0) as usize } else { 2 };
+    let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
@@ -429,6 +443,25 @@ mod tests {
                 for drawing in &plot.drawings {
                     assert!(!drawing.lines.iter().any(|(_, path)| path.contains("NaN") || path.contains("inf")), "{}", plot.summary);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn small_numbers_are_told_apart() {
+        for (values, range) in [
+            ([0.000_31, 0.000_42], "0.00031 to 0.00042 V, now 0.00042 V"),
+            ([1013.0001, 1013.0002], "1013.0001 to 1013.0002 V, now 1013.0002 V"),
+            ([0.000_42, 0.000_42], "0.00042 to 0.00042 V, now 0.00042 V"),
+            ([20.123_456, 21.0], "20.12 to 21 V, now 21 V"),
+            ([0.1 + 0.2, 0.0], "0 to 0.3 V, now 0 V"),
+        ] {
+            let points = values.into_iter().enumerate().map(|(at, y)| (at as f64 * 60.0, Some(y))).collect();
+            let plot = &Plot::all(&chart(vec![series("U", "V", points)]), &Scrubber::new())[0];
+            assert!(plot.summary.contains(range), "{}", plot.summary);
+            for drawing in &plot.drawings {
+                let labels: std::collections::BTreeSet<_> = drawing.y_ticks.iter().map(|(_, label)| label).collect();
+                assert_eq!(labels.len(), drawing.y_ticks.len(), "{labels:?}");
             }
         }
     }

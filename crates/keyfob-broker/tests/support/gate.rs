@@ -230,10 +230,12 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The word of a problem of ours.
+    /// The word of a problem of ours, which names the request as the log does.
     pub fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{} {}", self.status, self.text());
-        self.json()["code"].as_str().expect("a code").to_owned()
+        let problem = self.json();
+        assert!(problem["request_id"].is_string() && problem["request_id"].as_str() == self.header("x-request-id"), "{self:?}");
+        problem["code"].as_str().expect("a code").to_owned()
     }
 }
 
