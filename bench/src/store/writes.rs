@@ -1,12 +1,15 @@
 //! Durable writes: one after the other, and many at once.
 
+use std::collections::HashMap;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use keyfob::store::Expected;
+use keyfob::store::{Expected, Generation};
 use keyfob::{Account, Store};
+use keyfob_store::Vault;
+use tokio::runtime::Runtime;
 
 use super::fixture::{Fixture, account};
 use crate::measure::{Numbers, beside, median, quantile, timed};
@@ -34,8 +37,13 @@ impl<'a> Refreshes<'a> {
     }
 
     fn next(&mut self) -> Account {
+        let number = self.numbers.below(self.fixture.accounts);
+        self.of(number)
+    }
+
+    fn of(&mut self, number: usize) -> Account {
         self.done += 1;
-        account(self.numbers.below(self.fixture.accounts), Some(self.done / 300))
+        account(number, Some(self.done / 300))
     }
 
     /// Beside the vault, and as long there as that.
@@ -60,7 +68,9 @@ fn one_by_one(table: &mut Table, fixture: &Fixture) {
     let ours = || {
         each(all_ours, |_| {
             let account = for_ours.next();
-            let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Anything, None)));
+            // Whoever refreshes writes over what they have read before.
+            let known = known(&runtime, &vault, &account);
+            let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Generation(known), None)));
             written.expect("it is written");
             time
         })
@@ -132,6 +142,10 @@ fn key(number: usize) -> i64 {
     i64::try_from(number).unwrap_or_default()
 }
 
+fn known(runtime: &Runtime, vault: &Vault, account: &Account) -> Generation {
+    runtime.block_on(vault.account(&account.name)).expect("it reads").expect("it is there").generation
+}
+
 fn together(table: &mut Table, fixture: &Fixture) {
     const WRITES: usize = 100_000;
     const WRITERS: usize = 256;
@@ -142,16 +156,26 @@ fn together(table: &mut Table, fixture: &Fixture) {
     let mut longest = 0;
     let mut rates = Vec::new();
     for _ in 0..3 {
-        let accounts: Vec<Vec<Account>> = (0..WRITERS).map(|_| (0..WRITES / WRITERS).map(|_| refreshes.next()).collect()).collect();
+        // Each has accounts of its own, and knows what it writes over.
+        let each = fixture.accounts / WRITERS;
+        let mut own = |writer: usize| refreshes.of(numbers.below(each) * WRITERS + writer);
+        let accounts: Vec<Vec<Account>> = (0..WRITERS).map(|writer| (0..WRITES / WRITERS).map(|_| own(writer)).collect()).collect();
+        let seen = |accounts: Vec<Account>| {
+            let seen = accounts.iter().map(|account| (account.name.clone(), known(&runtime, &vault, account))).collect();
+            (accounts, seen)
+        };
+        let accounts: Vec<(Vec<Account>, HashMap<String, Generation>)> = accounts.into_iter().map(seen).collect();
         let begun = Instant::now();
         runtime.block_on(async {
             let writers: Vec<_> = accounts
                 .into_iter()
-                .map(|mine| {
+                .map(|(mine, mut seen)| {
                     let vault = Arc::clone(&vault);
                     tokio::spawn(async move {
                         for account in &mine {
-                            vault.put_account(account, Expected::Anything, None).await.expect("it is written");
+                            let expected = Expected::Generation(seen[&account.name]);
+                            let written = vault.put_account(account, expected, None).await.expect("it is written");
+                            seen.insert(account.name.clone(), written);
                         }
                     })
                 })

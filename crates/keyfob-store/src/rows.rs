@@ -72,7 +72,12 @@ impl AccountRow {
     }
 
     pub(crate) fn seal(sealer: &Sealer, account: &Account, generation: u64) -> Result<Self, StoreError> {
-        let (id, name) = (Self::id(sealer, &account.id).to_vec(), Self::name(sealer, &account.name).to_vec());
+        Self::seal_at(sealer, Self::name(sealer, &account.name), account, generation)
+    }
+
+    /// The same for whoever has looked for its name already.
+    pub(crate) fn seal_at(sealer: &Sealer, name: [u8; HASH_LEN], account: &Account, generation: u64) -> Result<Self, StoreError> {
+        let (id, name) = (Self::id(sealer, &account.id).to_vec(), name.to_vec());
         let due_at = account.due_at().map(keyfob::proto::Timestamp::as_unix);
         let record = sealer.seal(&account_place(&id, generation, &[&name, &due(due_at)]), account)?;
         Ok(Self { id, name, generation, due_at, record })

@@ -35,6 +35,9 @@ const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 16;
 const HEAD_LEN: usize = 1 + SALT_LEN + NONCE_LEN;
 
+/// Room for a record's JSON: few accounts have more.
+const USUAL: usize = 2048;
+
 /// How often one salt is used by one sealer.
 const SEALS_PER_SALT: u32 = 1 << 16;
 /// How many derived keys are kept for opening: deriving one takes longer than opening ten records. Half a kilobyte each.
@@ -100,12 +103,16 @@ impl Sealer {
 
     /// Seals a record for its place.
     pub(crate) fn seal<T: Serialize>(&self, place: &Place<'_>, record: &T) -> Result<Vec<u8>, StoreError> {
-        // Measured first, so that the buffer is never moved: a move would leave a copy of the secrets behind.
-        let mut length = Counter(0);
-        serde_json::to_writer(&mut length, record).map_err(|_| failed("a record cannot be written as JSON"))?;
-        seal_with(self.means()?, &self.vault, place, length.0, |sealed| {
-            serde_json::to_writer(sealed, record).map_err(|_| failed("a record cannot be written as JSON"))
-        })
+        let means = self.means()?;
+        let mut sealed = means.begin(USUAL);
+        // The buffer is never moved, which would leave a copy of the secrets behind: what does not fit is measured first.
+        if serde_json::to_writer(Room(&mut sealed), record).is_err() {
+            let mut length = Counter(0);
+            serde_json::to_writer(&mut length, record).map_err(|_| failed("a record cannot be written as JSON"))?;
+            sealed = means.begin(length.0);
+            serde_json::to_writer(Room(&mut sealed), record).map_err(|_| failed("a record cannot be written as JSON"))?;
+        }
+        seal_with(means, &self.vault, place, sealed)
     }
 
     /// Opens a record at its place; `Corrupt` if a bit of it, or of its row, is not what was sealed.
@@ -125,10 +132,7 @@ impl Sealer {
 
     /// Seals what is bytes already.
     pub(crate) fn seal_bytes(&self, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-        seal_with(self.means()?, &self.vault, place, plain.len(), |sealed| {
-            sealed.extend_from_slice(plain);
-            Ok(())
-        })
+        self.means()?.seal_bytes(&self.vault, place, plain)
     }
 
     /// Opens what was sealed as bytes; `Corrupt` as in [`open`](Self::open).
@@ -208,11 +212,7 @@ impl Key {
 /// Seals bytes under a key of their own, derived from `secret` with a salt of its own.
 pub(crate) fn seal(secret: &Key, vault: &[u8; 16], place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
     let (salt, nonce) = (random()?, random()?);
-    let means = Means { key: Arc::new(record_key(secret, &salt)?), salt, nonce };
-    seal_with(means, vault, place, plain.len(), |sealed| {
-        sealed.extend_from_slice(plain);
-        Ok(())
-    })
+    Means { key: Arc::new(record_key(secret, &salt)?), salt, nonce }.seal_bytes(vault, place, plain)
 }
 
 /// Opens what [`seal`] made, at the same place, with the same secret; else nothing.
@@ -265,19 +265,30 @@ fn framed<'a>(fields: impl IntoIterator<Item = &'a &'a [u8]>) -> Vec<u8> {
     bytes
 }
 
-/// `write` puts what is to be sealed, `length` bytes, at the end of the buffer.
+impl Means {
+    /// The head of a sealed record, with room for so many bytes behind it.
+    fn begin(&self, length: usize) -> Zeroizing<Vec<u8>> {
+        let mut sealed = Zeroizing::new(Vec::with_capacity(HEAD_LEN + length + TAG_LEN));
+        sealed.push(FORMAT);
+        sealed.extend_from_slice(&self.salt);
+        sealed.extend_from_slice(&self.nonce);
+        sealed
+    }
+
+    fn seal_bytes(self, vault: &[u8; 16], place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut sealed = self.begin(plain.len());
+        sealed.extend_from_slice(plain);
+        seal_with(self, vault, place, sealed)
+    }
+}
+
+/// Seals what stands behind the head.
 fn seal_with(
-    Means { key, salt, nonce }: Means,
+    Means { key, nonce, .. }: Means,
     vault: &[u8; 16],
     place: &Place<'_>,
-    length: usize,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+    mut sealed: Zeroizing<Vec<u8>>,
 ) -> Result<Vec<u8>, StoreError> {
-    let mut sealed = Zeroizing::new(Vec::with_capacity(HEAD_LEN + length + TAG_LEN));
-    sealed.push(FORMAT);
-    sealed.extend_from_slice(&salt);
-    sealed.extend_from_slice(&nonce);
-    write(&mut sealed)?;
     let tag = key
         .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.bound_to(vault)), &mut sealed[HEAD_LEN..])
         .map_err(|_| failed("AES-256-GCM refused to seal"))?;
@@ -320,6 +331,23 @@ fn not_what_was_sealed(place: &Place<'_>) -> StoreError {
 
 fn failed(what: &str) -> StoreError {
     StoreError::Io("sealing".to_owned(), io::Error::other(what.to_owned()))
+}
+
+/// Takes what has room beside the tag, so that nothing is moved; more is an error.
+struct Room<'a>(&'a mut Vec<u8>);
+
+impl io::Write for Room<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() + TAG_LEN > self.0.capacity() - self.0.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Counts what is written, and keeps nothing of it.
@@ -419,6 +447,20 @@ mod tests {
                 assert_eq!(sealer.open::<usize>(&PLACE, sealed.clone()).expect("opens"), number);
                 assert!(sealer.keys.read().expect("unharmed").len() <= MOST_KEYS);
             }
+        }
+    }
+
+    /// What fits into the usual room is written once, what does not is measured first: on either side of it, the buffer is as large as it was made.
+    #[test]
+    fn j10_the_buffer_of_a_record_is_never_moved() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        for length in [0, 1, USUAL - 3, USUAL - 2, USUAL - 1, USUAL, 10 * USUAL] {
+            let text = "t".repeat(length);
+            let sealed = sealer.seal(&PLACE, &text).expect("seals");
+            let json = length + 2;
+            assert_eq!(sealed.len(), HEAD_LEN + json + TAG_LEN);
+            assert_eq!(sealed.capacity(), HEAD_LEN + json.max(USUAL) + TAG_LEN, "{length}");
+            assert_eq!(sealer.open::<String>(&PLACE, sealed).expect("opens"), text);
         }
     }
 

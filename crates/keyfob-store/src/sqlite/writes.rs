@@ -54,14 +54,15 @@ impl Write<'_> {
         expected: Expected,
         entries: [Option<&Entry>; 2],
     ) -> Result<Generation, StoreError> {
-        let mut found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
+        let name = AccountRow::name(&self.sealer, &account.name);
+        let mut found = AccountRow::find(self.connection, &name)?;
         if let Some((_, found)) = &mut found {
             found.make_way(&self.sealer, expected)?;
         }
         if !AccountRow::is_as_expected(found.as_ref().map(|(_, row)| row), &AccountRow::id(&self.sealer, before), expected) {
             return Err(StoreError::Conflict);
         }
-        let row = AccountRow::seal(&self.sealer, account, found.as_ref().map_or(Ok(1), |(_, found)| after(found.generation))?)?;
+        let row = AccountRow::seal_at(&self.sealer, name, account, found.as_ref().map_or(Ok(1), |(_, found)| after(found.generation))?)?;
         // Whatever can fail has to do so before the first change.
         let [left, entry] = entries.map(|entry| entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose());
         let entries = [left?, entry?];
