@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+mod checked;
 mod header;
 mod key;
 #[cfg(feature = "measure")]
@@ -19,6 +20,7 @@ pub mod shelf;
 mod sqlite;
 pub mod transfer;
 
+pub use checked::Checked;
 pub use key::{KeySource, SealedWith};
 pub use memory::keep_memory_private;
 pub use place::open_ways;
@@ -26,4 +28,4 @@ pub use place::open_ways;
 pub use postgres::{PostgresPlace, PostgresVault};
 pub use rekey::Rekeyed;
 pub use shelf::{MemoryShelf, Shelf};
-pub use sqlite::{Checked, Inspection, Vault};
+pub use sqlite::{Inspection, Vault};

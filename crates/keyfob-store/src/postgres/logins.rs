@@ -217,7 +217,7 @@ impl AppRow {
 }
 
 impl PendingRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: get(row, 0)?,
             binding: get(row, 1)?,

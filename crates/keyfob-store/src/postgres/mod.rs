@@ -4,6 +4,7 @@ mod accounts;
 mod acts;
 mod address;
 mod changes;
+mod check;
 mod connections;
 mod failure;
 mod hold;
@@ -25,6 +26,7 @@ use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Inventory, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
+use crate::checked::Checked;
 use crate::key::KeySource;
 use crate::rekey::Rekeyed;
 use crate::rows::LookedTo;
@@ -102,6 +104,15 @@ impl PostgresVault {
     /// nobody knows; opening the vault finds out.
     pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
         rekey::rekey(self, to).await
+    }
+
+    /// Opens every record, as they were at one moment; nobody waits for it. Damage is a finding, not an error. Whether the server's own files are sound
+    /// is for its tools to say.
+    ///
+    /// # Errors
+    /// As [`PostgresVault::open`].
+    pub async fn check(&self) -> Result<Checked, StoreError> {
+        check::check(self).await
     }
 
     /// How many items are on the [shelf](crate::shelf), and how many lines in its book; whether they open or not.

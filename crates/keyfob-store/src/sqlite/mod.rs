@@ -31,7 +31,6 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Inventory, Stored, 
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use changes::Watch;
-pub use check::Checked;
 use frozen::Frozen;
 pub use inspect::Inspection;
 use readers::Readers;
@@ -40,6 +39,7 @@ use sealing::Sealing;
 use writer::Writer;
 
 use crate::agent::Unlocked;
+use crate::checked::Checked;
 use crate::header::Header;
 use crate::key::{Awaited, KeySource};
 use crate::place::{self, Lock};

@@ -106,6 +106,25 @@ fn bytes(id: &AccountId) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn j8_a_check_finds_every_damaged_record_and_counts_the_others() {
+    let Some(filled) = filled().await else { return };
+    let whole = filled.vault.check().await.expect("looks");
+    assert_eq!((whole.apps, whole.accounts, whole.entries, whole.logins, whole.damaged.len()), (2, 2, 2, 2, 0), "{whole:?}");
+    for table in ["app", "account", "history", "pending"] {
+        let edit = format!(
+            "UPDATE keyfob.{table} SET record = '\\x00' WHERE record = (SELECT record FROM keyfob.{table} ORDER BY record DESC LIMIT 1)"
+        );
+        filled.edit(&edit, &[]).await;
+    }
+    let found = filled.vault.check().await.expect("looks");
+    assert_eq!((found.apps, found.accounts, found.entries, found.logins), (1, 1, 1, 1));
+    assert_eq!(found.damaged.len(), 4, "{found:?}");
+    for table in ["app", "account", "history", "pending"] {
+        assert!(found.damaged.iter().any(|told| told.contains(&format!("\"{table}\""))), "{table}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn j8_every_bit_and_length_of_an_account_counts() {
     let Some(filled) = filled().await else { return };
     let row = format!("id = '\\x{}'", filled.one.as_str());

@@ -1,7 +1,7 @@
 //! `keyfob vault check`: every page is looked at and every record opened. What is damaged is told, one by one.
 
 use keyfob::proto::scrub::printable;
-use keyfob_store::transfer::{self, Moved};
+use keyfob_store::Checked;
 use serde_json::json;
 
 use super::{counted, of_web_app, open};
@@ -12,16 +12,11 @@ use crate::vault::Opened;
 
 pub(super) async fn run(context: &Context) -> Result<(), Card> {
     let what = format!("the vault {} is not sound", context.vault().shown());
-    let (found, damaged) = match open(context).await? {
-        Opened::File(vault) => {
-            let checked = vault.check().await.doing(what.as_str())?;
-            let (apps, accounts, entries) = (checked.apps, checked.accounts, checked.entries);
-            (Moved { apps, accounts, entries, items: checked.items, acts: checked.acts, ..Moved::default() }, checked.damaged)
-        }
-        // Its pages are the server's to look after. The first record that does not open ends it.
-        Opened::Postgres(vault) => (transfer::count(&*vault).await.doing(what.as_str())?, Vec::new()),
+    let checked = match open(context).await? {
+        Opened::File(vault) => vault.check().await,
+        Opened::Postgres(vault) => vault.check().await,
     };
-    let Moved { apps, accounts, entries, items, acts, .. } = found;
+    let Checked { apps, accounts, entries, items, acts, damaged, .. } = checked.doing(what.as_str())?;
     let paint = context.out.note_paint();
     if context.out.json {
         context.out.json(&json!({
