@@ -416,6 +416,10 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     let again = Login::resume(&library.keyfob, &settings, &app, login.stored()).expect("the same provider");
     all.hold("Pending", login.pending().clone());
     all.hold("PendingLogin", login.stored());
+    let (store, binding) = (keyfob::MemoryStore::new(), "what-only-this-browser-holds");
+    all.canaries.insert(("binding".to_owned(), binding.to_owned()));
+    store.put_pending(&login.stored(), binding).await.expect("puts");
+    all.hold("MemoryStore", store);
     let verified = login.verify(Answer::Url(&back)).expect("our answer");
     let logged_in = login.finish(verified).await.expect("an account");
     all.hold("Login", again);
@@ -624,7 +628,6 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     all.hold("Entry", library.keyfob.store().history(&record.value.id).await.expect("reads"));
     all.hold("Events", library.keyfob.events());
     all.hold("Keyfob", library.keyfob.clone());
-    all.hold("MemoryStore", keyfob::MemoryStore::new());
     all.hold("CallBody", keyfob::session::CallBody::Bytes(b"a-pin-of-the-callers".to_vec()));
     let pin = http::HeaderValue::from_static("a-pin-of-the-callers");
     let request = ActionRequest {

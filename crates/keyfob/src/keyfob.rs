@@ -23,7 +23,7 @@ use crate::limit::Limit;
 use crate::open::Open;
 use crate::own_keys::{RsaSigners, Signers};
 use crate::policy::Policy;
-use crate::session::{Session, Setup, Shared};
+use crate::session::{LeftPauses, Session, Setup, Shared};
 use crate::store::{Expected, Generation, Hold, Store, StoreError, Versioned};
 use crate::transport::{self, Transport};
 
@@ -55,6 +55,7 @@ struct Inner {
     keys: IssuerKeys,
     issuers: Issuers,
     open: Mutex<Open>,
+    left_pauses: LeftPauses,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
     clocks: Mutex<Bounded<Origin, ClockOffset>>,
     nonces: Nonces,
@@ -94,6 +95,7 @@ impl Keyfob {
                 keys,
                 issuers: Issuers::new(),
                 open: Mutex::default(),
+                left_pauses: LeftPauses::none(),
                 clocks: Mutex::new(Bounded::new(CLOCKS)),
                 nonces: Nonces::new(),
                 logouts: Mutex::default(),
@@ -255,6 +257,10 @@ impl Keyfob {
     /// The sessions of this process. After a login or logout the account's is removed, and the next one reads the store afresh.
     pub(crate) fn opened(&self) -> std::sync::MutexGuard<'_, Open> {
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn left_pauses(&self) -> &LeftPauses {
+        &self.inner.left_pauses
     }
 
     /// What sends requests: for whoever has something to send that is no account's. A URL that somebody else wrote is marked

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keyfob_proto::{App, Timestamp};
+use keyfob_proto::{App, Secret, Timestamp};
 
 use crate::account::{Account, AccountId, PendingLogin};
 use crate::history::{Entry, MOST_ENTRIES};
@@ -23,7 +23,8 @@ pub struct MemoryStore {
 struct Inner {
     apps: BTreeMap<String, App>,
     accounts: BTreeMap<String, Versioned<Account>>,
-    pending: Vec<(String, PendingLogin)>,
+    /// With what only the browser that began it holds.
+    pending: Vec<(Secret, PendingLogin)>,
     entries: BTreeMap<EntryNumber, Entry>,
     /// The numbers of each account's entries.
     histories: BTreeMap<AccountId, VecDeque<EntryNumber>>,
@@ -232,14 +233,14 @@ impl Store for MemoryStore {
         {
             inner.pending.remove(oldest);
         }
-        inner.pending.push((binding.to_owned(), login.clone()));
+        inner.pending.push((Secret::new(binding), login.clone()));
         ready(Ok(()))
     }
 
     fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>> {
         let mut inner = self.inner();
         inner.pending.retain(|(_, login)| login.pending.expires_at() > now);
-        let found = inner.pending.iter().position(|(bound, login)| bound == binding && login.key().same_as(key));
+        let found = inner.pending.iter().position(|(bound, login)| bound.same_as(binding) && login.key().same_as(key));
         ready(Ok(found.map(|at| inner.pending.remove(at).1)))
     }
 }

@@ -72,6 +72,23 @@ async fn b3_one_valid_callback_then_closed() {
     assert!(answered.elapsed() < Duration::from_secs(20));
 }
 
+/// Browsers open connections ahead of requests, and leave them open.
+#[tokio::test]
+async fn who_waited_has_the_login_again_whatever_is_still_open() {
+    let listener = Listener::bind(0, "/callback").await.unwrap();
+    let address = listener.address();
+    let login = Arc::new(begin(&keyfob(), &provider("https://provider.example"), &listener.redirect_uri()).await);
+    let callback = format!("GET /callback?code=abc&state={} HTTP/1.1\r\nHost: {address}\r\n\r\n", parameter(login.url(), "state"));
+    let browser = async {
+        let ahead = TcpStream::connect(address).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        (ahead, speak(address, callback.as_bytes()).await)
+    };
+    let (verified, (_ahead, said)) = tokio::join!(listener.wait(&login), browser);
+    assert!(verified.is_ok() && status(&said) == 200);
+    assert!(Arc::into_inner(login).is_some());
+}
+
 #[tokio::test]
 async fn b4_anything_else_leaves_the_login_alive() {
     let waiting = waiting().await;

@@ -73,7 +73,8 @@ impl Listener {
     }
 
     /// Waits for an answer that ends the login one way or the other: valid, or a refusal that names our request. Closes the
-    /// socket then, after [`PATIENCE`], or when dropped.
+    /// socket then, after [`PATIENCE`], or when dropped. Once it is over nobody here has the login any more: `Arc::into_inner` gives it back to whoever
+    /// shared it with nobody else, to be [finished](Login::finish).
     pub async fn wait(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {
         let waited = tokio::time::timeout(PATIENCE, self.answered(login)).await;
         waited.unwrap_or_else(|_| {
@@ -118,6 +119,8 @@ impl Listener {
         drop((self.socket, self.other));
         // The page that says so is still on its way to the browser.
         let _ = tokio::time::timeout(Duration::from_millis(500), async { while connections.join_next().await.is_some() {} }).await;
+        // What is still open, as browsers open connections that they may need, must not go on with the login in its hands.
+        connections.shutdown().await;
         outcome
     }
 }

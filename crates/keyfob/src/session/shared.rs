@@ -39,8 +39,9 @@ impl Shared {
         })?;
         let setup = keyfob.setup(settings, app)?;
         let id = record.value.id.clone();
-        let known = Mutex::new(Arc::new(Known::read(record, None)));
-        let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
+        let known = Arc::new(Known::read(record, None));
+        let pause = keyfob.left_pauses().of(&id, &known, &setup);
+        let (known, flights, unwritten) = (Mutex::new(known), Flights::default(), Unwritten::default());
         let proof_key = Mutex::default();
         Ok(Self { keyfob, id, setup, known, proof_key, flights, pause, unwritten, left: AtomicBool::new(false) })
     }
@@ -170,6 +171,14 @@ impl Shared {
 
     fn guard(&self) -> MutexGuard<'_, Arc<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(pause) = self.pause.left().filter(|_| !self.is_left()) {
+            self.keyfob.left_pauses().put(&self.id, pause, self.known(), self.setup.clone());
+        }
     }
 }
 

@@ -31,6 +31,29 @@ async fn a_provider_that_is_down_is_asked_less_and_less_often() {
     assert_eq!(house.provider.asked().len(), asked + 1);
 }
 
+/// A handler that opens a session for each request, and keeps none.
+#[tokio::test(start_paused = true)]
+async fn a_pause_outlives_the_session() {
+    let house = House::new().await;
+    for _ in 0..100 {
+        house.provider.next(Act::Say(503, "{}"));
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(600) {
+        assert!(matches!(house.session().await.token(0).await, Err(Error::Protocol(_))));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let asked = house.provider.asked().len();
+    assert!((8..=12).contains(&asked), "{asked}");
+    // Other tokens have no part in it.
+    let mut account = house.kept().await;
+    account.tokens = tokens("9", NOW - 7200, Some(NOW - 3600));
+    account.spending = None;
+    house.store.put_account(&account, Expected::Anything, None).await.unwrap();
+    assert!(house.session().await.token(0).await.is_err());
+    assert_eq!(house.provider.asked().len(), asked + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn during_a_pause_a_token_that_is_still_good_is_used() {
     let house = House::fresh().await;

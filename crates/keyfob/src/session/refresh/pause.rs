@@ -63,6 +63,15 @@ impl Pause {
         self.failed().as_ref().filter(|failed| Instant::now() < failed.until).map(|failed| failed.error.again())
     }
 
+    /// What another session of the account has to know of the last failure: how often it failed, and until when to wait. Nothing, where there was none, or
+    /// it is over for long.
+    pub(crate) fn left(&self) -> Option<Self> {
+        let failed = self.failed();
+        let Failed { times, until, error } = failed.as_deref().filter(|failed| Instant::now() < failed.until + LONGEST)?;
+        let failed = Failed { times: *times, until: *until, error: error.again() };
+        Some(Self { failed: Mutex::new(Some(Box::new(failed))), noted: Mutex::default() })
+    }
+
     /// What failed works again.
     pub(crate) fn end(&self) {
         *self.failed() = None;
