@@ -194,6 +194,15 @@ impl Api {
             limits: None,
         }
     }
+
+    /// The sentence of an error, at the first of these places that has one ([`message`](Self::message)); as it stands there, not scrubbed.
+    pub fn sentence(places: &[String], answer: &Value) -> Option<String> {
+        places.iter().find_map(|pointer| match answer.pointer(pointer)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    }
 }
 
 /// How an OAuth 2 access token travels.

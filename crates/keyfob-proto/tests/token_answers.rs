@@ -765,6 +765,82 @@ fn errors_of_a_providers_own_form_are_errors_with_any_status() {
     assert!(matches!(receive(&own(&[]), 200, r#"{"errcode":40029}"#), Err(Error::Misbehaved(_))));
 }
 
+/// What means "the refresh token has ended" in a provider's own words ends a refresh so, whatever form that has, and nothing else.
+#[test]
+fn a_refresh_token_that_has_ended_is_told_by_the_words_of_the_providers_file() {
+    let signal = |status, pointer: &str, value: serde_json::Value| keyfob_proto::Signal {
+        statuses: vec![status],
+        pointer: Some(pointer.into()),
+        values: vec![value],
+        contains: vec![],
+    };
+    let client = oauth2_client(|settings, flow| {
+        settings.api.message = vec!["/message".into()];
+        flow.grant_ended =
+            vec![signal(400, "/errors/0/field", json!("refresh_token")), signal(403, "/error_description", json!("refresh_token is invalid"))];
+    });
+    let held = oauth2_tokens();
+    let refreshed = |status, body: &str| {
+        client.refresh(&held).expect("a refresh").receive(&json_answer(status, body), NOW).expect_err("an error")
+    };
+    let own = r#"{"message":"Bad Request, of refresh-1-long-enough","errors":[{"field":"refresh_token"}]}"#;
+    let rfcs = r#"{"error":"unauthorized_client","error_description":"refresh_token is invalid"}"#;
+    for (status, body, code) in [(400, own, Code::InvalidGrant), (403, rfcs, Code::InvalidGrant), (401, rfcs, Code::UnauthorizedClient)] {
+        let error = refreshed(status, body);
+        let Error::Refused(refused) = &error else { panic!("{error}") };
+        assert_eq!((&refused.code, refused.status.map(|status| status.as_u16())), (&code, Some(status)), "{error}");
+        let said = refused.description.as_deref().expect("a sentence");
+        assert!(said.starts_with("Bad Request") || said == "refresh_token is invalid", "{error}");
+        assert!(!error.to_string().contains("refresh-1"), "{error}");
+    }
+    assert!(matches!(refreshed(302, own), Error::Misbehaved(_)), "a redirect is nobody's word");
+    // Of a code it says nothing.
+    assert!(matches!(exchange2(&client).receive(&json_answer(400, own), NOW), Err(Error::Misbehaved(_))));
+    let exchanged = exchange2(&client).receive(&json_answer(403, rfcs), NOW);
+    assert!(matches!(exchanged, Err(Error::Refused(refused)) if refused.code == Code::UnauthorizedClient));
+}
+
+/// Whoever reads of an error that has no form of the RFC's wants to know what it says.
+#[test]
+fn what_an_error_of_another_form_says_is_told() {
+    let client = oauth2_client(|settings, _| settings.api.message = vec!["/message".into(), "/error/message".into()]);
+    for body in [r#"{"message":"No such code, code-1"}"#, r#"{"error":{"message":"No such code, code-1","code":100}}"#] {
+        let error = exchange2(&client).receive(&json_answer(400, body), NOW).expect_err("an error").to_string();
+        assert!(error.contains("something else: No such code") && !error.contains("code-1"), "{error}");
+    }
+    let plain = exchange2(&client).receive(&json_answer(400, r#"{"other":1}"#), NOW).expect_err("an error").to_string();
+    assert!(plain.contains("something else") && !plain.contains("something else:"), "{plain}");
+}
+
+/// The hint for a code's exchange is about its redirect URI. A refresh has none.
+#[test]
+fn the_hint_for_a_refresh_speaks_of_no_redirect_uri() {
+    let client = oauth2_client(|_, _| {});
+    let answer = json_answer(400, r#"{"error":"invalid_request"}"#);
+    let refreshed = client.refresh(&oauth2_tokens()).expect("a refresh").receive(&answer, NOW).expect_err("an error");
+    assert!(!refreshed.hint().contains("redirect") && refreshed.hint().contains("log in again"), "{refreshed}");
+    let exchanged = exchange2(&client).receive(&answer, NOW).expect_err("an error");
+    assert!(exchanged.hint().contains("redirect URI"), "{exchanged}");
+}
+
+/// Asked with spaces, and answered with commas. A comma may be part of a name (RFC 6749 §3.3).
+#[test]
+fn scopes_that_were_asked_for_are_found_between_commas() {
+    for (asked, said, granted) in [
+        (&["openid", "profile"][..], "email,openid,profile", &["email", "openid", "profile"][..]),
+        (&["openid", "profile"], "openid", &["openid"]),
+        (&["openid", "a,b"], "a,b openid", &["a,b", "openid"]),
+        (&["a", "a,b"], "a,b", &["a,b"]),
+        (&["openid"], "x,y", &["x,y"]),
+        (&["openid"], "openid,,x", &["openid", "x"]),
+    ] {
+        let client = oauth2_client(|_, flow| flow.scopes = asked.iter().map(|scope| (*scope).to_owned()).collect());
+        let body = format!(r#"{{"access_token":"a","token_type":"Bearer","scope":"{said}"}}"#);
+        let received = exchange2(&client).receive(&json_answer(200, body), NOW).expect("tokens");
+        assert_eq!(tokens2(&received).scopes, granted, "{said}");
+    }
+}
+
 /// Its own words may stand in the RFC's member, among the RFC's own.
 #[test]
 fn a_word_of_a_providers_own_may_stand_where_the_rfc_has_one() {

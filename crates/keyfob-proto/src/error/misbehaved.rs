@@ -117,6 +117,12 @@ impl Misbehaved {
         Self::new("OpenID Connect Core §3.1.3.3", "an id_token, since openid is among the scopes", "an answer without it")
     }
 
+    /// With what the answer says for a person, scrubbed, where it is not in the form that was expected.
+    #[must_use]
+    pub(crate) fn saying(self, said: &str) -> Self {
+        Self { found: format!("{}: {said}", self.found), ..self }
+    }
+
     /// An API's answer is not what it is documented to be.
     pub fn api(expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::new("its own documentation", expected, found)

@@ -23,11 +23,12 @@ pub struct Refused {
     pub(crate) asked: Option<Asked>,
 }
 
-/// By which grant of the app's own it was asked, where that was so. A byte: errors are no larger for it.
+/// By which grant that nobody was there for it was asked, where that was so. A byte: errors are no larger for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     ClientCredentials,
     OwnAssertion,
+    Refresh,
 }
 
 impl Refused {
@@ -47,6 +48,11 @@ impl Refused {
         Self { asked: Some(Asked::OwnAssertion), ..self }
     }
 
+    /// In answer to a refresh: no code and no redirect URI had part in it.
+    pub(crate) fn of_refresh(self) -> Self {
+        Self { asked: Some(Asked::Refresh), ..self }
+    }
+
     pub(super) fn hint(&self) -> &str {
         match (self.asked, &self.code) {
             (Some(Asked::ClientCredentials), Code::InvalidScope) => {
@@ -57,6 +63,9 @@ impl Refused {
             }
             (Some(Asked::OwnAssertion), Code::InvalidGrant) => {
                 return "see whether this machine's clock is right, and whether the provider still has the app's key and lets it speak for this person";
+            }
+            (Some(Asked::Refresh), Code::InvalidRequest) => {
+                return "its documentation says what it wants of a refresh; some say this, too, of a refresh token that has ended: log in again then";
             }
             _ => {}
         }

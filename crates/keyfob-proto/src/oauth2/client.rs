@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) deviations: Arc<Deviations>,
     pub(crate) keep: Vec<String>,
+    /// Where this provider's errors have their sentence, wherever they come from.
+    pub(super) message: Vec<String>,
     pub(crate) app: App,
     /// What its logins have in common, unless they name scopes of their own, but for where they come back to; and the scopes, as they are sent.
     pub(super) begun: Begun,
@@ -122,6 +124,7 @@ impl Client {
             usual: OnceLock::new(),
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
+            message: provider.api.message.clone(),
             basic: basic.is_some(),
             departs: if is_alone { Some(Deviation::BasicSecret) } else { is_raw.then_some(Deviation::BasicRaw) },
             head: Arc::new(Head::post(&settings.token, headers)),

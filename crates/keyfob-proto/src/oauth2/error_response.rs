@@ -3,13 +3,16 @@
 use http::StatusCode;
 use serde_json::Value;
 
+use super::client::Client;
 use super::json::{self, Json, Object};
 use super::json_answer;
 use super::settings::TokenError;
 use crate::deviation::{Deviation, Deviations, Tolerated};
+use crate::encode::without_mark;
 use crate::error::{Code, Error, Misbehaved, Refused};
 use crate::message::Incoming;
 use crate::scrub::Scrubber;
+use crate::settings::Api;
 
 const SECTION: &str = "RFC 6749 §5.2";
 
@@ -60,6 +63,31 @@ pub(crate) fn own(object: &Object<'_>, own: &TokenError, status: StatusCode, scr
     // Who has words of their own has some of the RFC's beside them.
     let code = if own.invalid_grant.contains(code) { Code::InvalidGrant } else { Code::read(&scrubber.clean(&text(code))) };
     Some(Refused { status: Some(status), description, ..Refused::new(code) })
+}
+
+/// What an error answer of the token endpoint means, where the provider's file knows more of its words than the RFC does, and what it says in any case. A
+/// redirect is nobody's word.
+pub(crate) fn in_its_own_words(error: Error, answer: Incoming<'_>, client: &Client, is_refresh: bool, scrubber: &Scrubber) -> Error {
+    let Client { shared, .. } = client;
+    let status = answer.status;
+    let has_ended = || is_refresh && shared.settings.grant_ended.iter().any(|signal| signal.given(status, answer.body));
+    let said = || {
+        let json = serde_json::from_slice(without_mark(answer.body)).ok()?;
+        Api::sentence(&shared.message, &json).map(|said| scrubber.clean(&said)).filter(|said| !said.is_empty())
+    };
+    match error {
+        error if status.is_redirection() => error,
+        Error::Refused(refused) => {
+            let code = if has_ended() { Code::InvalidGrant } else { refused.code.clone() };
+            Refused { code, ..if is_refresh { refused.of_refresh() } else { refused } }.into()
+        }
+        Error::Misbehaved(_) if has_ended() => Refused { status: Some(status), description: said(), ..Refused::new(Code::InvalidGrant) }.into(),
+        Error::Misbehaved(wrong) if !status.is_success() => match said() {
+            Some(said) => wrong.saying(&said).into(),
+            None => wrong.into(),
+        },
+        error => error,
+    }
 }
 
 /// The RFC's form: `error`, `error_description`, `error_uri`. Also comes with status 200, and is an error all the same.

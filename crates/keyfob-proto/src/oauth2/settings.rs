@@ -5,6 +5,7 @@ use crate::error::Misuse;
 use crate::form::Value;
 use crate::jose::{Algorithm, Algorithms};
 use crate::oauth2::redirect_uri::RedirectUri;
+use crate::settings::Signal;
 
 /// What OAuth 2 needs to know of a provider (RFC 6749).
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +94,10 @@ pub struct Settings {
     pub authorize_fragment: Option<String>,
     /// How the token endpoint says no, where that is not as the RFC has it. To be understood, the deviation `own-error` has to be allowed.
     pub token_error: Option<TokenError>,
+    /// What an error answer to a refresh says where it means `invalid_grant` (§5.2) in words of the provider's own: the refresh token is not good any more.
+    /// Judged before anything else in the answer, and of refreshes alone. Not for what can also be the app's or the request's fault: somebody has to log in
+    /// again then, for nothing.
+    pub grant_ended: Vec<Signal>,
     /// Where a token answer has its members, where that is not its top: a JSON pointer (RFC 6901) to an object, such as `/data`. To be read there, the
     /// deviation `nested-tokens` has to be allowed.
     pub tokens_at: Option<String>,
@@ -152,6 +157,7 @@ impl Settings {
             grant_types: Vec::new(),
             authorize_fragment: None,
             token_error: None,
+            grant_ended: Vec::new(),
             tokens_at: None,
             token_type: None,
             authorize_params: Vec::new(),

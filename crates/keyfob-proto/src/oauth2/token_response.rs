@@ -69,7 +69,9 @@ pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: Context, now:
 fn received(answer: Incoming<'_>, client: &Client, context: Context, now: Timestamp) -> Result<Received, Error> {
     let mut tolerated = Tolerated::new();
     let allowed = &client.shared.deviations;
-    let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)?;
+    let is_refresh = matches!(context.refresh, RefreshToken::Spent(_));
+    let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)
+        .map_err(|error| error_response::in_its_own_words(error, answer, client, is_refresh, &context.scrubber))?;
     let status = Some(answer.status);
     let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
     let tokens = tokens(&mut members, client, context, now)?;
@@ -298,8 +300,8 @@ pub(crate) fn scopes(members: &mut Members<'_>, separator: &str, asked: Vec<Stri
         // Nearly always what was asked for, and then there is nothing to take apart, nor to copy.
         Some(Json::Text(text)) if is_spaced(text, &asked, separator) => Ok(asked),
         Some(Json::Text(text)) => {
-            let granted = text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty());
-            Ok(granted.map(str::to_owned).collect())
+            let granted = text.split(|c: char| c == ' ' || separator.contains(c)).flat_map(|word| apart(word, &asked));
+            Ok(granted.filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
         }
         Some(Json::Array(items)) => {
             members.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
@@ -308,6 +310,14 @@ pub(crate) fn scopes(members: &mut Members<'_>, separator: &str, asked: Vec<Stri
         }
         Some(other) => Err(members.broke(name, "text", kind(other))),
     }
+}
+
+/// Some servers are asked with spaces and answer with commas. A comma may be part of a scope's name (§3.3): so only what nobody asked for is taken apart, and
+/// only if something that was asked for is among it.
+fn apart<'t>(word: &'t str, asked: &[String]) -> impl Iterator<Item = &'t str> {
+    let was_asked = |scope: &str| asked.iter().any(|known| known == scope);
+    let is_list = word.contains(',') && !was_asked(word) && word.split(',').any(was_asked);
+    word.split(move |c| is_list && c == ',')
 }
 
 /// Whether a text is these scopes with one space between, and none of them would be taken apart.

@@ -193,11 +193,7 @@ fn again_at(session: &Session, answer: Incoming<'_>) -> Option<Timestamp> {
 /// What the provider says, as it stands in the body; not scrubbed.
 pub(super) fn sentence(api: &Api, json: Option<&Value>, body: &[u8]) -> Option<String> {
     match json {
-        Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        }),
+        Some(json) => Api::sentence(&api.message, json),
         // Plain text is worth showing; a page of HTML is not.
         None => text(body).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && !text.starts_with('<')),
     }
