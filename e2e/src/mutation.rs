@@ -334,6 +334,7 @@ impl Maker<'_> {
         if self.get(&["oauth2", "token_error"]).is_some() {
             self.without("oauth2.token_error", "", "token_error", "own-error");
         }
+        self.signals("oauth2.grant_ended", "oauth2", "grant_ended");
         // The first of them is what is said.
         if let Some(codes) = self.get(&["oauth2", "token_error", "invalid_grant"]).and_then(Value::as_array).filter(|codes| codes.len() > 1)
         {
@@ -491,9 +492,9 @@ impl Maker<'_> {
         self.pairs("api.query", &["api", "query"], &[Change::Remove, Change::Alter]);
         self.limits();
         self.pages();
-        self.signals("api.expired", "expired");
-        self.signals("api.revoked", "revoked");
-        self.signals("api.failed", "failed");
+        self.signals("api.expired", "api", "expired");
+        self.signals("api.revoked", "api", "revoked");
+        self.signals("api.failed", "api", "failed");
         self.members("api.message", &["api", "message"], &[Change::Remove, Change::Alter]);
         self.members("api.method_override", &["api", "method_override"], &[Change::Remove, Change::Alter, Change::Add]);
         self.batch();
@@ -596,13 +597,13 @@ impl Maker<'_> {
         }
     }
 
-    fn signals(&mut self, field: &'static str, key: &str) {
-        let path = ["api", key];
+    fn signals(&mut self, field: &'static str, section: &str, key: &str) {
+        let path = [section, key];
         let signals = self.get(&path).and_then(Value::as_array).cloned().unwrap_or_default();
         for at in 0..signals.len() {
             let (signal, place) = (&signals[at], at.to_string());
             let was = signal.to_string();
-            let below = |name: &'static str| ["api", key, place.as_str(), name].map(str::to_owned);
+            let below = |name: &'static str| [section, key, place.as_str(), name].map(str::to_owned);
             let mut fewer = signals.clone();
             fewer.remove(at);
             self.put(field, "one less", was.clone(), &path, Some(fewer.into()));
@@ -643,7 +644,7 @@ impl Maker<'_> {
             // What is left away is 401.
             None if key == "expired" => self.put(field, "one less", "left away", &path, Some(Value::Array(Vec::new()))),
             // A status alone is nothing that a file may say of a token that was taken back.
-            _ if signals.is_empty() && key != "revoked" => self.put(field, "one more", "none", &path, Some(more.into())),
+            _ if signals.is_empty() && !matches!(key, "revoked" | "grant_ended") => self.put(field, "one more", "none", &path, Some(more.into())),
             _ => {}
         }
     }

@@ -794,6 +794,10 @@ fn a_refresh_token_that_has_ended_is_told_by_the_words_of_the_providers_file() {
         assert!(!error.to_string().contains("refresh-1"), "{error}");
     }
     assert!(matches!(refreshed(302, own), Error::Misbehaved(_)), "a redirect is nobody's word");
+    // What may be one, and may be anything: nothing is concluded, and the person is told.
+    let unclear = refreshed(400, r#"{"message":"Bad Request","error":400}"#);
+    assert!(matches!(&unclear, Error::Misbehaved(_)) && unclear.hint().contains("may have ended"), "{unclear}");
+    assert!(unclear.to_string().contains("Bad Request"), "{unclear}");
     // Of a code it says nothing.
     assert!(matches!(exchange2(&client).receive(&json_answer(400, own), NOW), Err(Error::Misbehaved(_))));
     let exchanged = exchange2(&client).receive(&json_answer(403, rfcs), NOW);

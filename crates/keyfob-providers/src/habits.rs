@@ -45,10 +45,7 @@ impl Provider {
             habits.push(format!("Every call has more in its query: {}.", names.join(", ")));
         }
         habits.extend(ends(&api.expired));
-        if !api.revoked.is_empty() {
-            let statuses = unique(api.revoked.iter().flat_map(|signal| &signal.statuses).map(u16::to_string).collect());
-            habits.push(format!("That a token was taken back is told by status {} and what is in the answer.", statuses.join(" or ")));
-        }
+        habits.extend(taken_back("a token was taken back", &api.revoked));
         if api.failed.iter().any(|signal| signal.statuses.iter().any(|status| *status < 400)) {
             habits.push("Errors come with a status of success, and are recognised by what is in the answer.".to_owned());
         }
@@ -118,6 +115,12 @@ fn ends(expired: &[Signal]) -> Option<String> {
         ways.push(format!("by status {} and what is in the answer", with_more.join(" or ")));
     }
     (!ways.is_empty()).then(|| format!("That a token has ended is told {}.", ways.join(", or ")))
+}
+
+/// What signals say that have words of the provider's.
+fn taken_back(what: &str, signals: &[Signal]) -> Option<String> {
+    let statuses = unique(signals.iter().flat_map(|signal| &signal.statuses).map(u16::to_string).collect());
+    (!statuses.is_empty()).then(|| format!("That {what} is told by status {} and what is in the answer.", statuses.join(" or ")))
 }
 
 fn oauth1(flow: &FlowSpec) -> Vec<String> {
@@ -203,6 +206,7 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if let Some(error) = &spec.token_error {
         habits.push(format!("Token errors are told by a code at {}.", error.code));
     }
+    habits.extend(taken_back("a refresh token has ended", &spec.grant_ended));
     if let Some(at) = &spec.tokens_at {
         habits.push(format!("Tokens are at {at} in the answer."));
     }

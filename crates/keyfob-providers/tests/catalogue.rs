@@ -351,6 +351,46 @@ fn d14_oauth_1_tokens_that_were_taken_back_are_known_by_what_the_provider_says()
     }
 }
 
+/// In words of their own, each as it was read. What can be something else's fault ends no login.
+#[test]
+fn refresh_tokens_that_have_ended_are_known_by_what_the_provider_says() {
+    let strava = |resource: &str| json!({"message": "Bad Request", "errors": [{"resource": resource, "field": "f", "code": "invalid"}]});
+    let says = |error: &str, description: &str| json!({"error": error, "error_description": description});
+    for (name, status, body, expected) in [
+        ("strava", 400, strava("RefreshToken"), true),
+        ("strava", 400, strava("Application"), false),
+        ("twitch", 400, json!({"status": 400, "message": "Invalid refresh token"}), true),
+        ("twitch", 400, json!({"status": 400, "message": "invalid client"}), false),
+        ("twitter", 400, says("invalid_request", "Value passed for the token was invalid."), true),
+        ("twitter", 400, says("invalid_request", "Missing required parameter [client_id]."), false),
+        ("atlassian", 403, says("unauthorized_client", "refresh_token is invalid"), true),
+        ("atlassian", 403, says("unauthorized_client", "grant type is not allowed"), false),
+        ("reddit", 400, json!({"message": "Bad Request", "error": 400}), false),
+    ] {
+        let (status, settings) = (http::StatusCode::from_u16(status).expect("a status"), settings(name));
+        let given = oauth2(&settings).grant_ended.iter().any(|signal| signal.given(status, body.to_string().as_bytes()));
+        assert_eq!(given, expected, "{name}: {body}");
+    }
+}
+
+/// A server of one's own may be at any port, and an older Keycloak below /auth.
+#[test]
+fn servers_of_ones_own_may_be_at_a_port() {
+    for (name, field, good) in
+        [("keycloak", "host", "sso.example:8443/auth"), ("gitlab", "host", "git.example:8443"), ("mastodon", "instance", "a.example:3000")]
+    {
+        let provider = provider(name);
+        let field = provider.client.fields.iter().find(|known| known.name == field).expect("a field");
+        assert!(field.check(good).is_ok() && field.check("a.example").is_ok(), "{name}");
+        for bad in ["a.example/other", "a.example:", "a.example:1234567", "me@a.example", "a.example:80/auth/x"] {
+            assert!(field.check(bad).is_err(), "{name}: {bad}");
+        }
+    }
+    let host = |name: &str| (name == "host").then(|| "git.example:8443".to_owned());
+    let settings = provider("gitlab").settings(&host).expect("settings");
+    assert_eq!(oauth2(&settings).token.as_str(), "https://git.example:8443/oauth/token");
+}
+
 #[test]
 fn fitbit_by_oauth_1_is_said_without_an_if() {
     let settings = settings("fitbit-oauth1");

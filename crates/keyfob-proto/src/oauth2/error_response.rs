@@ -15,6 +15,9 @@ use crate::scrub::Scrubber;
 use crate::settings::Api;
 
 const SECTION: &str = "RFC 6749 §5.2";
+const ELSEWHERE: &str = "check that the token endpoint in the provider file is the right one";
+/// Some servers say no more than a status of a refresh token that has ended, and the same of whatever else they do not take: a person may know.
+const OF_REFRESH: &str = "the refresh token may have ended: log in again; if that does not help, check that the token endpoint in the provider file is the right one";
 
 /// Reads an answer whose status says failure.
 pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubber, tolerated: &mut Tolerated) -> Error {
@@ -82,10 +85,11 @@ pub(crate) fn in_its_own_words(error: Error, answer: Incoming<'_>, client: &Clie
             Refused { code, ..if is_refresh { refused.of_refresh() } else { refused } }.into()
         }
         Error::Misbehaved(_) if has_ended() => Refused { status: Some(status), description: said(), ..Refused::new(Code::InvalidGrant) }.into(),
-        Error::Misbehaved(wrong) if !status.is_success() => match said() {
-            Some(said) => wrong.saying(&said).into(),
-            None => wrong.into(),
-        },
+        Error::Misbehaved(wrong) if !status.is_success() => {
+            let is_unclear = is_refresh && status.is_client_error() && wrong.hint.as_deref().is_none_or(|hint| hint == ELSEWHERE);
+            let wrong = if is_unclear { wrong.with_hint(OF_REFRESH) } else { wrong };
+            said().map_or(wrong.clone(), |said| wrong.saying(&said)).into()
+        }
         error => error,
     }
 }
@@ -132,7 +136,7 @@ fn plain(status: StatusCode) -> Error {
     let hint = if status.is_server_error() {
         "the server, or something in front of it, is failing; try again later"
     } else {
-        "check that the token endpoint in the provider file is the right one"
+        ELSEWHERE
     };
     Misbehaved::new(SECTION, "a JSON object with \"error\"", "something else").with_status(status).with_hint(hint).into()
 }

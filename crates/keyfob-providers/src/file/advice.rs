@@ -147,6 +147,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
             "grant_types",
             "authorize_fragment",
             "token_error",
+            "grant_ended",
             "tokens_at",
             "token_type",
             "token_params",
@@ -335,6 +336,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("renewal.long_lived", "\"https://hub.example/long_lived\""),
     ("expired", "[{ status = [403], pointer = \"/error/code\", values = [2, 3] }]"),
     ("revoked", "[{ status = [401], pointer = \"/error\", contains = [\"token was revoked\"] }]"),
+    ("grant_ended", "[{ status = [400], pointer = \"/message\", values = [\"Invalid refresh token\"] }]"),
     ("failed", "[{ status = [200], pointer = \"/ok\", values = [false] }]"),
 ];
 

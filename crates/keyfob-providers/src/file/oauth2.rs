@@ -6,7 +6,7 @@ use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
 use super::advice::{line, text_of};
 use super::document::{Content, Node};
-use super::protocol::{check_pointer, endpoint, endpoint_without, further, section, to_json};
+use super::protocol::{check_pointer, endpoint, endpoint_without, further, section, signals, to_json};
 use super::provider::is_scope;
 use super::table::Table;
 use crate::nearest;
@@ -112,6 +112,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         grant_types: other_names(table, "grant_types", "grant", GRANTS),
         authorize_fragment: authorize_fragment(table),
         token_error: table.table("token_error").and_then(token_error),
+        grant_ended: signals(table, "grant_ended"),
         tokens_at: tokens_at(table),
         token_type: token_type(table),
         authorize_params: further(table, "authorize_params", |name| is_own(OF_AUTHORIZE, name)),

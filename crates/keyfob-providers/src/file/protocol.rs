@@ -527,9 +527,10 @@ const FRAMING: &[&str] =
 const A_HEADER: &str = "letters, digits and -: x-api-key";
 const A_HOST: &str = "the host alone, without https:// and path; a * stands for the first part of a name of three or more: *.hub.example";
 
-fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
+pub(super) fn signals(above: &Table<'_>, key: &'static str) -> Vec<Signal> {
     let mut signals = Vec::new();
-    for table in api.tables(key) {
+    let name = format!("{}.{key}", above.name);
+    for table in above.tables(key) {
         let before = table.reader.told();
         let mut statuses = Vec::new();
         for node in table.array("status") {
@@ -537,7 +538,7 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
                 Content::Integer(status) if (100..=999).contains(&status) => statuses.push(status as u16),
                 _ => table.reader.problem(
                     node.place,
-                    format!("expected an HTTP status in api.{key}.status"),
+                    format!("expected an HTTP status in {name}.status"),
                     Some("a number of three digits: status = [401]".to_owned()),
                 ),
             }
@@ -552,11 +553,11 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         let contains: Vec<Text> = table.texts("contains");
         for text in contains.iter().filter(|text| text.value.is_empty()) {
             let hint = "words of the provider's that stand in no other answer".to_owned();
-            table.reader.problem(text.place, format!("an empty text in api.{key}.contains, which is in every answer"), Some(hint));
+            table.reader.problem(text.place, format!("an empty text in {name}.contains, which is in every answer"), Some(hint));
         }
         let says_where = table.get("pointer").is_some() || !contains.is_empty();
         if let Some(status) = statuses.iter().find(|status| (200..300).contains(*status)).filter(|_| !says_where) {
-            let message = format!("api.{key} has a status of success ({status}) and no pointer: every good answer would be one of these");
+            let message = format!("{name} has a status of success ({status}) and no pointer: every good answer would be one of these");
             let hint =
                 "add what tells them apart: pointer = \"/error/code\", and values = [ … ] if it is there in good ones, too".to_owned();
             table.reader.problem(table.place, message, Some(hint));
@@ -567,16 +568,16 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         if pointer.is_none() && !values.is_empty() && !is_told {
             table.reader.problem(
                 table.place,
-                format!("api.{key} has values but no pointer to look at"),
+                format!("{name} has values but no pointer to look at"),
                 Some("add it: pointer = \"/error/code\", where in the answer they are".to_owned()),
             );
         }
         // Whoever is told so has to log in again, and that is nothing to be guessed.
-        if key == "revoked" && values.is_empty() && contains.is_empty() && !is_told {
+        if matches!(key, "revoked" | "grant_ended") && values.is_empty() && contains.is_empty() && !is_told {
             table.reader.problem(
                 table.place,
-                "api.revoked has a status, and no word of the provider's about the token".to_owned(),
-                Some("add what it says: pointer and values, or contains; a status alone belongs into api.expired".to_owned()),
+                format!("{name} has a status, and no word of the provider's about the token"),
+                Some("add what it says: pointer and values, or contains; an access token's end may be a status alone (api.expired)".to_owned()),
             );
         }
         table.finish();

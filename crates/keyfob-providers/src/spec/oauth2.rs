@@ -4,7 +4,7 @@
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
 use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, SignedSecret, TokenBody, TokenError};
-use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
+use keyfob_proto::{App, Endpoint, Error, Misuse, Signal, Template};
 
 use super::fill;
 use crate::provider::{Moves, RefreshLifetime};
@@ -35,6 +35,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) grant_types: Vec<(String, String)>,
     pub(crate) authorize_fragment: Option<String>,
     pub(crate) token_error: Option<TokenError>,
+    pub(crate) grant_ended: Vec<Signal>,
     pub(crate) tokens_at: Option<String>,
     pub(crate) token_type: Option<String>,
     pub(crate) authorize_params: Vec<(String, String)>,
@@ -193,6 +194,7 @@ impl OAuth2Spec {
             grant_types: self.grant_types.clone(),
             authorize_fragment: self.authorize_fragment.clone(),
             token_error: self.token_error.clone(),
+            grant_ended: self.grant_ended.clone(),
             tokens_at: self.tokens_at.clone(),
             token_type: self.token_type.clone(),
             authorize_params: self.authorize_params.clone(),

@@ -280,6 +280,13 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "values, or contains",
     ),
     (
+        "client_auth = \"post\"",
+        "client_auth = \"post\"\ngrant_ended = [{ status = [400] }]",
+        "{ status = [400] }",
+        "oauth2.grant_ended has a status, and no word of the provider's about the token",
+        "values, or contains",
+    ),
+    (
         API,
         "failed = [{ status = [200], contains = [\"\"] }]\nbase_url = \"https://hub.example\"",
         "\"\"",

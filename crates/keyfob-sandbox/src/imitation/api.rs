@@ -273,7 +273,8 @@ impl Imitated {
     }
 }
 
-fn answer((status, value): Way) -> Reply {
+/// One way, as an answer.
+pub(super) fn answer((status, value): Way) -> Reply {
     Reply::json(status, &value.map_or_else(|| json!({}), |(pointer, value)| at_pointer(&pointer, value)))
 }
 

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::api::{answer, ways};
 use super::checklist::Checklist;
 use super::file::{Pkce, TokenBody, Unit};
 use super::{Imitated, openid};
@@ -43,9 +44,16 @@ impl Imitated {
             Ok(issued) => self.tokens_answer(&issued),
             Err((code, why)) => {
                 self.refused(call, &why);
-                self.token_error(code, &why)
+                // Where a file has words of the provider's for it, a refresh token that has ended is told by the first of them.
+                let ended = ways(&self.file.oauth2.grant_ended).into_iter().next().filter(|_| code == "invalid_grant" && self.is_refresh(call));
+                ended.map_or_else(|| self.token_error(code, &why), answer)
             }
         }
+    }
+
+    fn is_refresh(&self, call: &Call) -> bool {
+        let (name, grant) = (self.file.name_of("grant_type"), self.file.grant_of("refresh_token"));
+        self.sent(call, self.file.oauth2.token_body).is_ok_and(|sent| sent.iter().any(|(known, value)| known == name && value == grant))
     }
 
     fn issued(&self, call: &Call, host: usize) -> Result<Issued, Refusal> {

@@ -317,6 +317,12 @@ pub(super) const OAUTH2: Section = Section {
             "How the token endpoint says no, where that is not as RFC 6749 has it; needs the deviation `own-error`",
             "",
         ),
+        key(
+            "grant_ended",
+            Tables(&SIGNAL),
+            "Error answers to a refresh that say of the refresh token, in words of the provider's own, that it is not good (any more): the account needs a login. Not for what can also be the app's or the request's fault. `invalid_grant`, which RFC 6749 has for it, is known. Needs `values` or `contains`",
+            "[{ status = [400], pointer = \"/message\", values = [\"Invalid refresh token\"] }]",
+        ),
         key("tokens_at", Pointer, "Where a token answer has its members; needs the deviation `nested-tokens`", "\"/body\""),
         key("token_type", Text, "What the server says for `Bearer`; needs the deviation `other-token-type`", "\"bot\""),
         key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ access_type = \"offline\" }"),
@@ -569,7 +575,7 @@ pub(super) const PAGES: Section = Section {
 
 pub(super) const SIGNAL: Section = Section {
     path: "api.expired",
-    heading: "A signal (api.expired, api.revoked, api.failed)",
+    heading: "A signal (api.expired, api.revoked, api.failed, oauth2.grant_ended)",
     about: "One of these statuses, and one of these values or texts there. Without either: anything but nothing. Without `pointer`: the texts in the whole answer, or the status alone.",
     keys: &[
         key("status", Statuses, "HTTP statuses", "[403]").needed(),
