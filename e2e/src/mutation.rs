@@ -644,7 +644,9 @@ impl Maker<'_> {
             // What is left away is 401.
             None if key == "expired" => self.put(field, "one less", "left away", &path, Some(Value::Array(Vec::new()))),
             // A status alone is nothing that a file may say of a token that was taken back.
-            _ if signals.is_empty() && !matches!(key, "revoked" | "grant_ended") => self.put(field, "one more", "none", &path, Some(more.into())),
+            _ if signals.is_empty() && !matches!(key, "revoked" | "grant_ended") => {
+                self.put(field, "one more", "none", &path, Some(more.into()))
+            }
             _ => {}
         }
     }

@@ -776,13 +776,14 @@ fn a_refresh_token_that_has_ended_is_told_by_the_words_of_the_providers_file() {
     };
     let client = oauth2_client(|settings, flow| {
         settings.api.message = vec!["/message".into()];
-        flow.grant_ended =
-            vec![signal(400, "/errors/0/field", json!("refresh_token")), signal(403, "/error_description", json!("refresh_token is invalid"))];
+        flow.grant_ended = vec![
+            signal(400, "/errors/0/field", json!("refresh_token")),
+            signal(403, "/error_description", json!("refresh_token is invalid")),
+        ];
     });
     let held = oauth2_tokens();
-    let refreshed = |status, body: &str| {
-        client.refresh(&held).expect("a refresh").receive(&json_answer(status, body), NOW).expect_err("an error")
-    };
+    let refreshed =
+        |status, body: &str| client.refresh(&held).expect("a refresh").receive(&json_answer(status, body), NOW).expect_err("an error");
     let own = r#"{"message":"Bad Request, of refresh-1-long-enough","errors":[{"field":"refresh_token"}]}"#;
     let rfcs = r#"{"error":"unauthorized_client","error_description":"refresh_token is invalid"}"#;
     for (status, body, code) in [(400, own, Code::InvalidGrant), (403, rfcs, Code::InvalidGrant), (401, rfcs, Code::UnauthorizedClient)] {

@@ -84,7 +84,9 @@ pub(crate) fn in_its_own_words(error: Error, answer: Incoming<'_>, client: &Clie
             let code = if has_ended() { Code::InvalidGrant } else { refused.code.clone() };
             Refused { code, ..if is_refresh { refused.of_refresh() } else { refused } }.into()
         }
-        Error::Misbehaved(_) if has_ended() => Refused { status: Some(status), description: said(), ..Refused::new(Code::InvalidGrant) }.into(),
+        Error::Misbehaved(_) if has_ended() => {
+            Refused { status: Some(status), description: said(), ..Refused::new(Code::InvalidGrant) }.into()
+        }
         Error::Misbehaved(wrong) if !status.is_success() => {
             let is_unclear = is_refresh && status.is_client_error() && wrong.hint.as_deref().is_none_or(|hint| hint == ELSEWHERE);
             let wrong = if is_unclear { wrong.with_hint(OF_REFRESH) } else { wrong };
@@ -133,10 +135,6 @@ fn plain(status: StatusCode) -> Error {
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Refused { status: Some(status), ..Refused::new(Code::TooManyRequests) }.into();
     }
-    let hint = if status.is_server_error() {
-        "the server, or something in front of it, is failing; try again later"
-    } else {
-        ELSEWHERE
-    };
+    let hint = if status.is_server_error() { "the server, or something in front of it, is failing; try again later" } else { ELSEWHERE };
     Misbehaved::new(SECTION, "a JSON object with \"error\"", "something else").with_status(status).with_hint(hint).into()
 }

@@ -577,7 +577,10 @@ pub(super) fn signals(above: &Table<'_>, key: &'static str) -> Vec<Signal> {
             table.reader.problem(
                 table.place,
                 format!("{name} has a status, and no word of the provider's about the token"),
-                Some("add what it says: pointer and values, or contains; an access token's end may be a status alone (api.expired)".to_owned()),
+                Some(
+                    "add what it says: pointer and values, or contains; an access token's end may be a status alone (api.expired)"
+                        .to_owned(),
+                ),
             );
         }
         table.finish();

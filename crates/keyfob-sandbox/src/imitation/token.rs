@@ -45,7 +45,8 @@ impl Imitated {
             Err((code, why)) => {
                 self.refused(call, &why);
                 // Where a file has words of the provider's for it, a refresh token that has ended is told by the first of them.
-                let ended = ways(&self.file.oauth2.grant_ended).into_iter().next().filter(|_| code == "invalid_grant" && self.is_refresh(call));
+                let ended =
+                    ways(&self.file.oauth2.grant_ended).into_iter().next().filter(|_| code == "invalid_grant" && self.is_refresh(call));
                 ended.map_or_else(|| self.token_error(code, &why), answer)
             }
         }

@@ -68,7 +68,9 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset" | "structured" | "policy") => {
             json!({"pattern": HEADER})
         }
-        ("api", "revoked") | ("oauth2", "grant_ended") => json!({"allOf": [{"items": {"anyOf": [{"required": ["values"]}, {"required": ["contains"]}]}}]}),
+        ("api", "revoked") | ("oauth2", "grant_ended") => {
+            json!({"allOf": [{"items": {"anyOf": [{"required": ["values"]}, {"required": ["contains"]}]}}]})
+        }
         ("api.expired", "contains") => json!({"items": {"type": "string", "minLength": 1}}),
         ("api.limits", "periods") => json!({"uniqueItems": true}),
         ("actions.*", "path") => json!({"pattern": "^/"}),
