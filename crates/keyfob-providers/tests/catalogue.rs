@@ -373,11 +373,11 @@ fn refresh_tokens_that_have_ended_are_known_by_what_the_provider_says() {
     }
 }
 
-/// A server of one's own may be at any port, and an older Keycloak below /auth.
+/// A server of one's own may be at any port.
 #[test]
 fn servers_of_ones_own_may_be_at_a_port() {
     for (name, field, good) in
-        [("keycloak", "host", "sso.example:8443/auth"), ("gitlab", "host", "git.example:8443"), ("mastodon", "instance", "a.example:3000")]
+        [("keycloak", "host", "sso.example:8443"), ("gitlab", "host", "git.example:8443"), ("mastodon", "instance", "a.example:3000")]
     {
         let provider = provider(name);
         let field = provider.client.fields.iter().find(|known| known.name == field).expect("a field");
@@ -389,6 +389,9 @@ fn servers_of_ones_own_may_be_at_a_port() {
     let host = |name: &str| (name == "host").then(|| "git.example:8443".to_owned());
     let settings = provider("gitlab").settings(&host).expect("settings");
     assert_eq!(oauth2(&settings).token.as_str(), "https://git.example:8443/oauth/token");
+    for bad in ["git.example:", "git.example:x", "git.example:80@evil.example", "me:1@evil.example", "git.example:80:80"] {
+        assert!(provider("gitlab").settings(&|name| (name == "host").then(|| bad.to_owned())).is_err(), "{bad}");
+    }
 }
 
 #[test]

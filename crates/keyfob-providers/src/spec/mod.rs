@@ -257,7 +257,13 @@ pub(crate) fn is_part_of_url(value: &str) -> bool {
 
 fn check_values(template: &Template, field: &dyn Fn(&str) -> Option<String>) -> Result<(), Misuse> {
     for name in template.names() {
-        if field(name).is_some_and(|value| !is_part_of_url(&value)) {
+        // The whole of a URL's host may have a port behind it: a server of one's own has.
+        let is_host = template.as_str().contains(&format!("://{{{name}}}/")) || template.as_str().ends_with(&format!("://{{{name}}}"));
+        let is_good = |value: &str| match value.split_once(':').filter(|_| is_host) {
+            Some((host, port)) => is_part_of_url(host) && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok(),
+            None => is_part_of_url(value),
+        };
+        if field(name).is_some_and(|value| !is_good(&value)) {
             return Err(Misuse::new(format!("letters, digits, \"-\", \"_\" and \".\" for {name}"), "something else")
                 .with_hint(format!("it becomes part of {}", template.as_str())));
         }
