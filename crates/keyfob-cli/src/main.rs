@@ -47,6 +47,7 @@ mod sheet;
 mod sign_in;
 mod signal;
 mod surroundings;
+mod text;
 mod upkeep;
 mod upload;
 mod usage;

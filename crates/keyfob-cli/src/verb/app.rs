@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::credentials::{Fields, From, Given, only_in_sandbox};
 use crate::sheet::Sheet;
 use crate::signal::unless_stopped_reading;
+use crate::text::text_of;
 use crate::verb::RefusedSecrets;
 
 // What to do with apps.
@@ -160,10 +161,10 @@ fn object_from_stdin() -> Result<Map<String, Value>, Card> {
 pub(crate) fn text_from_stdin() -> Result<Zeroizing<String>, Card> {
     const LARGEST: u64 = 1 << 20;
     let read = unless_stopped_reading(|| {
-        let mut text = Zeroizing::new(String::new());
-        std::io::stdin().lock().take(LARGEST).read_to_string(&mut text).map(|_| text)
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes).map(|_| bytes)
     })?;
-    read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))
+    text_of(read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))?, "stdin")
 }
 
 /// A JSON object. What is wrong with it is told without its text, which holds secrets.

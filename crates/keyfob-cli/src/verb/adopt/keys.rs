@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::calls::Script;
 use super::literals::Assigned;
-use super::whom::Whom;
-use crate::verb::import::{known_in, named};
+use super::whom::Sent;
+use crate::verb::import::{Whom, field_of, named};
 use crate::wire::is_telling;
 
 /// What was found. Values are shown to nobody.
@@ -27,25 +27,27 @@ const NO_SECRETS: [&str; 3] = ["scope", "expires_at", "expires_in"];
 impl Keys {
     pub(super) fn of(script: &Script, provider: &Provider, others: &[&Provider]) -> Self {
         // What is put together, or has a place instead of a name, comes from what the script says. What was commented out has been something else since.
-        let whom = Whom::of(provider, others, script);
-        let (now, before) = (whom.sent(&script.calls, &script.texts), whom.sent(&script.commented_calls, &[]));
+        let called = script.calls.iter().map(|call| call.url.as_str()).chain(script.texts.iter().map(|(text, _)| text.as_str()));
+        let whom = Whom::of(provider, others.iter().copied(), called);
+        let (now, before) = (Sent::of(&whom, &script.calls, &script.texts), Sent::of(&whom, &script.commented_calls, &[]));
         let lists = [&script.lines, &script.assigned, &now.ours, &script.commented, &before.ours];
         let mut all: Vec<Assigned> = lists.into_iter().flatten().cloned().collect();
         let rest = [&now.elsewhere, &now.unsaid, &before.elsewhere, &before.unsaid].into_iter().flatten();
-        let telling: Vec<Assigned> = all.iter().chain(rest).filter(|one| is_telling(&one.name)).cloned().collect();
+        let tells = |one: &&Assigned| is_telling(&one.name) || field_of(&one.name, provider).is_some_and(|field| field.secret);
+        let telling: Vec<Assigned> = all.iter().chain(rest).filter(tells).cloned().collect();
         // What goes to somebody else, and not to this provider, is no key of theirs, whatever it is called where it is put together.
         let is_ours: HashSet<&str> = now.ours.iter().map(|one| one.value.as_str()).collect();
         let elsewhere = || now.elsewhere.iter().chain(&before.elsewhere).filter(|one| !is_ours.contains(one.value.as_str()));
         let pairs: HashSet<(&str, &str)> = elsewhere().map(Assigned::pair).collect();
-        let secrets: HashSet<&str> = elsewhere().filter(|one| is_telling(&one.name)).map(|one| one.value.as_str()).collect();
+        let secrets: HashSet<&str> = elsewhere().filter(tells).map(|one| one.value.as_str()).collect();
         all.retain(|one| !pairs.contains(&one.pair()) && !secrets.contains(one.value.as_str()));
         // Also what is no key for an import: a password with a blank in it, or one that begins as an example does.
         let mut secrets: BTreeSet<Vec<u8>> = telling.iter().map(|one| one.value.as_bytes().to_vec()).collect();
         all.retain(|one| may_be_a_key(&one.value));
-        let exact = all.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str())));
-        // `NETATMO_CLIENT_ID`: whose it is stands before what it is.
-        let behind = all.iter().filter_map(|one| Some((known_in(&one.name, provider)?.to_owned(), Value::from(one.value.as_str()))));
-        let mut found = named(&exact.chain(behind).collect::<Vec<_>>(), provider.kind);
+        // `host`, `account`: what a script calls so is seldom what the provider does.
+        let is_open = |one: &&Assigned| field_of(&one.name, provider).is_some_and(|field| !field.secret && field.name != "client_id");
+        let scalars = all.iter().filter(|one| !is_open(one)).map(|one| (one.name.clone(), Value::from(one.value.as_str())));
+        let mut found = named(&scalars.collect::<Vec<_>>(), provider);
         if provider.kind != Kind::OAuth1 {
             // What many call the token is the access token; a secret of a token is OAuth 1's.
             if let Some(token) = found.remove("token").filter(|_| !found.contains_key("access_token")) {

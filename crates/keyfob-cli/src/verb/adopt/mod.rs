@@ -35,6 +35,7 @@ use crate::name::Name;
 use crate::output::hang;
 use crate::perform::quoted;
 use crate::request::read_file;
+use crate::text::text_of;
 use crate::verb::import::{self, Import};
 
 /// Larger than this is no script.
@@ -64,7 +65,7 @@ pub(crate) struct Adopt {
 
 pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let shown = printable(&args.script);
-    let text = text_of(read_file(&args.script)?, &shown)?;
+    let text = script_of(read_file(&args.script)?, &args.script)?;
     let script = scan::read(&text);
     let hint = if text.to_ascii_lowercase().contains("oauth1") { Kind::OAuth1 } else { Kind::OAuth2 };
     let called: Vec<String> = script.calls.iter().map(|call| call.url.to_string()).collect();
@@ -110,16 +111,15 @@ struct Found<'a> {
     left_out: usize,
 }
 
-fn text_of(bytes: Vec<u8>, shown: &str) -> Result<Zeroizing<String>, Card> {
-    let what = format!("cannot read {shown}");
+fn script_of(bytes: Vec<u8>, file: &str) -> Result<Zeroizing<String>, Card> {
     if bytes.len() > LARGEST {
         return Err(Card::usage(
-            what,
+            format!("cannot read {}", printable(file)),
             "it is larger than 1 MiB, which no script is that somebody wrote",
             "give the file that has its calls",
         ));
     }
-    String::from_utf8(bytes).map(Zeroizing::new).map_err(|_| Card::usage(what, "it is no text", "give a script"))
+    text_of(bytes, if file == "-" { "stdin" } else { file })
 }
 
 /// Tokens are a login, and the app's keys come along. Those alone are kept, too: the login that is left then asks for none. Gives the accounts that need one
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_a_script_is_not_read() {
-        assert!(text_of(vec![b'('; LARGEST], "x").is_ok());
-        assert!(text_of(vec![b'('; LARGEST + 1], "x").is_err());
+        assert!(script_of(vec![b'('; LARGEST], "x").is_ok());
+        assert!(script_of(vec![b'('; LARGEST + 1], "x").is_err());
     }
 }

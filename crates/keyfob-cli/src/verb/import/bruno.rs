@@ -1,32 +1,45 @@
 //! Requests and collections of Bruno.
 
 use keyfob_providers::Kind;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::elsewhere::{protocol, scalars, variable};
+use super::elsewhere::{NotFound, Wanted, filled, named, protocol, scalars, variable};
+use super::login::{Login, not_elsewhere};
 
 /// What `auth:oauth2 { … }` says, and blocks of variables, which may hold what the page of a login gave; of a variable that it names, what that is.
-pub(super) fn read(text: &str, kind: Kind) -> Option<Vec<(String, Value)>> {
+pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
     let text = text.replace("\r\n", "\n");
     let block = |heading: &str| {
         let (before, behind) = text.split_once(heading)?;
         let begins = before.is_empty() || before.ends_with('\n');
         begins.then(|| scalars(behind.split("\n}").next().unwrap_or_default()))
     };
-    let bearer = || (kind != Kind::OAuth1).then(|| block("auth:bearer {\n")).flatten().map(as_access_token);
-    let mut pairs = block(&format!("auth:{} {{\n", protocol(kind))).or_else(bearer)?;
+    let bearer = || (wanted.kind() != Kind::OAuth1).then(|| block("auth:bearer {\n")).flatten().map(as_access_token);
+    let Some(mut pairs) = block(&format!("auth:{} {{\n", protocol(wanted.kind()))).or_else(bearer) else { return Ok(None) };
     let variables: Vec<(String, Value)> =
         ["vars:pre-request {\n", "vars {\n"].iter().filter_map(|heading| block(heading)).flatten().collect();
+    let known = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    };
     for (_, value) in &mut pairs {
-        let name = variable(value).map(|name| name.to_ascii_lowercase());
-        if let Some((_, known)) = name.and_then(|name| variables.iter().find(|(known, _)| *known == name)) {
-            *value = known.clone();
+        if let Some(known) = variable(value).and_then(|name| known(&name)) {
+            *value = known;
         }
     }
     // What stands elsewhere hides nothing that stands here under another name.
     pairs.retain(|(_, value)| variable(value).is_none());
-    pairs.extend(variables);
-    Some(pairs)
+    let url = |pairs: &[(String, Value)], name: &str| {
+        let url = pairs.iter().find(|(known, _)| known == name)?.1.as_str()?;
+        Some(filled(url, known))
+    };
+    let made_at = url(&pairs, "access_token_url");
+    let methods = ["get", "post", "put", "patch", "delete", "head", "options", "http"];
+    let sent_to: Vec<String> = methods.iter().filter_map(|method| url(&block(&format!("{method} {{\n"))?, "url")).collect();
+    pairs.extend(variables.iter().cloned());
+    let (called, object) = (sent_to.clone(), named(&pairs, wanted.provider));
+    let login = Login { name: "request".to_owned(), object, made_at, sent_to };
+    Ok(not_elsewhere(vec![login], &called, "a request of Bruno", wanted)?.pop().map(|(_, object)| object))
 }
 
 /// What `bearer` calls its token.

@@ -1,9 +1,10 @@
 //! Where other programs keep tokens, recognised by what it looks like: objects of oauthlib and its like, also as Python prints them, Netatmo scripts' credentials, `.twurlrc`, xurl's file, Home
 //! Assistant's storage, exported requests of Postman and Bruno, env-files. All become one object, of the names that `--stdin` takes.
 
-use keyfob_providers::{Kind, Provider};
+use keyfob_providers::{Catalogue, Field, Kind, Provider};
 use serde_json::{Map, Value};
 
+use super::whom::{Leads, Whom};
 use super::{bruno, home_assistant, postman, python, twurl, xurl, yaml};
 
 /// What was found in a file.
@@ -26,18 +27,37 @@ pub(super) enum NotFound {
     CutOff(&'static str),
     /// It is of an account, which is another provider's: its tokens are not to be sent to this one.
     OfAnother(String),
+    /// Its tokens, of this protocol where only one is possible, are sent to these URLs, where another provider is, or nobody who is known.
+    SentElsewhere { kind: &'static str, urls: Vec<String>, protocol: Option<&'static str> },
     /// There are several, of these names, and which one is meant was not said, or is not among them. Half of one and half of another would be a login that
     /// works for nobody, or for the wrong person.
     Several(Vec<String>),
 }
 
-/// Which of several entries is meant, and what names mean.
+/// Whose tokens are wanted, and which of several.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    pub(super) provider: &'a str,
-    pub(super) kind: Kind,
+    /// As its file describes it: also where the sandbox plays it, files are of the real one.
+    pub(super) provider: &'a Provider,
+    /// All that are known: what is another's is not to be sent to this one.
+    pub(super) catalogue: &'a Catalogue,
     /// The one that somebody named.
     pub(super) profile: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    pub(super) const fn kind(self) -> Kind {
+        self.provider.kind
+    }
+
+    /// Of a file whose tokens are for one place, which has several names.
+    pub(super) fn must_be_at(self, urls: &[&str], kind: &'static str, protocol: Option<&'static str>) -> Result<(), NotFound> {
+        let whom = Whom::of(self.provider, [], []);
+        match urls.iter().any(|url| whom.leads(url) == Leads::Ours) {
+            true => Ok(()),
+            false => Err(NotFound::SentElsewhere { kind, urls: urls.iter().map(|url| (*url).to_owned()).collect(), protocol }),
+        }
+    }
 }
 
 /// What other programs call things, and what they are called here. `secret` is beside them: what it is depends on the protocol.
@@ -72,7 +92,7 @@ const NAMES: [(&str, &[&str]); 9] = [
 /// What a name says at its end that begins with whose it is (`netatmo_client_id`), where that is this provider: the key of another service that a script
 /// calls, too, is not to be sent to this one. What each service has, and calls alike (`…_token`, `…_api_key`), says too little even then, and a token that is
 /// good for one step of a login is no token.
-pub(crate) fn known_in(name: &str, provider: &Provider) -> Option<&'static str> {
+fn known_in(name: &str, provider: &Provider) -> Option<&'static str> {
     const SAY_TOO_LITTLE: [&str; 4] = ["api_key", "public_key", "private_key", "token"];
     if NAMES.iter().any(|(_, theirs)| theirs.contains(&name)) {
         return None;
@@ -105,9 +125,9 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     let of_scalars = |kind, scalars: &[(String, Value)]| {
         // What `env` prints says whose it is.
         let account = scalars.iter().find(|(name, _)| name == "keyfob_account").and_then(|(_, account)| account.as_str());
-        match account.filter(|account| account.split('/').next() != Some(wanted.provider)) {
+        match account.filter(|account| account.split('/').next() != Some(wanted.provider.name.as_str())) {
             Some(account) => Err(NotFound::OfAnother(account.to_owned())),
-            None => found(kind, named(scalars, wanted.kind)),
+            None => found(kind, named(scalars, wanted.provider)),
         }
     };
     match serde_json::from_str::<Value>(text) {
@@ -129,8 +149,8 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
     if let Some(printed) = python::read(text) {
         return of_scalars("a dictionary of Python", &scalars_of(&printed));
     }
-    if let Some(pairs) = bruno::read(text, wanted.kind) {
-        return found("a request of Bruno", named(&pairs, wanted.kind));
+    if let Some(object) = bruno::read(text, wanted)? {
+        return found("a request of Bruno", object);
     }
     if let Some(document) = yaml::read(text) {
         if let Some(object) = twurl::read(&document, wanted)? {
@@ -156,6 +176,20 @@ pub(super) fn variable(value: &Value) -> Option<String> {
     value.as_str()?.strip_prefix("{{")?.strip_suffix("}}").map(|name| name.trim().to_owned())
 }
 
+/// A text with the values of the variables that stand in it (`{{base}}/user`), where they are known.
+pub(super) fn filled(text: &str, known: impl Fn(&str) -> Option<Value>) -> String {
+    let mut parts = text.split("{{");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let value = part.split_once("}}").and_then(|(name, rest)| Some((known(name.trim())?.as_str()?.to_owned(), rest)));
+        match value {
+            Some((value, rest)) => filled.extend([value.as_str(), rest]),
+            None => filled.extend(["{{", part]),
+        }
+    }
+    filled
+}
+
 /// The one that was named; else the one that the file says is usual; else the only one.
 pub(super) fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&str>) -> Result<Option<T>, NotFound> {
     let names = || NotFound::Several(all.iter().map(|(name, _)| name.clone()).collect());
@@ -171,20 +205,34 @@ pub(super) fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&
     }
 }
 
-/// The first of each name that is known.
-pub(crate) fn named(scalars: &[(String, Value)], kind: Kind) -> Map<String, Value> {
+/// The field of an app that has this name, or is read from the variable of this name, whatever its case. The scopes to ask for are none: those beside tokens
+/// were granted.
+pub(crate) fn field_of<'a>(name: &str, provider: &'a Provider) -> Option<&'a Field> {
+    let is = |field: &&Field| field.name.eq_ignore_ascii_case(name) || field.env.iter().any(|known| known.eq_ignore_ascii_case(name));
+    provider.client.fields.iter().filter(|field| field.name != "scope").find(is)
+}
+
+/// The first of each name that is known: what the provider's own words name first, which is nothing else then; then what is called as many call it, alone or
+/// behind the provider's name.
+pub(crate) fn named(scalars: &[(String, Value)], provider: &Provider) -> Map<String, Value> {
+    let kind = provider.kind;
     let mut object = Map::new();
+    let (of_fields, others): (Vec<_>, Vec<_>) =
+        scalars.iter().map(|(name, value)| (name.as_str(), value)).partition(|(name, _)| field_of(name, provider).is_some());
+    for (name, value) in of_fields {
+        let field = field_of(name, provider).map(|field| field.name.clone()).unwrap_or_default();
+        object.entry(field).or_insert_with(|| value.clone());
+    }
+    let behind = others.iter().filter_map(|(name, value)| Some((known_in(name, provider)?, *value)));
+    let others: Vec<(&str, &Value)> = others.iter().copied().chain(behind).collect();
     // Beside a token of OAuth 1 it is that token's; in OAuth 2 only the client has one. And what `env` calls the token is what the protocol calls it.
     let (secret_is, token_is) = if kind == Kind::OAuth1 { ("token_secret", "token") } else { ("client_secret", "access_token") };
     for (ours, theirs) in NAMES {
         let more = [(secret_is, "secret"), (token_is, "keyfob_token")].into_iter().filter(|(is, _)| *is == ours).map(|(_, name)| name);
-        let value = theirs
-            .iter()
-            .copied()
-            .chain(more)
-            .find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
+        let mut names = theirs.iter().copied().chain(more);
+        let value = names.find_map(|name| others.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).clone()));
         if let Some(value) = value {
-            object.insert(ours.to_owned(), value);
+            object.entry(ours).or_insert(value);
         }
     }
     // In OAuth 1 what many call the access token is the token.
@@ -255,17 +303,31 @@ pub(super) const fn protocol(kind: Kind) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
 
+    /// What is read for a hub that is where X is, whose files are among those that are known.
+    pub(in crate::verb::import) fn at_hub<T>(kind: Kind, profile: Option<&str>, read: impl FnOnce(Wanted<'_>) -> T) -> T {
+        let catalogue = Catalogue::embedded();
+        let x = catalogue.get(if kind == Kind::OAuth1 { "twitter-oauth1" } else { "twitter" }).expect("embedded");
+        read(Wanted { provider: &Provider { name: "hub".to_owned(), kind, ..x.clone() }, catalogue: &catalogue, profile })
+    }
+
     fn object(text: &str, kind: Kind) -> Value {
-        read(text, Wanted { provider: "hub", kind, profile: None }).map_or(Value::Null, |found| Value::Object(found.object))
+        of(text, kind, None).unwrap_or_default()
     }
 
     fn of(text: &str, kind: Kind, profile: Option<&str>) -> Result<Value, NotFound> {
-        read(text, Wanted { provider: "hub", kind, profile }).map(|found| Value::Object(found.object))
+        at_hub(kind, profile, |wanted| read(text, wanted)).map(|found| Value::Object(found.object))
+    }
+
+    /// The same for a provider that is known.
+    fn of_provider(text: &str, provider: &str) -> Result<Value, NotFound> {
+        let catalogue = Catalogue::embedded();
+        let provider = catalogue.get(provider).expect("embedded");
+        read(text, Wanted { provider, catalogue: &catalogue, profile: None }).map(|found| Value::Object(found.object))
     }
 
     fn several(names: &[&str]) -> Result<Value, NotFound> {
@@ -423,6 +485,53 @@ mod tests {
             ("netatmo", "_client_id", None),
         ] {
             assert_eq!(known_in(name, catalogue.get(provider).expect("embedded")), expected, "{provider} {name}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_calls_its_fields_is_known_and_nothing_else() {
+        let all = json!({"client_id": "i", "api_key": "k", "client_secret": "s", "access_token": "a"});
+        assert_eq!(of_provider(&all.to_string(), "august"), Ok(all.clone()));
+        assert_eq!(of_provider("CLIENTID=i\nAPIKEY=k\nAPISEC=s\nACCESS_TOKEN=a\n", "august"), Ok(all));
+        assert_eq!(of_provider(r#"{"api_key":"k","access_token":"a"}"#, "august"), Ok(json!({"api_key": "k", "access_token": "a"})));
+        assert_eq!(of_provider(r#"{"api_key":"k","access_token":"a"}"#, "netatmo"), Ok(json!({"client_id": "k", "access_token": "a"})));
+        let netatmo =
+            "netatmo_api_client_id: i\nNETATMO_API_CLIENT_SECRET: s\nNETATMO_ACCESS_TOKEN: a\nGITHUB_REFRESH_TOKEN: no\nscope: x\n";
+        assert_eq!(of_provider(netatmo, "netatmo"), Ok(json!({"client_id": "i", "client_secret": "s", "access_token": "a", "scope": "x"})));
+    }
+
+    #[test]
+    fn what_is_for_x_is_for_nobody_else() {
+        let twurl = "profiles:\n  me:\n    k:\n      consumer_key: k\n      token: t\n      secret: ts\n";
+        let xurl = r#"{"client_id":"i","oauth2_tokens":{"me":{"oauth2":{"access_token":"a"}}}}"#;
+        for (text, theirs, others) in [(twurl, "twitter-oauth1", "telldus"), (xurl, "twitter", "fitbit")] {
+            assert!(of_provider(text, theirs).is_ok(), "{theirs}");
+            let Err(NotFound::SentElsewhere { urls, .. }) = of_provider(text, others) else { panic!("it is not for {others}") };
+            assert!(urls.contains(&"https://api.twitter.com".to_owned()), "{urls:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_of_bruno_that_goes_elsewhere_has_nothing_for_this_provider() {
+        let request = |url: &str| {
+            format!(
+                "get {{\n  url: {url}\n  auth: bearer\n}}\n\nauth:bearer {{\n  token: a\n}}\n\nvars {{\n  base: https://api.github.com\n}}\n"
+            )
+        };
+        for url in ["https://api.github.com/user", "{{base}}/user"] {
+            assert!(matches!(of_provider(&request(url), "netatmo"), Err(NotFound::SentElsewhere { .. })), "{url}");
+            assert_eq!(of_provider(&request(url), "github"), Ok(json!({"access_token": "a"})));
+        }
+        assert_eq!(of_provider(&request("{{other}}/user"), "netatmo"), Ok(json!({"access_token": "a"})));
+        let made = "auth:oauth2 {\n  access_token_url: https://github.com/login/oauth/access_token\n  client_id: i\n}\n";
+        assert!(matches!(of_provider(made, "netatmo"), Err(NotFound::SentElsewhere { .. })));
+    }
+
+    #[test]
+    fn variables_stand_in_urls() {
+        let known = |name: &str| (name == "a").then(|| Value::from("x"));
+        for (text, expected) in [("{{a}}/{{ a }}", "x/x"), ("{{b}}/{{a}}", "{{b}}/x"), ("a{{a", "a{{a"), ("", ""), ("{{a}}", "x")] {
+            assert_eq!(filled(text, known), expected);
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String
     };
     let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
     // Its names have _ where ours have -, and are the same otherwise: `fitbit` is not `fitbit_bluetooth`.
-    let fits = |entry: &&Value| text(entry, "domain").is_some_and(|domain| domain.replace('_', "-") == wanted.provider);
+    let fits = |entry: &&Value| text(entry, "domain").is_some_and(|domain| domain.replace('_', "-") == wanted.provider.name);
     let all = |list: &str| data.get(list).and_then(Value::as_array).into_iter().flatten().filter(fits).collect::<Vec<_>>();
     let called = |entry: &Value| text(entry, "title").or_else(|| text(entry, "entry_id")).unwrap_or_default();
     let entries: Vec<(String, &Value)> = all("entries").into_iter().map(|entry| (called(entry), entry)).collect();
@@ -21,8 +21,8 @@ pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String
     let made_by = entry.and_then(|entry| entry.pointer("/data/auth_implementation")?.as_str());
     let items = all("items").into_iter().map(|item| (text(item, "auth_domain").or_else(|| text(item, "id")).unwrap_or_default(), item));
     let keys = one(items.collect(), wanted.profile.filter(|_| entry.is_none()), made_by)?;
-    let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.kind)).unwrap_or_default();
-    object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.kind)).unwrap_or_default());
+    let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.provider)).unwrap_or_default();
+    object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.provider)).unwrap_or_default());
     // What its client is called there is no id of ours.
     Ok(Some(object))
 }

@@ -4,15 +4,18 @@ mod bruno;
 mod elsewhere;
 mod file;
 mod home_assistant;
+mod login;
 mod postman;
 mod python;
 mod replaced;
 mod said;
 mod twurl;
+mod whom;
 mod xurl;
 mod yaml;
 
-pub(crate) use self::elsewhere::{known_in, named};
+pub(crate) use self::elsewhere::{field_of, named};
+pub(crate) use self::whom::{Leads, Whom};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use keyfob::history::{Event, Fingerprint};
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Flow, Misbehaved, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::{Expected, StoreError, Versioned};
 use keyfob::transport::Transport;
@@ -52,7 +56,7 @@ pub(crate) struct Import {
     #[arg(long)]
     stdin: bool,
     /// Take the tokens, and the app's keys where they are there, too, from a file of another program
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "env_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     from: Option<String>,
     /// Where that file has several: which one (a person, an app, a title)
     #[arg(long, value_name = "NAME", requires = "from")]
@@ -286,19 +290,22 @@ async fn app(
 ) -> Result<Given, Card> {
     let mut fields = Fields::new(provider);
     let mut some = false;
+    let place = args.from.as_ref().map_or_else(|| "on stdin".to_owned(), |file| format!("in {}", printable(file)));
     for field in &provider.client.fields {
         // `scope` beside tokens is what was granted, not what to ask for.
         if let Some(value) = object.and_then(|object| object.get(&field.name)?.as_str()).filter(|_| field.name != "scope") {
-            fields.set(field, value, "on stdin")?;
-            some = true;
+            fields.set(field, value, &place)?;
+            // What is open about an app may stand beside tokens, too, and names none.
+            some |= field.name == "client_id" || field.secret;
         }
     }
     match &args.env_file {
-        _ if some => fields.beside(there).complete(context, From::Person).await,
+        // What the one says nothing of, the other may.
         Some(file) => {
             fields.read_file(file, &context.out)?;
             fields.beside(there).complete(context, From::EnvFile(file.clone())).await
         }
+        None if some => fields.beside(there).complete(context, From::Person).await,
         None => credentials::find(context, provider, None, None).await,
     }
 }

@@ -1,12 +1,17 @@
 //! `.twurlrc`.
 
+use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, named, one, scalars_of};
+use super::elsewhere::{NotFound, Wanted, named, one, protocol, scalars_of};
+
+/// Whose API twurl calls, whatever is in its file.
+const SENT_TO: [&str; 2] = ["https://api.twitter.com", "https://api.x.com"];
 
 /// Profiles by person and consumer key, and which of them is the usual one.
 pub(super) fn read(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
     let Some(people) = document.get("profiles").and_then(Value::as_object) else { return Ok(None) };
+    wanted.must_be_at(&SENT_TO, "twurl's file", Some(protocol(Kind::OAuth1)))?;
     let mut profiles = Vec::new();
     for (person, keys) in people {
         let keys = keys.as_object().into_iter().flatten();
@@ -30,5 +35,5 @@ pub(super) fn read(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<St
         false => wanted.profile,
     };
     let profile = one(profiles, asked, usual.as_deref())?;
-    Ok(Some(profile.map(|profile| named(&scalars_of(profile), wanted.kind)).unwrap_or_default()))
+    Ok(Some(profile.map(|profile| named(&scalars_of(profile), wanted.provider)).unwrap_or_default()))
 }
