@@ -3,8 +3,9 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, filled, named, protocol, scalars, variable};
+use super::elsewhere::{NotFound, Wanted, filled, protocol, scalars, variable};
 use super::login::{Login, not_elsewhere};
+use super::names::named;
 
 /// What `auth:oauth2 { … }` says, and blocks of variables, which may hold what the page of a login gave; of a variable that it names, what that is.
 pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {

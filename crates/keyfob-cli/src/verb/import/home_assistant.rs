@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, named, one, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one, scalars_of};
+use super::names::named;
 
 /// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
 pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {

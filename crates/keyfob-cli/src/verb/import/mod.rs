@@ -5,6 +5,7 @@ mod elsewhere;
 mod file;
 mod home_assistant;
 mod login;
+mod names;
 mod postman;
 mod python;
 mod replaced;
@@ -14,7 +15,7 @@ mod whom;
 mod xurl;
 mod yaml;
 
-pub(crate) use self::elsewhere::{field_of, named};
+pub(crate) use self::names::{field_of, named};
 pub(crate) use self::whom::{Leads, Whom};
 
 use std::collections::BTreeMap;

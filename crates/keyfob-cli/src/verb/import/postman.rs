@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::elsewhere::{self, NotFound, Wanted, filled};
 use super::login::{Login, not_elsewhere};
+use super::names::named;
 
 /// What the file says of logins of the protocol that the provider speaks: the one that was named by its request or folder; else the collection's own; else
 /// the only one.
@@ -74,11 +75,11 @@ impl Requests<'_> {
             |value: &Value| elsewhere::variable(value).and_then(|name| found(&self.variables, &name)).unwrap_or_else(|| value.clone());
         let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_ascii_lowercase(), meant(pair.get("value")?)));
         let pairs: Vec<(String, Value)> = auth.get(is).and_then(Value::as_array).into_iter().flatten().filter_map(pair).collect();
-        let named: Map<String, Value> = match is_bearer {
+        let object: Map<String, Value> = match is_bearer {
             true => found(&pairs, "token").map(|token| ("access_token".to_owned(), token)).into_iter().collect(),
-            false => elsewhere::named(&pairs, self.wanted.provider),
+            false => named(&pairs, self.wanted.provider),
         };
-        let object: Map<String, Value> = named.into_iter().filter(|(_, value)| elsewhere::variable(value).is_none()).collect();
+        let object: Map<String, Value> = object.into_iter().filter(|(_, value)| elsewhere::variable(value).is_none()).collect();
         let made_at = found(&pairs, "accesstokenurl").and_then(|url| Some(filled(url.as_str()?, |name| found(&self.variables, name))));
         (!object.is_empty()).then_some((object, made_at))
     }

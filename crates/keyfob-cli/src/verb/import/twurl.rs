@@ -3,7 +3,8 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, named, one, protocol, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one, protocol, scalars_of};
+use super::names::named;
 
 /// Whose API twurl calls, whatever is in its file.
 const SENT_TO: [&str; 2] = ["https://api.twitter.com", "https://api.x.com"];

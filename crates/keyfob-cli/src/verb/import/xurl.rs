@@ -3,7 +3,8 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, named, one, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one, scalars_of};
+use super::names::named;
 
 /// Whose API xurl calls, whatever is in its file.
 const SENT_TO: [&str; 2] = ["https://api.x.com", "https://api.twitter.com"];
