@@ -323,6 +323,9 @@ impl Maker<'_> {
         } else {
             self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, ways);
         }
+        if self.get(&["endpoints", "revoke"]).is_some() {
+            self.word("oauth2.revocation_body", &["oauth2", "revocation_body"], "form", &["form", "json", "by-kind"]);
+        }
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
         self.pairs("oauth2.grant_types", &["oauth2", "grant_types"], &[Change::Remove, Change::Alter]);
         for key in ["code", "message"] {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
 use http::Response;
 use keyfob_proto::jose::{Algorithm, AwsLc, Crypto as _};
-use keyfob_proto::oauth2::{self, AuthorizeRequest, TokenExchangeRequest, TokenKind, TokenType};
+use keyfob_proto::oauth2::{self, AuthorizeRequest, RevocationBody, TokenExchangeRequest, TokenKind, TokenType};
 use keyfob_proto::{Deviation, Error, Received, Secret, TokenSet};
 use serde_json::json;
 
@@ -250,6 +250,26 @@ fn an_exchanged_token_may_come_in_the_same_ways() {
 }
 
 // --- other names of parameters
+
+#[test]
+fn revocation_requests_look_as_the_provider_says() {
+    let sent = |body, kind| {
+        let client = oauth2_client(|_, flow| flow.revocation_body = body);
+        let revocation = client.revoke(&Secret::new("token-1"), kind).expect("a request").expect("an endpoint");
+        let request = revocation.request();
+        assert!(request.headers().contains_key("authorization"), "it says who it is in the same way");
+        let content_type = request.headers()["content-type"].to_str().expect("text").to_owned();
+        (content_type, String::from_utf8(request.body().to_vec()).expect("text"))
+    };
+    for (body, kind, content_type, text) in [
+        (RevocationBody::Form, TokenKind::Access, "application/x-www-form-urlencoded", "token=token-1&token_type_hint=access_token"),
+        (RevocationBody::Json, TokenKind::Access, "application/json", r#"{"token":"token-1"}"#),
+        (RevocationBody::ByKind, TokenKind::Access, "application/x-www-form-urlencoded", "access_token=token-1"),
+        (RevocationBody::ByKind, TokenKind::Refresh, "application/x-www-form-urlencoded", "refresh_token=token-1"),
+    ] {
+        assert_eq!(sent(body, kind), (content_type.to_owned(), text.to_owned()), "{body:?} {kind:?}");
+    }
+}
 
 #[test]
 fn parameters_have_the_names_the_provider_gives_them() {

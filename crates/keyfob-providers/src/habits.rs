@@ -3,7 +3,7 @@
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
-use keyfob_proto::oauth2::{ClientAuth, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, RevocationBody, TokenBody};
 use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Structured, Template};
 
 use crate::pages::{Counts, Pages};
@@ -187,6 +187,11 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
         TokenBody::Json => habits.push("Token requests are JSON.".to_owned()),
         TokenBody::QueryPost => habits.push("Token requests are POSTs without a body, with everything in the query.".to_owned()),
         TokenBody::Query => habits.push("Token requests are GETs, with everything in the query.".to_owned()),
+        _ => {}
+    }
+    match spec.revocation_body {
+        RevocationBody::Json => habits.push("Revocation requests are JSON.".to_owned()),
+        RevocationBody::ByKind => habits.push("Tokens are revoked by the name of their kind (access_token, refresh_token).".to_owned()),
         _ => {}
     }
     if spec.scope_separator != " " {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfob_proto::oidc::EndSession;
-use keyfob_proto::{App, Endpoint, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
+use keyfob_proto::{App, Code, Endpoint, Error as ProtoError, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
 
 use crate::account::Account;
 use crate::error::Error;
@@ -160,6 +160,18 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
     }
 }
 
+/// Whether a server refuses what it was sent, and neither who sent it nor for the moment.
+fn refuses_the_token(error: &Error) -> bool {
+    let status = match error {
+        Error::Protocol(error) if error.is_transient() => None,
+        Error::Protocol(ProtoError::Refused(refused)) if matches!(refused.code, Code::InvalidClient | Code::UnauthorizedClient) => None,
+        Error::Protocol(ProtoError::Refused(refused)) => refused.status,
+        Error::Protocol(ProtoError::Misbehaved(misbehaved)) => misbehaved.status,
+        _ => None,
+    };
+    status.is_some_and(|status| status.is_client_error())
+}
+
 /// The tokens go to the origins of the login and nowhere else.
 fn check_bound(account: &Account, endpoint: &Endpoint) -> Result<(), Error> {
     let origin = endpoint.origin();
@@ -173,13 +185,16 @@ fn check_bound(account: &Account, endpoint: &Endpoint) -> Result<(), Error> {
 impl Keyfob {
     /// Asks the provider to forget tokens (RFC 7009), where it has a way to.
     pub(crate) async fn revoke(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) -> Result<(), Error> {
-        let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
-        let mut revoked = Ok(());
+        let refresh = match &tokens.refresh {
+            Some(token) => Some(self.revoke_one(client, token, oauth2::TokenKind::Refresh).await),
+            None => None,
+        };
         // One that fails is no reason to leave the other alive.
-        for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
-            revoked = revoked.and(self.revoke_one(client, token, kind).await);
-        }
-        revoked
+        let access = self.revoke_one(client, &tokens.access, oauth2::TokenKind::Access).await;
+        // It ends with the refresh token (RFC 7009 §2.1), and some servers know it no more then, and say so in words of their own.
+        let is_gone = matches!(refresh, Some(Ok(()))) || tokens.expires_at.is_some_and(|at| at <= self.now());
+        let access = access.or_else(|error| if is_gone && refuses_the_token(&error) { Ok(()) } else { Err(error) });
+        refresh.unwrap_or(Ok(())).and(access)
     }
 
     async fn revoke_one(&self, client: &oauth2::Client, token: &Secret, kind: oauth2::TokenKind) -> Result<(), Error> {

@@ -14,14 +14,14 @@ use super::error_response;
 use super::id_token_terms::IdTokenTerms;
 use super::pending::{Begun, Verified};
 use super::redirect_uri::RedirectUri;
-use super::settings::{ClientAuth, Settings, TokenBody};
+use super::settings::{ClientAuth, RevocationBody, Settings, TokenBody};
 use super::special::Special;
 use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::encode;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Misuse};
+use crate::error::{Code, Error, Misuse};
 use crate::form::{Form, Known, Value};
 use crate::jose::Sign;
 use crate::message::{Head, Incoming, Outgoing, basic, basic_raw, basic_secret, secret_header_value};
@@ -270,7 +270,12 @@ impl Client {
     /// token first: servers end the access token with it (§2.1).
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
         let Some(endpoint) = &self.shared.settings.revoke else { return Ok(None) };
-        let request = self.back_channel(endpoint, [("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
+        let (told, kind) = (token.expose(), hint.as_str());
+        let request = match self.shared.settings.revocation_body {
+            RevocationBody::Form => self.back_channel(endpoint, [("token", told), ("token_type_hint", kind)], TokenBody::Form)?,
+            RevocationBody::Json => self.back_channel(endpoint, [("token", told)], TokenBody::Json)?,
+            RevocationBody::ByKind => self.back_channel(endpoint, [(kind, told)], TokenBody::Form)?,
+        };
         Ok(Some(Revocation { request, deviations: self.shared.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
@@ -519,13 +524,17 @@ impl Revocation {
         &self.request
     }
 
-    /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2); but not one with an `error` in it.
+    /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2); but not one with an `error` in it. Some
+    /// servers say `invalid_token` for what is gone, where §2.2 has success.
     ///
     /// # Errors
     ///
     /// `Refused` or `Misbehaved`; after a [transient](Error::is_transient) one the token must be taken for alive (§2.2.1).
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(), Error> {
         let refusal = |answer| error_response::read(answer, &self.deviations, &self.scrubber, &mut Tolerated::new());
-        document::acknowledged(answer.into(), "RFC 7009 §2.2", &self.scrubber, refusal)
+        match document::acknowledged(answer.into(), "RFC 7009 §2.2", &self.scrubber, refusal) {
+            Err(Error::Refused(refused)) if refused.code == Code::InvalidToken => Ok(()),
+            judged => judged,
+        }
     }
 }

@@ -69,4 +69,4 @@ pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
 pub use rar::AuthorizationDetail;
 pub use redirect_uri::RedirectUri;
-pub use settings::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, SignedSecret, TokenBody, TokenError};
+pub use settings::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, RevocationBody, Settings, SignedSecret, TokenBody, TokenError};

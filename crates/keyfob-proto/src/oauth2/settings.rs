@@ -72,6 +72,8 @@ pub struct Settings {
     pub signed_secret: Option<SignedSecret>,
     /// What token requests look like.
     pub token_body: TokenBody,
+    /// What revocation requests look like.
+    pub revocation_body: RevocationBody,
     /// Proof key (RFC 7636). `S256` unless a provider file says otherwise, with its source.
     pub pkce: Pkce,
     /// Scopes to ask for when the person names none.
@@ -147,6 +149,7 @@ impl Settings {
             assertion_audience: None,
             signed_secret: None,
             token_body: TokenBody::Form,
+            revocation_body: RevocationBody::Form,
             pkce: Pkce::S256,
             scopes: Vec::new(),
             scope_separator: " ".to_owned(),
@@ -311,6 +314,18 @@ pub enum TokenBody {
     /// No body: a GET whose parameters are in its query. RFC 6749 §3.2 wants a POST, since URLs are written into logs and a secret with them; so only for
     /// servers that take nothing else.
     Query,
+}
+
+/// What revocation requests look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RevocationBody {
+    /// A form with `token` and `token_type_hint` (RFC 7009 §2.1).
+    Form,
+    /// `token` as JSON, and nothing beside it.
+    Json,
+    /// A form that has the token as `access_token` or as `refresh_token`.
+    ByKind,
 }
 
 /// A renewal by the access token itself: a GET at [`Settings::refresh`] with `grant_type` and `access_token` in its query, while the token is good. Who has

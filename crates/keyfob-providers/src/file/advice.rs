@@ -138,6 +138,7 @@ pub(super) const BELONGS: &[(&str, &[&str])] = &[
             "pkce",
             "pkce_reason",
             "token_body",
+            "revocation_body",
             "renewal",
             "pin",
             "scope_separator",

@@ -2,7 +2,7 @@
 
 use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
-use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, RevocationBody, TokenBody, TokenError};
 
 use super::advice::{line, text_of};
 use super::document::{Content, Node};
@@ -29,6 +29,9 @@ const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
 
 const TOKEN_BODIES: &[(&str, TokenBody)] =
     &[("form", TokenBody::Form), ("json", TokenBody::Json), ("query", TokenBody::Query), ("query-post", TokenBody::QueryPost)];
+
+const REVOCATION_BODIES: &[(&str, RevocationBody)] =
+    &[("form", RevocationBody::Form), ("json", RevocationBody::Json), ("by-kind", RevocationBody::ByKind)];
 
 /// Reads them, and why there is no PKCE, where there is none.
 pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], device_only: bool) -> (Option<OAuth2Spec>, Option<String>) {
@@ -83,6 +86,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         table.missing("client_auth");
     }
     let token_body = table.word("token_body", TOKEN_BODIES).unwrap_or(TokenBody::Form);
+    let revocation_body = table.word("revocation_body", REVOCATION_BODIES).unwrap_or(RevocationBody::Form);
     let (pkce, pkce_off) = self::pkce(table);
     let has_endpoints = at.is_some();
     let parameter_names = other_names(table, "parameter_names", "parameter", RENAMED);
@@ -101,6 +105,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         assertion_audience: table.text("assertion_audience").and_then(|text| table.reader.template(&text, fields)),
         signed_secret: table.table("signed_secret").and_then(|signed| self::signed_secret(signed, fields)),
         token_body,
+        revocation_body,
         pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
         renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
         pkce,
@@ -428,7 +433,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
         if let Some(node) = table.get(key) {
             let hint = match key {
                 "client_auth" => "add it; or say another client_auth".to_owned(),
-                "rotates" | "refresh_lifetime" | "refresh_expires_in" | "token_body" => format!("leave oauth2.{key} away"),
+                "rotates" | "refresh_lifetime" | "refresh_expires_in" | "token_body" | "revocation_body" => {
+                    format!("leave oauth2.{key} away")
+                }
                 _ => format!("add the one, or leave oauth2.{key} away"),
             };
             table.reader.problem(node.place, message, Some(hint));
@@ -460,12 +467,18 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     if spec.par_required && spec.at.par.is_none() && kind != Kind::Oidc {
         wrong("par_required", "oauth2.par_required without endpoints.par");
     }
+    if spec.revocation_body != RevocationBody::Form && spec.at.revoke.is_none() && kind != Kind::Oidc {
+        wrong("revocation_body", "oauth2.revocation_body without endpoints.revoke");
+    }
     let is_signed = spec.client_auth == Some(ClientAuth::SignedSecret);
     if is_signed && table.get("signed_secret").is_none() {
         wrong("client_auth", "oauth2.client_auth = \"signed-secret\" without oauth2.signed_secret, which says what is signed");
     }
     if is_signed && spec.token_body != TokenBody::Form {
         wrong("token_body", "oauth2.token_body is no form, with a client_auth that is signed when one is sent");
+    }
+    if is_signed && spec.revocation_body == RevocationBody::Json {
+        wrong("revocation_body", "oauth2.revocation_body is no form, with a client_auth that is signed when one is sent");
     }
     if !is_signed {
         wrong("signed_secret", "oauth2.signed_secret without client_auth = \"signed-secret\"");
@@ -476,6 +489,12 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
         }
         if spec.token_body != TokenBody::Form {
             wrong("token_body", "oauth2.token_body is no form, with client_auth by an assertion, which belongs into one (RFC 7521 §4.2)");
+        }
+        if spec.revocation_body == RevocationBody::Json {
+            wrong(
+                "revocation_body",
+                "oauth2.revocation_body is no form, with client_auth by an assertion, which belongs into one (RFC 7521 §4.2)",
+            );
         }
     } else if spec.client_auth.is_some() {
         wrong("assertion_audience", "oauth2.assertion_audience without client_auth by an assertion: client_secret_jwt or private_key_jwt");

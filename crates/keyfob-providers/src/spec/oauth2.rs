@@ -3,7 +3,9 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, SignedSecret, TokenBody, TokenError};
+use keyfob_proto::oauth2::{
+    ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, RevocationBody, Settings, SignedSecret, TokenBody, TokenError,
+};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Signal, Template};
 
 use super::fill;
@@ -23,6 +25,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) assertion_audience: Option<Template>,
     pub(crate) signed_secret: Option<SignedSecretSpec>,
     pub(crate) token_body: TokenBody,
+    pub(crate) revocation_body: RevocationBody,
     pub(crate) pin: Option<PinSpec>,
     pub(crate) renewal: Option<RenewalSpec>,
     pub(crate) pkce: Pkce,
@@ -186,6 +189,7 @@ impl OAuth2Spec {
             assertion_audience: self.assertion_audience.as_ref().map(|audience| audience.render(field)).transpose()?,
             signed_secret: self.signed_secret.as_ref().map(|signed| signed.settings(field)).transpose()?,
             token_body: self.token_body,
+            revocation_body: self.revocation_body,
             scope_separator: self.scope_separator.clone(),
             response_type: self.response_type,
             redirect_uri_at_token: self.redirect_uri_at_token,

@@ -214,6 +214,14 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("scopes = [\"read\"]", "parameter_names = { client_id = \"\" }", "\"\"", "the other name of client_id is empty", ""),
     ("scopes = [\"read\"]", "token_body = \"get\"", "\"get\"", "expected one of form, json, query", ""),
+    ("scopes = [\"read\"]", "revocation_body = \"query\"", "\"query\"", "expected one of form, json, by-kind", ""),
+    (
+        "scopes = [\"read\"]",
+        "revocation_body = \"by-kind\"",
+        "\"by-kind\"",
+        "oauth2.revocation_body without endpoints.revoke",
+        "leave oauth2.revocation_body away",
+    ),
     (
         API,
         "base_url = \"https://hub.example\"\nquery = { key = \"{api_kye}\" }",

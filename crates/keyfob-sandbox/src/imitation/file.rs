@@ -142,6 +142,7 @@ pub(super) struct OAuth2 {
     pub(super) client_auth: ClientAuth,
     pub(super) signed_secret: Option<SignedSecret>,
     pub(super) token_body: TokenBody,
+    pub(super) revocation_body: RevocationBody,
     pub(super) renewal: Option<Renewal>,
     pub(super) pin: Option<Pin>,
     pub(super) pkce: Pkce,
@@ -188,6 +189,7 @@ impl Default for OAuth2 {
             client_auth: ClientAuth::default(),
             signed_secret: None,
             token_body: TokenBody::default(),
+            revocation_body: RevocationBody::default(),
             renewal: None,
             pin: None,
             pkce: Pkce::default(),
@@ -297,6 +299,15 @@ pub(super) enum TokenBody {
     Json,
     Query,
     QueryPost,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RevocationBody {
+    #[default]
+    Form,
+    Json,
+    ByKind,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::api::{answer, ways};
 use super::checklist::Checklist;
-use super::file::{Pkce, TokenBody, Unit};
+use super::file::{Pkce, RevocationBody, TokenBody, Unit};
 use super::{Imitated, openid};
 use crate::chance;
 use crate::desk::held;
@@ -160,13 +160,23 @@ impl Imitated {
         self.file.renews() && self.file.oauth2.renewal.is_none()
     }
 
-    /// RFC 7009: a form, whatever token requests are.
+    /// RFC 7009: a form, whatever token requests are, unless the file has something else.
     pub(super) fn revoke(&self, call: &Call) -> Reply {
         let judged = || {
-            let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
+            let body = self.file.oauth2.revocation_body;
+            let mut list = Checklist::of(&self.sent(call, if body == RevocationBody::Json { TokenBody::Json } else { TokenBody::Form })?);
             self.identified(call, &mut list)?;
-            let token = list.one("token")?;
-            list.maybe("token_type_hint")?;
+            let token = match body {
+                RevocationBody::Form => {
+                    list.maybe("token_type_hint")?;
+                    list.one("token")?
+                }
+                RevocationBody::Json => list.one("token")?,
+                RevocationBody::ByKind => match list.maybe("access_token")? {
+                    Some(token) => token,
+                    None => list.one(self.file.name_of("refresh_token"))?,
+                },
+            };
             list.done()?;
             Ok::<_, String>(token)
         };

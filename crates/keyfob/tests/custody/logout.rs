@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfob::history::Event;
-use keyfob::proto::{App, TransportKind};
+use keyfob::proto::{App, Timestamp, TokenSet, TransportKind};
 use keyfob::{Account, AccountId, Error, Revoked, Store, StoreError};
 use tokio::time::Instant;
 
@@ -22,6 +22,55 @@ async fn d9_the_account_is_forgotten_here_also_if_the_server_is_down() {
     assert!(matches!(&out.revoked, Revoked::Failed(Error::Protocol(_))), "{:?}", out.revoked);
     assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1"]);
     assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+/// A server that answers a token which is gone with an error, and not with 200 as RFC 7009 §2.2 has it: what ended with the refresh token is not alive for that.
+#[tokio::test(start_paused = true)]
+async fn d9_what_was_asked_for_is_so_also_where_the_server_knows_the_token_no_more() {
+    const GONE: Act = Act::Say(400, r#"{"error":"invalid_token"}"#);
+    const UNABLE: Act = Act::Say(400, "unable to revoke token");
+    const STRANGER: Act = Act::Say(401, r#"{"error":"invalid_client"}"#);
+    const BUSY: Act = Act::Say(503, "{}");
+    const DONE: Act = Act::Say(200, "{}");
+    for (refresh, access, is_revoked) in [
+        (DONE, GONE, true),
+        (DONE, UNABLE, true),
+        (GONE, GONE, true),
+        (GONE, DONE, true),
+        // Nothing ended with a refresh token that is alive.
+        (UNABLE, DONE, false),
+        (UNABLE, GONE, false),
+        (STRANGER, STRANGER, false),
+        (DONE, STRANGER, false),
+        (DONE, BUSY, false),
+        (BUSY, GONE, false),
+        (DONE, Act::Fail(TransportKind::Connect), false),
+    ] {
+        let house = House::fresh().await;
+        let case = format!("{refresh:?}, {access:?}");
+        house.provider.next(refresh);
+        house.provider.next(access);
+        let out = keyfob::logout(&house.keyfob(), &provider("https://provider.example"), &app(), "home", true).await.unwrap();
+        assert_eq!(matches!(out.revoked, Revoked::Yes), is_revoked, "{case}: {:?}", out.revoked);
+        assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1"], "{case}");
+    }
+}
+
+/// A clock may be wrong: one that seems to have ended is sent, too. But that it is refused is no news.
+#[tokio::test(start_paused = true)]
+async fn d9_an_access_token_that_has_ended_may_be_refused_when_it_is_alone() {
+    for (ended, status, is_revoked) in [(true, 400, true), (true, 503, false), (false, 400, false)] {
+        let house = House::new().await;
+        let mut account = house.kept().await;
+        let TokenSet::OAuth2(tokens) = &mut account.tokens else { panic!("OAuth 2") };
+        tokens.refresh = None;
+        tokens.expires_at = Some(Timestamp::from_unix(if ended { NOW - 60 } else { NOW + 60 }));
+        house.put(account).await;
+        house.provider.next(Act::Say(status, "unable to revoke token"));
+        let out = keyfob::logout(&house.keyfob(), &provider("https://provider.example"), &app(), "home", true).await.unwrap();
+        assert_eq!(matches!(out.revoked, Revoked::Yes), is_revoked, "{status}: {:?}", out.revoked);
+        assert_eq!(house.provider.asked(), ["revoke access-1"]);
+    }
 }
 
 /// A server answers 200 for a token that is not the app's, and leaves it alive (RFC 7009 §2.2): nobody may be told that it is revoked.

@@ -156,6 +156,7 @@ impl Provider {
         state.asked.push(format!("revoke {token}"));
         match state.habits.script.pop_front() {
             Some(Act::Fail(kind)) => Err(TransportError::new(kind, "https://provider.example")),
+            Some(Act::Say(status, body)) => Ok(json(status, body)),
             _ => Ok(json(200, "{}")),
         }
     }

@@ -286,6 +286,13 @@ pub(super) const OAUTH2: Section = Section {
             "\"json\"",
         )
         .or("`form`"),
+        key(
+            "revocation_body",
+            OneOf(&["form", "json", "by-kind"]),
+            "What revocation requests look like: `form`, `token` and `token_type_hint` (RFC 7009); `json`, `token` alone; `by-kind`, a form that has the token as `access_token` or as `refresh_token`. Needs `endpoints.revoke`",
+            "\"by-kind\"",
+        )
+        .or("`form`"),
         key("renewal", Table(&RENEWAL), "How the access token renews itself, where no refresh token comes; needs `endpoints.refresh`", ""),
         key("pin", Table(&PIN), "How `endpoints.device` is asked, where that is older than RFC 8628", ""),
         key("scopes", Texts, "Scopes that are asked for unless a person says others", "[\"read\"]"),
