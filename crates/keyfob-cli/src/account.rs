@@ -2,7 +2,7 @@
 
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
-use keyfob::{Account, Clock, Grant, Health, SystemClock};
+use keyfob::{Account, Clock, Health, SystemClock};
 use keyfob_providers::Action;
 use serde_json::{Value, json};
 
@@ -77,8 +77,7 @@ pub(crate) fn login_again(account: &Account) -> String {
 
 /// The same with these options, each behind a blank.
 pub(crate) fn login_again_with(account: &Account, options: &str) -> String {
-    let how = if matches!(account.grant, Grant::ClientCredentials(_)) { " --client-credentials" } else { "" };
-    login_to(&account.name, &format!("{how}{options}"))
+    login_to(&account.name, &format!("{}{options}", account.grant.login_options()))
 }
 
 /// The command that logs in to an account of this name, with these options. One of a person who signs in to the web app (`~…`) is no name that the command

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Misuse};
 use keyfob::upkeep::{Kept, Outcome, Resolve, Resolving};
-use keyfob::{Account, Keyfob, Store};
+use keyfob::{Account, Error, Keyfob, Store};
 use keyfob_providers::Provider;
 
 use crate::account::login_to;
@@ -82,7 +82,10 @@ pub(crate) fn told(kept: &Kept) -> (&'static str, String) {
         Outcome::Refreshed => ("refreshed", format!("{name} has new tokens")),
         Outcome::RefreshedElsewhere => ("refreshed-elsewhere", format!("{name} has new tokens, from another process")),
         Outcome::LeftAlone => ("left-alone", format!("{name} was refreshed a moment ago, and is left as it is")),
-        Outcome::NeedsLogin(error) => ("needs-login", format!("{error}: {}", login_to(&name, ""))),
+        Outcome::NeedsLogin(error) => {
+            let options = if let Error::NeedsLogin { options, .. } = error { options } else { "" };
+            ("needs-login", format!("{error}: {}", login_to(&name, options)))
+        }
         Outcome::Failed(error) => {
             let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             ("failed", format!("{name} has no new tokens: {error}{hint}"))

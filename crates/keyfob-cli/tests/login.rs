@@ -417,6 +417,9 @@ async fn a_token_is_exchanged_for_one_that_can_do_less_and_only_where_it_may_go(
     assert_eq!(house.json(&["status", "acme/narrow"]).await["scopes"]["granted"], serde_json::json!(["echo"]));
     house.good(&["post", "acme/narrow", "/api/echo", "a=b"]).await;
     house.run(&["get", "acme/narrow", "/api/me", "-f"]).await.exits(5);
+    // Made again of the same, with the scopes of before.
+    house.run(&["login", "acme/narrow", "--exchange", "acme"]).await.exits(0);
+    assert_eq!(house.json(&["status", "acme/narrow"]).await["scopes"]["granted"], serde_json::json!(["echo"]));
     house
         .run(&["login", "acme", "--exchange", "acme"])
         .await

@@ -84,6 +84,11 @@ impl Account {
         if app.client_id == self.client_id { Ok(()) } else { Err(Error::AnotherApp { account: self.name.clone() }) }
     }
 
+    /// That a person has to log in again before it can be used.
+    pub(crate) fn needs_login(&self, reason: impl Into<String>) -> Error {
+        Error::NeedsLogin { account: self.name.clone(), reason: reason.into(), options: self.grant.login_options() }
+    }
+
     /// Without a mark that no version sets any more: versions of before took `invalid_grant` in answer to the account's own grant (an assertion by a clock that is a
     /// minute off, say) for the end of a login. What such an account is, the next answer says, and no person can. A [`Store`](crate::Store) reads it so.
     #[must_use]

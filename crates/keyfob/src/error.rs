@@ -30,6 +30,8 @@ pub enum Error {
         account: String,
         /// Why, scrubbed.
         reason: String,
+        /// How that login is asked for on the command line, beside the account's name ([`Grant::login_options`](crate::Grant::login_options)).
+        options: String,
     },
     /// The account was made with another app than the one it was to be used with: a person has to log in with this one.
     AnotherApp {
@@ -137,7 +139,9 @@ impl Error {
             Self::Protocol(other) => proto::Error::from(proto::Misbehaved::api("another outcome", other.to_string())).into(),
             Self::Store(error) => error.again().into(),
             Self::NoAccount { name } => Self::NoAccount { name: name.clone() },
-            Self::NeedsLogin { account, reason } => Self::NeedsLogin { account: account.clone(), reason: reason.clone() },
+            Self::NeedsLogin { account, reason, options } => {
+                Self::NeedsLogin { account: account.clone(), reason: reason.clone(), options: options.clone() }
+            }
             Self::AnotherApp { account } => Self::AnotherApp { account: account.clone() },
             Self::AnotherLogin { account } => Self::AnotherLogin { account: account.clone() },
             Self::Unbound { account, origin, bound_to, moved } => {
@@ -197,7 +201,7 @@ impl Error {
             Self::Protocol(error) => Some(error.hint()),
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
-            Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
+            Self::NeedsLogin { account, options, .. } => Some(format!("log in again: keyfob login {account}{options}")),
             Self::AnotherApp { account } => Some(format!("log in with this app: keyfob login {account}")),
             Self::AnotherLogin { .. } => Some("look whose it is now; what is begun anew is done with that one".to_owned()),
             Self::Unbound { account, moved: true, .. } => Some(format!(
@@ -236,7 +240,7 @@ impl fmt::Display for Error {
             Self::Protocol(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::NoAccount { name } => write!(f, "there is no account \"{name}\""),
-            Self::NeedsLogin { account, reason } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
+            Self::NeedsLogin { account, reason, .. } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
             // Without its name: a web app's visitors know it by another one.
             Self::AnotherApp { .. } => f.write_str("the account was made with another app than the one that is there now"),
             Self::AnotherLogin { account } => {

@@ -4,6 +4,7 @@ use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail, Client, Exchange}
 use keyfob_proto::{Error as ProtoError, OAuth2Tokens, Received, TokenSet};
 use serde::{Deserialize, Serialize};
 
+use crate::account::{Account, AccountId};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
@@ -19,6 +20,9 @@ pub enum Grant {
     ClientCredentials(Box<OwnRequest>),
     /// The app's own word about somebody, signed with its key (RFC 7523 §2.1): good for a minute, so the same is said again.
     JwtBearer(Box<Said>),
+    /// Another account's token, exchanged for this one's (RFC 8693). New tokens come of a refresh token, where there is one, or of the same exchange once more,
+    /// which a person begins: what was approved there may have been taken back.
+    Exchanged(Box<MadeOf>),
     /// None: the provider has no tokens, and the app's own keys sign (OAuth 1, "one-legged"). There is nothing to renew.
     OneLegged,
 }
@@ -39,6 +43,18 @@ pub struct OwnRequest {
 pub struct Said {
     /// Whom the tokens are about (`sub`).
     pub subject: String,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub asked: OwnRequest,
+}
+
+/// Whose token was exchanged, and for what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MadeOf {
+    /// What that account was called then.
+    pub account: String,
+    /// Which one it was.
+    pub id: AccountId,
     /// What was asked for.
     #[serde(flatten)]
     pub asked: OwnRequest,
@@ -67,10 +83,15 @@ impl Grant {
         Self::JwtBearer(Box::new(Said { subject: subject.to_owned(), asked: OwnRequest::of(request) }))
     }
 
+    /// The token of that account, for this.
+    pub(crate) fn exchanged(from: &Account, request: &AccessRequest) -> Self {
+        Self::Exchanged(Box::new(MadeOf { account: from.name.clone(), id: from.id.clone(), asked: OwnRequest::of(request) }))
+    }
+
     /// Asks, for the first time or once more. Without scopes the provider's own; for the app itself, none.
     pub(crate) fn ask(&self, keyfob: &Keyfob, client: &Client, scopes: &[String]) -> Result<Option<Exchange>, Error> {
         Ok(match self {
-            Self::Approval | Self::OneLegged => None,
+            Self::Approval | Self::Exchanged(_) | Self::OneLegged => None,
             Self::ClientCredentials(asked) => Some(client.client_credentials(&asked.with(scopes))?),
             Self::JwtBearer(said) => {
                 Some(client.jwt_bearer_for(&said.subject, &said.asked.with(scopes), keyfob.now(), keyfob.entropy())?)
@@ -107,7 +128,7 @@ impl Grant {
     /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.
     pub fn asked_again_as(&self) -> Option<&'static str> {
         match self {
-            Self::Approval | Self::OneLegged => None,
+            Self::Approval | Self::Exchanged(_) | Self::OneLegged => None,
             Self::ClientCredentials(_) => Some("client_credentials"),
             Self::JwtBearer(_) => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
@@ -120,13 +141,32 @@ impl Grant {
         let refused = match self {
             Self::ClientCredentials(_) => refused.of_client_credentials(),
             Self::JwtBearer(_) => refused.of_own_assertion(),
-            Self::Approval | Self::OneLegged => refused,
+            Self::Approval | Self::Exchanged(_) | Self::OneLegged => refused,
         };
         ProtoError::from(refused).into()
     }
 
+    /// Whether it is the token of that account, exchanged.
+    pub(crate) fn is_made_of(&self, account: &Account) -> bool {
+        matches!(self, Self::Exchanged(made) if made.id == account.id || made.account == account.name)
+    }
+
+    /// Whether somebody approved, of this or of what it was made of.
+    pub(crate) fn was_approved(&self) -> bool {
+        matches!(self, Self::Approval | Self::Exchanged(_))
+    }
+
     pub(crate) fn is_approval(&self) -> bool {
         *self == Self::Approval
+    }
+
+    /// How a login for the same is asked for on the command line, beside the account's name. Scopes and resources of before need not be said again.
+    pub fn login_options(&self) -> String {
+        match self {
+            Self::ClientCredentials(_) => " --client-credentials".to_owned(),
+            Self::Exchanged(made) => format!(" --exchange {}", made.account),
+            Self::Approval | Self::JwtBearer(_) | Self::OneLegged => String::new(),
+        }
     }
 }
 
@@ -142,6 +182,8 @@ mod tests {
             r#"{"type":"client-credentials","resources":["https://api.example"],"authorization_details":[{"amount":1.5,"type":"pay"}]}"#,
             r#"{"type":"jwt-bearer","subject":"robin"}"#,
             r#"{"type":"jwt-bearer","subject":"robin","resources":["https://api.example"],"authorization_details":[{"amount":1.5,"type":"pay"}]}"#,
+            r#"{"type":"exchanged","account":"hub","id":"0123456789abcdef0123456789abcdef"}"#,
+            r#"{"type":"exchanged","account":"hub","id":"0123456789abcdef0123456789abcdef","resources":["https://api.example"]}"#,
             r#"{"type":"one-legged"}"#,
         ] {
             let read: Grant = serde_json::from_str(text).expect("as it rests");

@@ -42,7 +42,7 @@ pub use discovery::{discover, find_issuer};
 pub use entropy::{OsEntropy, random_hex};
 pub use error::{ApiError, Error};
 pub use events::Events;
-pub use grant::{Grant, OwnRequest, Said};
+pub use grant::{Grant, MadeOf, OwnRequest, Said};
 pub use keyfob_proto as proto;
 pub use login::{Approved, BackchannelLogin, DeviceLogin, LoggedIn, Login, LoginOptions, Redirect};
 pub use logout::{LoggedOut, Revoked, end_session, forget_now, logout, revoke};

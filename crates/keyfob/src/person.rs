@@ -30,9 +30,10 @@ impl Account {
     pub fn is_of_another_person_than(&self, other: &Account) -> bool {
         let is_an_apps = !(self.grant.is_about_somebody() && other.grant.is_about_somebody());
         let (one, another) = (self.person(), other.person());
-        // Whom the app spoke for, unless the provider says whose tokens it gave.
+        // Whom the app spoke for, or whose token it exchanged, unless the provider says whose tokens it gave.
         let was_about_another = match (&self.grant, &other.grant) {
             (Grant::JwtBearer(said), Grant::JwtBearer(before)) => said.subject != before.subject,
+            (Grant::Exchanged(made), Grant::Exchanged(before)) => made.id != before.id,
             _ => false,
         };
         let is_said_to_be_same = one.is_some() && one == another;

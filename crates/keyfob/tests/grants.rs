@@ -215,6 +215,44 @@ async fn an_exchanged_token_is_an_account_of_its_own_and_never_takes_a_place() {
     assert_eq!(server.asked("POST /token"), 1, "refused before anything is sent");
 }
 
+/// What it is made of is known: the same exchange is no loss, and nothing else takes its place.
+#[tokio::test]
+async fn an_exchange_is_made_again_in_place_of_what_came_of_it_before() {
+    let (server, settings) = device([TOKENS, EXCHANGED, EXCHANGED, TOKENS].map(|answer| json("200 OK", answer)).into()).await;
+    let keyfob = keyfob();
+    begin(&keyfob, &settings).await.wait().await.unwrap();
+    let session = async |name: &str| keyfob.session(settings.clone(), app(), name).await.unwrap();
+    let make = async |from: &str| {
+        let access = AccessRequest { resources: vec!["https://api.example".to_owned()], ..AccessRequest::scopes(["read"]) };
+        exchanged(&session(from).await, &settings, &app(), "pretend/narrow", access).await
+    };
+    let first = make("pretend").await.unwrap();
+    assert!(matches!(&first.account.grant, Grant::Exchanged(made) if made.account == "pretend" && made.asked.resources.len() == 1));
+    let again = make("pretend").await.unwrap();
+    assert_eq!((again.replaced, &again.account.id, again.ended), (true, &first.account.id, None));
+    let is_taken = |error| matches!(error, Error::TakenName { .. });
+    assert!(is_taken(make("pretend/narrow").await.unwrap_err()), "of itself");
+    let own = client_credentials(&keyfob, &settings, &app(), "pretend/narrow", &AccessRequest::default()).await;
+    assert!(is_taken(own.unwrap_err()), "by the app itself");
+    client_credentials(&keyfob, &settings, &app(), "pretend/service", &AccessRequest::default()).await.unwrap();
+    assert!(is_taken(make("pretend/service").await.unwrap_err()), "of another account");
+    assert_eq!(server.asked("POST /token"), 4, "refused before anything is sent");
+}
+
+/// Whoever follows a plain "log in again" would be given what the account was made not to have.
+#[tokio::test]
+async fn an_exchanged_account_that_has_ended_says_how_it_is_made_again() {
+    let (_server, settings) = device([TOKENS, EXCHANGED].map(|answer| json("200 OK", answer)).into()).await;
+    let clock = Arc::new(Still::default());
+    let keyfob = by(clock.clone());
+    client_credentials(&keyfob, &settings, &app(), "pretend", &AccessRequest::default()).await.unwrap();
+    let session = keyfob.session(settings.clone(), app(), "pretend").await.unwrap();
+    exchanged(&session, &settings, &app(), "pretend/narrow", AccessRequest::scopes(["read"])).await.unwrap();
+    clock.0.store(3600, Ordering::SeqCst);
+    let error = keyfob.session(settings, app(), "pretend/narrow").await.unwrap().token(0).await.unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("log in again: keyfob login pretend/narrow --exchange pretend"));
+}
+
 #[tokio::test]
 async fn what_no_session_can_use_is_not_kept() {
     let (_server, settings) =
@@ -347,7 +385,7 @@ async fn g2_a_bound_token_is_exchanged_with_the_key_that_it_is_bound_to() {
     flow.token = endpoint("http://127.0.0.1:9/token");
     let error = exchanged(&session, &elsewhere, &app, "pretend/elsewhere", AccessRequest::default()).await.unwrap_err();
     assert!(matches!(error, Error::Unbound { .. }), "{error}");
-    let error = exchanged(&session, &settings, &app, "pretend/narrow", AccessRequest::default()).await.unwrap_err();
+    let error = exchanged(&session, &settings, &app, "pretend/service", AccessRequest::default()).await.unwrap_err();
     assert!(matches!(error, Error::TakenName { .. }), "{error}");
     drop(sandbox);
 }

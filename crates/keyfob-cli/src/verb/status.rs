@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use keyfob::history::{Entry, Event, RefreshSince};
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::store::EntryNumber;
 use keyfob::{Account, Grant};
@@ -185,6 +186,9 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         }
         if matches!(account.grant, Grant::ClientCredentials(_)) {
             lines.push(("grant", "client credentials: the app itself, without a person".to_owned()));
+        }
+        if let Grant::Exchanged(made) = &account.grant {
+            lines.push(("grant", format!("token exchange: made of {}", printable(&made.account))));
         }
         if account.grant == Grant::OneLegged {
             lines.push(("grant", "none: the app's keys sign alone".to_owned()));

@@ -10,6 +10,7 @@ use super::keep::Place;
 use crate::account::Account;
 use crate::back_channel::Side;
 use crate::error::Error;
+use crate::grant::Grant;
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 use crate::person;
@@ -123,7 +124,7 @@ impl Approved {
     pub async fn keep_new(&self) -> Result<LoggedIn, Error> {
         let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
         let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-        place.keep_new(client.as_ref(), requested_scopes.clone(), received.clone(), id_token.clone()).await
+        place.keep_new(client.as_ref(), Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await
     }
 
     /// Keeps the account in place of this one, as it was read, and of nothing that came there since: for whoever has judged whose place it may take.
@@ -134,7 +135,7 @@ impl Approved {
     pub async fn keep_over(&self, before: Versioned<Account>) -> Result<LoggedIn, Error> {
         let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
         let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-        place.keep_over(before, client.as_ref(), requested_scopes.clone(), received.clone(), id_token.clone()).await
+        place.keep_over(before, client.as_ref(), Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await
     }
 
     /// The same, to be kept under another name than it was begun for.

@@ -5,15 +5,19 @@ use keyfob_proto::{App, Flow, Misuse, Settings, TokenSet};
 
 use super::LoggedIn;
 use super::keep::Place;
+use crate::account::Account;
 use crate::error::Error;
+use crate::grant::Grant;
 use crate::keyfob::Keyfob;
 use crate::session::Session;
+use crate::store::Versioned;
 
 /// What is made of a token lives no longer than that: it should not end at once.
 const MIN_VALID: i64 = 60;
 
 /// Exchanges a token, and keeps what it gives as an account of its own, under a name that is free: never in place of a grant that is stored, which
-/// may be the very one whose token was exchanged, and is wider than what came of it.
+/// may be the very one whose token was exchanged, and is wider than what came of it. Nobody knows later whose token it was: where an account has it,
+/// [`exchanged`] can be made once more.
 ///
 /// # Errors
 ///
@@ -26,11 +30,12 @@ pub async fn token_exchange(
     account: &str,
     request: &TokenExchangeRequest,
 ) -> Result<LoggedIn, Error> {
-    let place = free(keyfob, settings, app, account).await?;
-    exchange(&place, keyfob.login_client(settings, app)?, request).await
+    let (place, before) = place(keyfob, settings, app, account, None).await?;
+    exchange(&place, before, keyfob.login_client(settings, app)?, Grant::Approval, request).await
 }
 
-/// The same for the token of an account in use, by an app of the same provider (or of another that shares its token endpoint).
+/// The same for the token of an account in use, by an app of the same provider (or of another that shares its token endpoint); and in place of what came of
+/// such an exchange of the same account before.
 ///
 /// A token that is bound to a key is exchanged with a proof by that key, and what comes is bound to it, too. RFC 9449 does not speak of this grant; but a
 /// new key would prove nothing to a server that asks whether we may use the token at all, which is what binding is for: without that question a thief
@@ -50,7 +55,7 @@ pub async fn token_exchange(
 pub async fn exchanged(session: &Session, settings: &Settings, app: &App, account: &str, access: AccessRequest) -> Result<LoggedIn, Error> {
     let shared = session.shared();
     let keyfob = &shared.keyfob;
-    let place = free(keyfob, settings, app, account).await?;
+    let (place, before) = place(keyfob, settings, app, account, Some(shared.known().account())).await?;
     let Flow::OAuth2(flow) = &settings.flow else {
         return Err(Misuse::new("a provider that speaks OAuth 2", "another")
             .of("RFC 8693 §1")
@@ -74,20 +79,35 @@ pub async fn exchanged(session: &Session, settings: &Settings, app: &App, accoun
         None => keyfob.login_client(settings, app)?,
     };
     client.check_key()?;
+    let grant = Grant::exchanged(from, &access);
     let request = TokenExchangeRequest { access, ..TokenExchangeRequest::new(tokens.access.clone(), TokenType::AccessToken) };
-    exchange(&place, client, &request).await
+    exchange(&place, before, client, grant, &request).await
 }
 
-/// A place where no account is.
-async fn free<'a>(keyfob: &'a Keyfob, settings: &'a Settings, app: &'a App, account: &'a str) -> Result<Place<'a>, Error> {
+/// A place where no account is but one that was made of the same.
+async fn place<'a>(
+    keyfob: &'a Keyfob,
+    settings: &'a Settings,
+    app: &'a App,
+    account: &'a str,
+    from: Option<&Account>,
+) -> Result<(Place<'a>, Option<Versioned<Account>>), Error> {
     let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-    match keyfob.store().account(account).await? {
-        Some(before) => Err(place.taken(&before)),
-        None => Ok(place),
+    let before = keyfob.store().account(account).await?;
+    let makes_way = |there: &Account| there.provider == settings.provider && from.is_some_and(|from| there.grant.is_made_of(from));
+    match before {
+        Some(before) if !makes_way(&before.value) => Err(place.taken(&before)),
+        before => Ok((place, before)),
     }
 }
 
-async fn exchange(place: &Place<'_>, client: oauth2::Client, request: &TokenExchangeRequest) -> Result<LoggedIn, Error> {
+async fn exchange(
+    place: &Place<'_>,
+    before: Option<Versioned<Account>>,
+    client: oauth2::Client,
+    grant: Grant,
+    request: &TokenExchangeRequest,
+) -> Result<LoggedIn, Error> {
     let keyfob = place.keyfob;
     let exchange = client.token_exchange(request)?;
     let answer = keyfob.ask_server(&client, exchange.request()).await?;
@@ -99,5 +119,9 @@ async fn exchange(place: &Place<'_>, client: oauth2::Client, request: &TokenExch
             .with_hint("ask for an access token (requested_token_type)")
             .into());
     };
-    place.keep_new(Some(&client), request.access.scopes.clone(), received, None).await
+    let scopes = request.access.scopes.clone();
+    match before {
+        Some(before) => place.keep_over(before, Some(&client), grant, scopes, received, None).await,
+        None => place.keep_new(Some(&client), grant, scopes, received, None).await,
+    }
 }

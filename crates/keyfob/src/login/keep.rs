@@ -141,7 +141,7 @@ impl Place<'_> {
         };
         let before = match self.before().await? {
             // It needs no person, and takes no person's place.
-            Some(before) if before.value.grant.is_approval() => return Err(self.taken(&before)),
+            Some(before) if before.value.grant.was_approved() => return Err(self.taken(&before)),
             before => before,
         };
         // What a login asks for by itself is for a person to approve: an app that asks for itself may have none of it (RFC 6749 §4.4.2, §3.3).
@@ -200,12 +200,13 @@ impl Place<'_> {
     pub(super) async fn keep_new(
         &self,
         client: Option<&oauth2::Client>,
+        grant: Grant,
         requested_scopes: Vec<String>,
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
         let tokens = received.tokens.clone();
-        match self.write(None, Grant::Approval, requested_scopes, received, id_token).await {
+        match self.write(None, grant, requested_scopes, received, id_token).await {
             Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => Err(self.not_kept(client, &tokens, false, error).await),
             Err(Error::Protocol(refused)) => Err(self.refused(client, &tokens, refused).await),
             written => written,
@@ -217,6 +218,7 @@ impl Place<'_> {
         &self,
         before: Versioned<Account>,
         client: Option<&oauth2::Client>,
+        grant: Grant,
         requested_scopes: Vec<String>,
         received: Received,
         id_token: Option<IdToken>,
@@ -226,7 +228,7 @@ impl Place<'_> {
             self.revoke_new(client, &tokens).await;
             return Err(self.taken(&before));
         }
-        match self.write(Some(before), Grant::Approval, requested_scopes, received, id_token).await {
+        match self.write(Some(before), grant, requested_scopes, received, id_token).await {
             Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => {
                 Err(self.not_kept(client, &tokens, works_without, error).await)
             }

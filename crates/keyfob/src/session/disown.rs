@@ -25,7 +25,7 @@ impl Shared {
     /// meantime: of those nobody has said anything. Else the account is marked, by compare-and-swap over what was read, and nothing is deleted.
     pub(super) async fn disowned(&self, used: &Known, said: &str) -> Result<Arc<Known>, Error> {
         let reason = format!("the API does not take its token any more: {said}");
-        let needs_login = || Error::NeedsLogin { account: used.account().name.clone(), reason: reason.clone() };
+        let needs_login = || used.account().needs_login(&reason);
         for _ in 0..TRIES {
             let now = self.read().await?;
             now.usable()?;

@@ -121,7 +121,7 @@ impl Known {
     pub(crate) fn usable(&self) -> Result<(), Error> {
         match &self.account().health {
             Health::Ok => Ok(()),
-            Health::NeedsLogin { reason, .. } => Err(Error::NeedsLogin { account: self.account().name.clone(), reason: reason.clone() }),
+            Health::NeedsLogin { reason, .. } => Err(self.account().needs_login(reason)),
         }
     }
 

@@ -100,7 +100,7 @@ impl Session {
             return Err(bound().into());
         }
         if !known.renews() && known.has_ended(self.shared.keyfob.now()) {
-            return Err(refresh::ended(known.account().name.clone()));
+            return Err(refresh::ended(known.account()));
         }
         Token::of(known)
     }

@@ -2,7 +2,7 @@
 
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Flow, Settings};
-use keyfob::{Error, LoggedIn, login};
+use keyfob::{Error, Grant, LoggedIn, login};
 
 use super::cannot;
 use crate::card::Card;
@@ -26,8 +26,14 @@ impl Asked<'_> {
 
     /// An account made of another one's token (RFC 8693).
     pub(super) async fn by_exchange(self, from: &str, context: &Context) -> Result<LoggedIn, Card> {
-        let Self { settings, app, account, access } = self;
+        let Self { settings, app, account, mut access } = self;
         let opened = context.open_account(from).await?;
+        // As the scopes of before: whoever makes it again wants what it was for.
+        if access.resources.is_empty()
+            && let Some(Grant::Exchanged(made)) = context.meant(account).await?.map(|before| before.grant)
+        {
+            access.resources.clone_from(&made.asked.resources);
+        }
         let Flow::OAuth2(flow) = &settings.flow else {
             return Err(Card::usage(
                 cannot(account),

@@ -380,7 +380,7 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
     lines.push(("kept in", context.vault().shown()));
     // What a provider shows first is mostly about a person, who has no part in an account of the app itself.
     let is_imitated = context.pretend().await?.is_some_and(|pretend| pretend.is_imitated(&provider.name));
-    match provider.overview().next().filter(|_| matches!(account.grant, Grant::Approval | Grant::OneLegged)) {
+    match provider.overview().next().filter(|_| matches!(account.grant, Grant::Approval | Grant::Exchanged(_) | Grant::OneLegged)) {
         _ if is_imitated => lines.push(("next", context.out.again.command(&format!("get {} /", account.name)))),
         Some(action) => lines.push(("next", context.out.again.command(&format!("{} {}", account.name, action.name)))),
         None => lines.push(("next", context.out.again.command(&format!("get {} PATH", account.name)))),

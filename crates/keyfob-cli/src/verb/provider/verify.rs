@@ -204,6 +204,9 @@ async fn login(account: &Account, context: &Context) -> Result<Step, Card> {
         Some(false) if matches!(account.grant, Grant::ClientCredentials(_) | Grant::JwtBearer(_)) => {
             (format!("none: the app speaks for itself, since {day}"), Came::LeftOut)
         }
+        Some(false) if matches!(account.grant, Grant::Exchanged(_)) => {
+            (format!("none: its token was made of another account's, on {day}"), Came::LeftOut)
+        }
         Some(false) if account.tolerated.is_empty() => (format!("done on {day}; nothing had to be tolerated"), Came::Good),
         Some(false) => (format!("done on {day}; tolerated: {}", account.tolerated.join(", ")), Came::Good),
         Some(true) => (format!("none: the tokens were imported on {day}"), Came::LeftOut),

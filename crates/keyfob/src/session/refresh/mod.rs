@@ -35,7 +35,7 @@ use turn::Turn;
 
 use self::flight::Flight;
 use super::{Known, Shared};
-use crate::account::Health;
+use crate::account::{Account, Health};
 use crate::error::Error;
 use crate::limit::Permit;
 
@@ -213,6 +213,6 @@ fn without_refresh_token() -> Error {
 }
 
 /// There is nothing to refresh with.
-pub(crate) fn ended(account: String) -> Error {
-    Error::NeedsLogin { account, reason: "the access token has ended, and there is no refresh token to get another with".to_owned() }
+pub(crate) fn ended(account: &Account) -> Error {
+    account.needs_login("the access token has ended, and there is no refresh token to get another with")
 }

@@ -124,7 +124,7 @@ impl Shared {
         let answer = self.keyfob.ask_server(client, exchange.request()).await.map_err(|error| Unread { error, successor: None })?;
         exchange.receive(&answer, self.keyfob.now()).map_err(|error| {
             let successor = match known.tokens() {
-                TokenSet::OAuth2(spent) if known.account().grant.is_approval() => client.successor(spent, &answer),
+                TokenSet::OAuth2(spent) if known.account().grant.was_approved() => client.successor(spent, &answer),
                 _ => None,
             };
             Unread { error: error.into(), successor }
@@ -147,11 +147,10 @@ impl Shared {
             if why != Why::Asked && known.is_just_refreshed_by(&self.keyfob.moment_at_most(hold)) {
                 return Ok(Begin::Over(known));
             }
-            let name = || known.account().name.clone();
             // C10. Whoever asks for it in so many words is let through, as after every other failure.
             let told = known.account().spending.as_ref().and_then(|note| note.not_before).filter(|_| why != Why::Asked);
             if let Some(left) = told.and_then(|not_before| self.pause.told(not_before, self.keyfob.now())) {
-                return Err(Error::AskedToWait { account: name(), left });
+                return Err(Error::AskedToWait { account: known.account().name.clone(), left });
             }
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.setup.client, known.tokens()) else {
                 let oauth1 = "this account speaks OAuth 1, whose tokens are not refreshed";
@@ -164,7 +163,7 @@ impl Shared {
             let Some(renewal) = Renewal::of(&self.keyfob, &client, &known, tokens)? else {
                 // Whoever asks while the token is good asks for what there is not; nobody has to log in for that.
                 let is_good = why == Why::Asked && !known.has_ended(self.keyfob.now());
-                return Err(if is_good { without_refresh_token() } else { ended(name()) });
+                return Err(if is_good { without_refresh_token() } else { ended(known.account()) });
             };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
@@ -209,7 +208,7 @@ impl Shared {
             Err(error) if is_somebodys_wish(&error) => Err(error),
             Err(error) => {
                 tracing::error!(account = known.account().name, %error, "needs a new login, which could not be written down");
-                Err(Error::NeedsLogin { account: known.account().name.clone(), reason })
+                Err(known.account().needs_login(reason))
             }
         }
     }
