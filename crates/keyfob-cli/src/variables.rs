@@ -25,11 +25,14 @@ pub(crate) async fn variables(opened: &Opened, named: Option<&str>, min_valid: i
     let account = &opened.account;
     // Before anything is handed out: a session knows where this account's API is, or says that nobody does. What a file has instead is where people log in.
     let session = opened.session().await?;
+    let what = || format!("cannot get a token for {}", account.name);
     let mut variables: Vec<(String, Secret)> = vec![
         ("KEYFOB_ACCOUNT".to_owned(), Secret::new(account.name.as_str())),
         ("KEYFOB_API".to_owned(), Secret::new(session.settings().api.base.as_str())),
     ];
     if let TokenSet::OAuth1(tokens) = &account.tokens {
+        // What the API refused lately it refuses from the program, too.
+        session.usable().doing(what())?;
         // All four: every request is signed with them.
         let secret = opened.app.client_secret.clone().unwrap_or_else(|| Secret::new(""));
         variables.push(("KEYFOB_CONSUMER_KEY".to_owned(), Secret::new(opened.app.client_id.as_str())));
@@ -40,7 +43,7 @@ pub(crate) async fn variables(opened: &Opened, named: Option<&str>, min_valid: i
         }
         return Ok(variables);
     }
-    let token = session.token(min_valid).await.doing(format!("cannot get a token for {}", account.name))?;
+    let token = session.token(min_valid).await.doing(what())?;
     if let Some(at) = token.expires_at() {
         variables.push(("KEYFOB_EXPIRES_AT".to_owned(), Secret::new(moment::utc(at))));
     }

@@ -32,6 +32,23 @@ async fn a_call_gives_the_body_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_the_api_refused_is_handed_to_no_program() {
+    let house = House::new().await;
+    let keys = "OAUTH_TOKEN=example-token-not-real\nOAUTH_TOKEN_SECRET=example-secret-not-real\n";
+    let app = house.sandbox.app("telldus");
+    let file = house.file("keys.env", &format!("CONSUMER_KEY={}\nCONSUMER_SECRET={}\n{keys}", app.client_id, app.client_secret));
+    house.good(&["import", "telldus", "--from", &file]).await;
+    let program = &["exec", "telldus", "--", "sh", "-c", "echo ran"][..];
+    assert_eq!(house.good(program).await, "ran\n", "as far as anybody knows");
+    house.run(&["get", "telldus", "/json/clients/list"]).await.exits(4);
+    for arguments in [program, &["env", "telldus"]] {
+        let ended = house.run(arguments).await;
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+        ended.fails(4, ["cannot get a token for telldus", "needs a new login", "keyfob login telldus"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn items_become_query_form_json_and_headers() {
     let house = House::new().await;
     house.log_in("acme").await;

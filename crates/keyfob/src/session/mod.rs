@@ -105,6 +105,15 @@ impl Session {
         Token::of(known)
     }
 
+    /// That calls can be made with it, as far as is known without one: for programs that sign for themselves. For OAuth 2 [`token`](Self::token) says so.
+    ///
+    /// # Errors
+    ///
+    /// `NeedsLogin` if a person has to log in first.
+    pub fn usable(&self) -> Result<(), Error> {
+        self.shared.known().usable()
+    }
+
     /// Whether whoever opens this account in this process is still given this session: not after a logout, a login or a renaming here. A look at a flag, for a
     /// program that keeps a session; [`reread`](Self::reread) says what is there now, and what other processes did.
     pub fn is_open(&self) -> bool {
