@@ -218,9 +218,14 @@ impl Location {
             Self::Postgres(..) => "begin anew in another database",
         };
         let next = match &error {
-            StoreError::Locked(_) if self.sealed_with() == Some(SealedWith::Passphrase) => {
-                "keyfob unlock (asks for the passphrase once)".to_owned()
-            }
+            StoreError::Locked(_) => match self.sealed_with() {
+                Some(SealedWith::Passphrase) => "keyfob unlock (asks for the passphrase once)".to_owned(),
+                Some(SealedWith::Keyring) => "log in to the desktop, and unlock its keyring".to_owned(),
+                _ => {
+                    let named = format!("{} says where another is", KeySource::FILE_VARIABLE);
+                    format!("put the key back from a backup ({named}); or if it is lost, {anew} (nothing was overwritten)")
+                }
+            },
             // A log, then, that was left behind.
             StoreError::Corrupt(_) if matches!(self, Self::File(path) if path.symlink_metadata().is_err()) => {
                 "move that to where its vault is now (mv -n); or if its vault is gone for good, give it another name".to_owned()

@@ -118,6 +118,7 @@ async fn a_vault_of_another_key_is_refused_and_left_alone() {
     for arguments in [&["status"][..], &["telldus", "devices"], &["logout", "telldus"], &["login", "telldus", "--no-browser", "--paste"]] {
         house.run(arguments).await.fails(7, ["cannot open the vault", "another key", "give the key it was sealed with"]);
     }
+    assert_eq!(doctors_key(&house).await, "note", "it opens nothing");
     house.set("KEYFOB_VAULT_KEY", "nonsense");
     let ended = house.run(&["status"]).await.exits(7);
     assert!(!ended.stderr.contains("nonsense"), "{ended:#?}");
@@ -126,8 +127,20 @@ async fn a_vault_of_another_key_is_refused_and_left_alone() {
     house.json(&["telldus", "devices"]).await;
     let key = house.path("data/sandbox/vault.key");
     std::fs::rename(&key, house.path("elsewhere")).expect("moved");
-    house.run(&["telldus", "devices"]).await.fails(7, ["cannot open the vault", "vault.key", ""]);
+    house.run(&["telldus", "devices"]).await.fails(7, ["cannot open the vault", "vault.key", "keyfob vault set-aside"]);
+    house
+        .run(&["status"])
+        .await
+        .fails(7, ["cannot open the vault", "is not there", "put the key back from a backup (KEYFOB_VAULT_KEY_FILE"]);
+    assert_eq!(doctors_key(&house).await, "note");
     assert!(!common::exists(&key), "no new key for an old vault");
+}
+
+/// What doctor thinks of the key of a vault that does not open.
+async fn doctors_key(house: &House) -> Value {
+    let looked = house.run(&["doctor", "--json", "--offline"]).await.exits(7);
+    let findings: Vec<Value> = serde_json::from_str(&looked.stdout).expect("JSON");
+    findings.into_iter().find(|finding| finding["check"] == "key").expect("the key is looked at")["state"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

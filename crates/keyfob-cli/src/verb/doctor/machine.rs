@@ -3,25 +3,28 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use keyfob::StoreError;
 use keyfob::proto::scrub::printable;
+use keyfob::{Keyfob, StoreError};
 use keyfob_store::{KeySource, SealedWith};
 
 use super::{Code, Finding};
+use crate::card::Card;
 use crate::context::{Context, transport};
 use crate::vault::{LEAST_ROOM, Location};
 
 pub(super) async fn look(context: &Context) -> Vec<Finding> {
-    let mut findings = vec![vault(context).await];
+    let opened = context.keyfob_if_any().await;
+    let key = key(&opened, context);
+    let mut findings = vec![vault(opened, context).await];
     match context.vault() {
         Location::File(path) if path.symlink_metadata().is_err() => {}
         Location::File(path) => {
             findings.extend(permissions(path, &context.vault().key_file(context.data_folder()), &context.providers_folder()));
             findings.extend(room(context.vault()));
-            findings.push(Finding::good("key", context.key_in_words()));
+            findings.push(key);
             findings.push(keyring(context.vault().sealed_with()).await);
         }
-        Location::Postgres(..) => findings.push(Finding::good("key", context.key_in_words())),
+        Location::Postgres(..) => findings.push(key),
     }
     findings.extend(files(context));
     findings.push(match transport() {
@@ -32,9 +35,18 @@ pub(super) async fn look(context: &Context) -> Vec<Finding> {
     findings
 }
 
-async fn vault(context: &Context) -> Finding {
+/// Where it comes from says nothing of whether it is the right one, or there: that the vault opens does.
+fn key(opened: &Result<Option<&Keyfob>, Card>, context: &Context) -> Finding {
+    let key = context.key_in_words();
+    match opened {
+        Ok(_) => Finding::good("key", key),
+        Err(_) => Finding::note("key", format!("{key}: with this the vault was not opened")),
+    }
+}
+
+async fn vault(opened: Result<Option<&Keyfob>, Card>, context: &Context) -> Finding {
     let shown = context.vault().shown();
-    match context.keyfob_if_any().await {
+    match opened {
         Err(card) => Finding::of_card("vault", &card),
         Ok(None) => Finding::note("vault", format!("there is none at {shown} yet: the first login makes it")),
         Ok(Some(keyfob)) => match keyfob.store().accounts().await {
