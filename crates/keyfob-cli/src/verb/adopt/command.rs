@@ -122,7 +122,7 @@ pub(super) fn calls(script: &Script, urls: &[String], whose: &Whose, keys: &Keys
     let calls = || script.calls.iter().filter(|call| !is_of_login(call));
     let mut commands: Vec<Command> = calls().filter_map(&mut new).collect();
     if commands.is_empty() {
-        commands.extend(urls.iter().filter_map(|url| get(url)).filter_map(|call| new(&call)));
+        commands.extend(urls.iter().filter_map(|url| get(url)).filter(|call| !is_of_login(call)).filter_map(|call| new(&call)));
     }
     let left_out = calls().filter(|call| whose.path(&call.url).is_some_and(|path| !is_to_copy(path, keys))).count();
     Calls { commands, left_out }
@@ -423,7 +423,8 @@ mod tests {
 
     #[test]
     fn a_url_without_quotes_is_one_in_a_shell() {
-        assert_eq!(shown("#!/bin/sh\nwget https://api.github.com/x?a=b\n"), ["get github /x"]);
+        assert_eq!(shown("#!/bin/sh\nwget https://api.github.com/x?a=b\n"), ["get github /x a==b"]);
+        assert_eq!(shown("#!/bin/sh\nwget https://api.github.com/x?a=$B\n"), ["get github /x"]);
         assert_eq!(shown("#!/bin/sh\ncurl https://api.github.com/x?a=b\n"), ["get github /x a==b"]);
     }
 
@@ -465,6 +466,8 @@ mod tests {
             format!("{long}{}", full("x(a)\n")),
             format!("{long}{}", full("get(a)\n")),
             format!("{long}{}", full("b = a + a\n")),
+            format!("{}a = f(b)", full("a, ")),
+            full("a, b = f(c)\n"),
             full("'curl '+"),
             full("['curl',"),
             full("/*"),

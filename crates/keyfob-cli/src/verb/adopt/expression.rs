@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::joined::{Joined, behind, braces, formatted, percent};
+use super::joined::{Joined, behind, braces, formatted, joined, percent};
 use super::tokens::{Is, Token};
 use super::values::{HEAVIEST, Names, Value};
 
@@ -56,6 +56,11 @@ impl<'a> Reader<'a> {
     /// How much work that was, for one that began there.
     pub(super) fn spent(&self, from: usize) -> usize {
         self.spent + self.at - from
+    }
+
+    /// How far it came.
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     fn is(&self) -> &'a Is<'a> {
@@ -118,6 +123,16 @@ impl<'a> Reader<'a> {
         }
         self.depth -= 1;
         value
+    }
+
+    /// Expressions with commas between them.
+    pub(super) fn values(&mut self) -> Vec<Value> {
+        let mut weight = 0;
+        let mut values = vec![self.value_within(&mut weight)];
+        while self.takes(',') {
+            values.push(self.value_within(&mut weight));
+        }
+        values
     }
 
     /// Texts one behind the other; what else is added up is a run's business.
@@ -301,6 +316,14 @@ impl<'a> Reader<'a> {
                     None => from_environment(written, arguments.plain.get(1)),
                 },
                 "format" => formatted(value, &arguments),
+                // Python's, and that of JavaScript and Ruby.
+                "join" => match (value, arguments.plain.into_iter().next()) {
+                    (between @ Value::Text(_), Some(Value::List(items))) | (Value::List(items), Some(between @ Value::Text(_))) => {
+                        joined(&between, items)
+                    }
+                    (_, Some(Value::Gap(name))) | (Value::Gap(name), _) => Value::Gap(name),
+                    _ => Value::Gap("join".to_owned()),
+                },
                 other => Value::Gap(other.to_owned()),
             };
         }

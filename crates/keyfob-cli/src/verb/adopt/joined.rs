@@ -39,6 +39,21 @@ impl Joined {
     }
 }
 
+/// Items with a text between them.
+pub(super) fn joined(between: &Value, items: Vec<Value>) -> Value {
+    let mut joined = Joined::default();
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            joined.add(between.clone());
+        }
+        joined.add(item);
+        if joined.is_full() {
+            break;
+        }
+    }
+    joined.value()
+}
+
 /// A text with what is in its braces by what `fill` makes of it; `{{` and `}}` are signs.
 pub(super) fn braces(text: &str, mut fill: impl FnMut(&str) -> Value) -> Value {
     let mut joined = Joined::default();
@@ -160,6 +175,19 @@ mod tests {
         let calls = super::super::scan::read(&format!("s.post('https://a.example/x', json=[{text}])")).calls;
         let super::super::calls::Body::Json(value) = &calls[0].body else { panic!("{text}") };
         value.json().to_string()
+    }
+
+    #[test]
+    fn items_are_joined_where_they_are_written() {
+        for (text, expected) in [
+            ("','.join(['x', y, 7])", r#"["x,Y,7"]"#),
+            ("['x', 'y'].join('|')", r#"["x|y"]"#),
+            ("','.join([])", r#"[""]"#),
+            ("','.join(ids)", r#"["IDS"]"#),
+            ("ids.join(',')", r#"["IDS"]"#),
+        ] {
+            assert_eq!(json(text), expected, "{text}");
+        }
     }
 
     #[test]

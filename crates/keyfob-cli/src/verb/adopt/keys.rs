@@ -77,6 +77,11 @@ impl Keys {
         self.found.contains_key("client_id")
     }
 
+    /// Whether it is all that an app needs.
+    pub(super) fn has_whole_app(&self, provider: &Provider) -> bool {
+        provider.client.fields.iter().filter(|field| field.required).all(|field| self.found.contains_key(&field.name))
+    }
+
     /// Whether a text has a secret in it.
     pub(super) fn are_in(&self, text: &str) -> bool {
         let text = text.as_bytes();
@@ -191,6 +196,22 @@ mod tests {
             )
         );
         assert_eq!(found("requests.get(u, headers={'Authorization': 'Bearer abc'})", "netatmo").0, json!({"access_token": "abc"}));
+    }
+
+    #[test]
+    fn a_providers_own_names_come_before_what_others_call_alike() {
+        let all = json!({"client_id": "id1", "client_secret": "se1", "api_key": "ak1"});
+        for script in [
+            "CLIENTID = 'id1'\nAPIKEY = 'ak1'\nAPISEC = 'se1'",
+            "client_id = 'id1'\nclient_secret = 'se1'\napi_key = 'ak1'",
+            "AUGUST_CLIENT_ID = 'id1'\nAUGUST_API_KEY = 'ak1'\nAUGUST_CLIENT_SECRET = 'se1'",
+            "A = os.getenv('CLIENTID', 'id1')\nB = os.environ.get('APIKEY', 'ak1')\nrequests.post(u, data={'x': os.getenv('APISEC', 'se1')})",
+        ] {
+            assert_eq!(found(script, "august").0, all, "{script}");
+        }
+        assert_eq!(found("api_key = 'ck1'", "telldus").0, json!({"client_id": "ck1"}));
+        // The first one counts, and what is commented out comes last.
+        assert_eq!(found("# APIKEY = 'old'\nAPIKEY = 'ak1'\nAPIKEY = 'ak2'", "august").0, json!({"api_key": "ak1"}));
     }
 
     #[test]

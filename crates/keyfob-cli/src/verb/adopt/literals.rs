@@ -80,7 +80,7 @@ pub(super) fn of_header(text: &str) -> Option<(&str, Zeroizing<String>)> {
     (is_header && is_telling(name) && !value.trim().is_empty()).then(|| (name, Zeroizing::new(value.trim().to_owned())))
 }
 
-/// URLs in quotes, and those that are texts otherwise (a shell's have none), without their query.
+/// URLs in quotes, and those that are texts otherwise (a shell's have none), as far as they are written, and without half a query.
 pub(super) fn urls<'a>(text: &'a str, texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut quoted = Vec::new();
     for line in text.lines() {
@@ -91,7 +91,12 @@ pub(super) fn urls<'a>(text: &'a str, texts: impl Iterator<Item = &'a str>) -> V
         }
     }
     let mut known = HashSet::new();
-    let urls = quoted.into_iter().chain(texts).map(|value| value.split(['?', '#', '{', '%', ' ']).next().unwrap_or_default());
+    let whole = |text: &'a str| match text.split_once('?') {
+        Some((before, query)) if query.contains(['{', '%', ' ', '$', '<']) => before,
+        _ => text,
+    };
+    let urls = quoted.into_iter().chain(texts).map(|value| whole(value.split('#').next().unwrap_or_default()));
+    let urls = urls.map(|value| value.split(['{', '%', ' ']).next().unwrap_or_default());
     let urls = urls.filter(|url| (url.starts_with("https://") || url.starts_with("http://")) && known.insert(*url));
     urls.map(str::to_owned).collect()
 }
@@ -127,8 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn urls_come_without_their_query() {
-        let script = "get('https://a.example/x?y=z'); get(\"https://a.example/x\"); f'http://b.example/{id}' 'ftp://c'";
-        assert_eq!(urls(script, std::iter::empty()), ["https://a.example/x", "http://b.example/"]);
+    fn urls_come_as_far_as_they_are_written() {
+        let script = "get('https://a.example/x?y=z#w'); get(\"https://a.example/x\"); f'http://b.example/{id}?a=b' 'ftp://c' f'http://c.example/x?y={z}&a=b'\n\
+            'http://d.example/x?y=%s'";
+        let expected = ["https://a.example/x?y=z", "https://a.example/x", "http://b.example/", "http://c.example/x", "http://d.example/x"];
+        assert_eq!(urls(script, std::iter::empty()), expected);
     }
 }

@@ -80,11 +80,12 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let others = others(&urls, provider, hint, context);
     let keys = Keys::of(&script, provider, &others);
     let Calls { commands: calls, left_out } = command::calls(&script, &urls, &Whose::of(provider, &account), &keys);
-    let found = Found { provider, account, others, keys, calls, left_out };
+    let lacks_app = lacks_app(&keys, provider, context).await;
+    let found = Found { provider, account, others, keys, lacks_app, calls, left_out };
     let need_login = if args.keep { keep(&args, &shown, &found, context).await? } else { Vec::new() };
     let kept_tokens = args.keep && found.keys.has_tokens();
     let commands: Vec<String> = found.calls.iter().map(|call| context.out.again.command(&call.words().join(" "))).collect();
-    let next = context.out.again.command(&next(&args, &found));
+    let next: Vec<String> = next(&args, &found).iter().map(|next| context.out.again.command(next)).collect();
     if context.out.json {
         if kept_tokens {
             return Ok(());
@@ -92,10 +93,10 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
         let others: Vec<&str> = found.others.iter().map(|other| other.name.as_str()).collect();
         return context.out.json(&json!({
             "script": args.script, "provider": provider.name, "others": others, "found": found.keys.lines, "calls": commands,
-            "left_out": left_out, "need_login": need_login, "next": next,
+            "left_out": left_out, "need_login": need_login, "next": next[0],
         }));
     }
-    context.out.data(&words(&args, &found, &commands, (!kept_tokens).then_some(next.as_str()), context))
+    context.out.data(&words(&args, &found, &commands, if kept_tokens { &[] } else { &next }, context))
 }
 
 /// What was found in it.
@@ -106,6 +107,8 @@ struct Found<'a> {
     /// Whose APIs it calls besides.
     others: Vec<&'a Provider>,
     keys: Keys,
+    /// Whether neither the script nor the vault has all that its app needs.
+    lacks_app: bool,
     calls: Vec<Command>,
     /// How many calls are not shown.
     left_out: usize,
@@ -162,7 +165,10 @@ fn most(urls: &[String], hint: Kind, context: &Context) -> Option<String> {
         let endpoints = provider.usual_endpoints();
         let theirs: Vec<Origin> = endpoints.iter().filter_map(|(_, url)| Origin::parse(url)).collect();
         let count = origins.iter().filter(|origin| theirs.contains(origin)).count();
-        let logins = urls.iter().filter(|url| endpoints.iter().any(|(kind, theirs)| *kind != "api" && *url == theirs)).count();
+        let logins = urls
+            .iter()
+            .filter(|url| endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.split('?').next() == Some(theirs.as_str())))
+            .count();
         if count > 0 {
             counts.insert(&provider.name, (count, logins, (provider.kind == Kind::OAuth1) == (hint == Kind::OAuth1)));
         }
@@ -187,16 +193,31 @@ fn others<'a>(urls: &[String], first: &'a Provider, hint: Kind, context: &'a Con
     }
 }
 
-fn next(args: &Adopt, found: &Found<'_>) -> String {
-    if args.keep || !found.keys.has_tokens() && !found.keys.has_app() {
-        return format!("login {}", found.account);
-    }
-    let named = |option: &str, name: &Option<String>| name.as_ref().map(|name| format!(" {option} {}", quoted(name))).unwrap_or_default();
-    format!("adopt {} --keep{}{}", quoted(&args.script), named("--provider", &args.provider), named("--account", &args.account))
+/// The sandbox has apps of its own. A vault that does not open says so itself where it is needed.
+async fn lacks_app(keys: &Keys, provider: &Provider, context: &Context) -> bool {
+    let is_needed = context.sandbox().is_none() && !keys.has_whole_app(provider);
+    is_needed && !matches!(context.app(&provider.name).await, Ok(Some(_)))
 }
 
-fn words(args: &Adopt, found: &Found<'_>, commands: &[String], next: Option<&str>, context: &Context) -> String {
-    let Found { provider, account, others, keys, calls, left_out } = found;
+/// What is to be done once, in this order.
+fn next(args: &Adopt, found: &Found<'_>) -> Vec<String> {
+    let (keys, login) = (&found.keys, format!("login {}", found.account));
+    if args.keep || !keys.has_tokens() && !keys.has_app() {
+        return vec![login];
+    }
+    let named = |option: &str, name: &Option<String>| name.as_ref().map(|name| format!(" {option} {}", quoted(name))).unwrap_or_default();
+    let keep = format!("adopt {} --keep{}{}", quoted(&args.script), named("--provider", &args.provider), named("--account", &args.account));
+    let add = format!("app add {}", found.provider.name);
+    match (keys.has_tokens(), found.lacks_app) {
+        (true, false) => vec![keep],
+        (true, true) => vec![add, keep],
+        (false, false) => vec![keep, login],
+        (false, true) => vec![add, login],
+    }
+}
+
+fn words(args: &Adopt, found: &Found<'_>, commands: &[String], next: &[String], context: &Context) -> String {
+    let Found { provider, account, others, keys, calls, left_out, lacks_app } = found;
     let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
     let mut text = vec![format!("{} calls the API of {} ({})", printable(&args.script), paint.strong(&provider.title), provider.name)];
     for other in others {
@@ -217,16 +238,12 @@ fn words(args: &Adopt, found: &Found<'_>, commands: &[String], next: Option<&str
             text.push(format!("  {name:<14} line {}", places.join(", ")));
         }
     }
-    if let Some(next) = next {
-        text.extend([String::new(), format!("Once:       {}", paint.accent(next))]);
-        if !keys.has_tokens() && keys.has_app() && next.contains(" --keep") {
-            text.push(format!("            {}", paint.accent(&context.out.again.command(&format!("login {account}")))));
-        }
+    for (at, next) in next.iter().enumerate() {
+        let once = if at == 0 { "\nOnce:       " } else { "            " };
+        text.push(format!("{once}{}", paint.accent(next)));
     }
-    let wants_app = context.sandbox().is_none() && provider.client.fields.iter().any(|field| field.required);
-    if next.is_some() && keys.has_tokens() && !keys.has_app() && wants_app {
-        let add = context.out.again.command(&format!("app add {}", provider.name));
-        text.push(format!("            (no app's keys are in it; where the vault has none either, first {add})"));
+    if *lacks_app && next.len() > 1 {
+        text.push("            (what its app needs is neither in it nor in the vault)".to_owned());
     }
     text.extend([String::new(), "In place of its OAuth part, in a shell:".to_owned()]);
     match commands {

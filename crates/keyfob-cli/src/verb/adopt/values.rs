@@ -46,38 +46,48 @@ impl Piece {
 
 /// What names stand for, as far as the script was read.
 #[derive(Default)]
-pub(super) struct Names(HashMap<String, Value>);
+pub(super) struct Names {
+    here: HashMap<String, Value>,
+    /// What they came to stand for in the end, for where nothing is said of them before.
+    in_the_end: HashMap<String, Value>,
+}
 
 impl Names {
+    /// For reading the script once more: what a function needs may be said below it.
+    pub(super) fn again(self) -> Self {
+        Self { here: HashMap::new(), in_the_end: self.here }
+    }
+
     pub(super) fn set(&mut self, name: &str, value: Value) {
         // `a = [a, a]`, line after line, would be more than there is memory; and `a = [a]` deeper than our stack.
         let value = if value.weight() > HEAVIEST || !value.is_shallow() { Value::Gap(name.to_owned()) } else { value };
-        // A variable that is filled anew with what only a run knows was something before: a URL to which a token is added is still that URL.
-        if !matches!(value, Value::Gap(_)) || !self.0.contains_key(name) {
-            self.0.insert(name.to_owned(), value);
-        }
+        self.here.insert(name.to_owned(), value);
+    }
+
+    fn of(&self, name: &str) -> Option<&Value> {
+        self.here.get(name).or_else(|| self.in_the_end.get(name))
     }
 
     /// A dictionary gets more members.
     pub(super) fn merge(&mut self, name: &str, more: Value) {
         if let Some(known) =
-            self.0.get_mut(name).filter(|known| matches!(known, Value::Map(_)) && known.weight() + more.weight() <= HEAVIEST)
+            self.here.get_mut(name).filter(|known| matches!(known, Value::Map(_)) && known.weight() + more.weight() <= HEAVIEST)
         {
             known.merge(more);
         }
     }
 
     pub(super) fn weight(&self, name: &str) -> usize {
-        self.0.get(name).map_or(0, Value::weight)
+        self.of(name).map_or(0, Value::weight)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.of(name).is_some()
     }
 
     /// A gap of that name, where it stands for nothing.
     pub(super) fn get(&self, name: &str) -> Value {
-        self.0.get(name).cloned().unwrap_or_else(|| Value::Gap(name.to_owned()))
+        self.of(name).cloned().unwrap_or_else(|| Value::Gap(name.to_owned()))
     }
 }
 

@@ -4,6 +4,7 @@
 mod told;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -66,8 +67,8 @@ fn scanned(tokens: &[Token<'_>], text: &str) -> Script {
         script: Script::default(),
         work: WORK,
     };
-    // What a function needs may be said below it.
     scan.all();
+    scan.names = std::mem::take(&mut scan.names).again();
     (scan.script, scan.transfers, scan.requests, scan.work) = (Script::default(), Transfers::default(), HashMap::new(), WORK);
     scan.all();
     let rest = scan.transfers.rest();
@@ -106,7 +107,10 @@ impl<'a> Scan<'a> {
                         (Some(Is::Word(name)), Some(':')) => name,
                         _ => word,
                     };
-                    self.named(name, at, at + 2, self.tokens[at].is_statements);
+                    match &self.targets(at)[..] {
+                        [] => self.named(name, at, at + 2, self.tokens[at].is_statements),
+                        targets => self.unpacked(targets, at + 2),
+                    }
                 }
                 Is::Word(word) if self.sign(at + 1) == Some(':') && self.tokens[at].depth > 0 => self.named(word, at, at + 2, false),
                 Is::Text(text, _) => {
@@ -144,17 +148,20 @@ impl<'a> Scan<'a> {
     }
 
     fn value(&mut self, at: usize) -> Value {
-        let mut reader = Reader::new(self.tokens, at, &self.names, self.work);
-        let value = reader.value();
-        self.work = self.work.saturating_sub(reader.spent(at));
-        value
+        self.read(at, |reader| reader.value()).0
     }
 
     fn arguments(&mut self, at: usize) -> Arguments {
+        self.read(at, |reader| reader.arguments()).0
+    }
+
+    /// What is read from there, and where that ends.
+    fn read<T>(&mut self, at: usize, with: impl FnOnce(&mut Reader<'_>) -> T) -> (T, usize) {
         let mut reader = Reader::new(self.tokens, at, &self.names, self.work);
-        let arguments = reader.arguments();
-        self.work = self.work.saturating_sub(reader.spent(at));
-        arguments
+        let read = with(&mut reader);
+        let (spent, end) = (reader.spent(at), reader.at());
+        self.work = self.work.saturating_sub(spent);
+        (read, end)
     }
 
     /// Whether there was work left for this.
@@ -172,8 +179,47 @@ impl<'a> Scan<'a> {
         at.checked_sub(1).and_then(|before| self.sign(before)) == Some('@')
     }
 
+    /// The places of `a`, `self.b` and `c` in `a, self.b, c = …`, by that of the last; none where it stands alone, or is an argument's name.
+    fn targets(&self, last: usize) -> Vec<usize> {
+        let sign_before = |at: usize| at.checked_sub(1).and_then(|before| self.sign(before));
+        let (mut targets, mut at) = (vec![last], last);
+        loop {
+            while self.receiver(at).is_some_and(|of| self.word(Some(of)).is_some()) {
+                at -= 2;
+            }
+            match at.checked_sub(2).filter(|before| sign_before(at) == Some(',') && self.word(Some(*before)).is_some()) {
+                Some(before) => at = before,
+                None => break,
+            }
+            targets.push(at);
+        }
+        targets.reverse();
+        let is_begun = at.checked_sub(1).is_none_or(|before| matches!(self.tokens[before].is, Is::End | Is::Sign(';' | ':' | '{' | '}')));
+        if targets.len() > 1 && is_begun && self.tokens[last].is_statements { targets } else { Vec::new() }
+    }
+
+    /// As many values as names, or else what only a run knows.
+    fn unpacked(&mut self, targets: &[usize], at: usize) {
+        let (mut values, end) = self.read(at, |reader| reader.values());
+        if let [Value::List(items)] = &mut values[..] {
+            values = std::mem::take(items);
+        }
+        let is_each = values.len() == targets.len();
+        for (place, before) in targets.iter().enumerate() {
+            let Some(name) = self.word(Some(*before)) else { continue };
+            let value = if is_each { values[place].clone() } else { Value::Gap(name.to_owned()) };
+            self.is_now(name, *before, value, at..end, true);
+        }
+    }
+
     fn named(&mut self, name: &str, before: usize, at: usize, is_variable: bool) {
-        let value = self.value(at);
+        let (value, end) = self.read(at, |reader| reader.value());
+        self.is_now(name, before, value, at..end, is_variable);
+    }
+
+    /// A name, where that stands, and what it stands for now, as it is written there.
+    fn is_now(&mut self, name: &str, before: usize, value: Value, written: Range<usize>, is_variable: bool) {
+        let at = written.start;
         let line = self.tokens[at.min(self.tokens.len() - 1)].line;
         if let Some(known) = value.known().filter(|known| !known.is_empty()) {
             if ["base_url", "baseurl", "base_uri"].contains(&name.to_ascii_lowercase().as_str()) && known.contains("://") {
@@ -204,7 +250,12 @@ impl<'a> Scan<'a> {
             if self.receiver(before).is_some() {
                 self.say(before, value.clone());
             }
-            self.names.set(name, value);
+            // What only a run makes of it is it still: a URL to which a token is added.
+            let is_of_a_run = matches!(value, Value::Gap(_)) && self.spend(written.len());
+            let is_it = |token: &Token<'_>| matches!(token.is, Is::Word(word) if word == name);
+            if !is_of_a_run || !self.tokens.iter().take(written.end).skip(at).any(is_it) {
+                self.names.set(name, value);
+            }
         }
     }
 
@@ -368,6 +419,30 @@ mod tests {
     }
 
     #[test]
+    fn a_name_stands_for_what_was_said_last_before_it_is_used() {
+        for (script, expected) in [
+            // What cannot be read is not what was there before, nor what comes later.
+            (
+                "url, h = make('https://a.example/token')\nrequests.post(url, data=body)\nurl = 'https://a.example/x'\nrequests.get(url)",
+                &["GET https://a.example/x?"][..],
+            ),
+            ("url = 'https://a.example/x'\nrequests.get(url)\nurl = make()\nrequests.post(url)", &["GET https://a.example/x?"]),
+            ("self.url, h = make()\nrequests.post(self.url)\nurl = 'https://a.example/x'", &[]),
+            ("if a: url, h = make()\nrequests.post(url)\nurl = 'https://a.example/x'", &[]),
+            // What is made of it, and what is written there, it is.
+            ("url = 'https://a.example/x'\nurl, h, b = o.add(url)\nrequests.get(url)", &["GET https://a.example/x?"]),
+            ("url = 'https://a.example/x'\nurl = sign(url)\nrequests.get(url)", &["GET https://a.example/x?"]),
+            ("m, url = 'a', 'https://a.example/x'\nrequests.get(url, params={'m': m})", &["GET https://a.example/x?m=\"a\""]),
+            ("m, url = ['a', 'https://a.example/x']\nrequests.get(url, params={'m': m})", &["GET https://a.example/x?m=\"a\""]),
+            // A function's may be said below it; and an argument is no variable.
+            ("def f():\n  requests.get(url)\nurl = 'https://a.example/x'", &["GET https://a.example/x?"]),
+            ("url = 'https://a.example/x'\nf(url, h = make())\nrequests.get(url)", &["GET https://a.example/x?"]),
+        ] {
+            assert_eq!(calls(script), expected, "{script}");
+        }
+    }
+
+    #[test]
     fn each_session_has_its_own_base() {
         let script = "a = httpx.Client(base_url='https://a.example')\nself.b = BaseUrlSession(\n base_url='https://b.example/v1')\n\
             with httpx.Client(base_url='https://c.example') as c:\n  c.get('/3')\na.get('/1')\nself.b.post('x/2')\nother.get('/4')";
@@ -460,7 +535,8 @@ mod tests {
             let one = |one: &Assigned| format!("{} {} {}", one.name, one.value.as_str(), one.line);
             read(script).assigned.iter().map(one).collect::<Vec<_>>()
         };
-        assert_eq!(found("T = os.environ.get('X', 'abc')"), ["t abc 1"]);
+        assert_eq!(found("T = os.environ.get('X', 'abc')"), ["t abc 1", "x abc 1"]);
+        assert_eq!(found("f(os.getenv('X', 'abc'))\nENV.fetch('Y', 'def')"), ["x abc 1", "y def 2"]);
         assert_eq!(found("T: str = os.getenv('X') or 'abc'\n"), ["t abc 1"]);
         assert_eq!(
             found("k = {'public': 'a',\n 'private': 'b'}\nOAuth1Session(k['public'], k.get('private'))"),

@@ -116,6 +116,15 @@ impl<'a> Scan<'a> {
                 }
                 true
             }
+            // What is there unless the environment says something else has its name.
+            "getenv" | "get" | "fetch" if word == "getenv" || matches!(self.word(receiver), Some("environ" | "ENV")) => {
+                if let [name, usual] = &self.arguments(at + 1).plain[..]
+                    && let (Some(name), Some(known)) = (name.known(), usual.known().filter(|known| !known.is_empty()))
+                {
+                    self.assign(&name, known, self.tokens[at].line);
+                }
+                true
+            }
             // Ruby's `Net::HTTP.post_form(uri, "name" => "value")`.
             "post_form" => {
                 let arguments = self.arguments(at + 1);
