@@ -171,6 +171,32 @@ async fn actions_are_listed_and_described() {
     );
 }
 
+/// What a file offers, its own sandbox takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_choice_of_the_seed_services_is_one_at_their_sandboxes() {
+    let house = House::new().await;
+    let mut chosen = 0;
+    for service in ["august", "netatmo", "fitbit", "telldus"] {
+        house.log_in(service).await;
+        let stations = if service == "netatmo" { house.json(&["netatmo", "stations"]).await } else { Value::Null };
+        let listed = house.json(&["do", service]).await;
+        for action in listed["actions"].as_array().expect("actions") {
+            for parameter in action["parameters"].as_array().expect("parameters") {
+                let Some(choices) = parameter["choices"].as_array().filter(|_| parameter["type"] == "choice") else { continue };
+                for choice in choices {
+                    let said = format!("--{}={}", parameter["name"].as_str().expect("a name"), choice.as_str().expect("a choice"));
+                    // The one thing that any of them needs to be told.
+                    let whose = stations[0]["Station"].as_str();
+                    let words = [service, action["name"].as_str().expect("a name"), &said, "--pages=1", "--table"];
+                    house.good(&words.into_iter().chain(whose).collect::<Vec<_>>()).await;
+                    chosen += 1;
+                }
+            }
+        }
+    }
+    assert!(chosen > 10, "{chosen}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_series_is_read_page_by_page_and_drawn_as_a_chart() {
     let house = House::new().await;
