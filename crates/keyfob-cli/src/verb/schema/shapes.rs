@@ -27,7 +27,10 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("app list", "[P]"),
     ("app rm", "{provider:s forgotten:b accounts_without_app:[s]}"),
     ("delete", "any"),
-    ("do", "{provider:s actions:[{name:s about:s acts:b usage:s scopes:[s] parameters:any}]} / [any]"),
+    (
+        "do",
+        "{provider:s actions:[{name:s about:s acts:b usage:s scopes:[s] parameters:any}]} / [any] / {method:s url:s headers:[[s]] body:s?}",
+    ),
     ("doctor", "[{account:s? check:s state:'ok|note|warning|bad' found:s fix:s?}]"),
     ("env", "{*s}"),
     (
