@@ -101,19 +101,19 @@ pub(crate) async fn run(args: Why, context: &Context) -> Result<(), Card> {
             format!("keyfob explain GET {0} PATH shows the call, keyfob doctor {0} what else can be wrong", opened.account.name),
         ));
     };
-    let said = args.base_string.as_deref().map(text_of).transpose()?;
+    let said = args.base_string.as_deref().map(base_string_of).transpose()?;
     if let Some(file) = &args.request {
         let text = text_of(file)?;
         let question = http_text::read(&text, &opened.settings)?;
         let finding = match said {
-            Some(theirs) => of_server(&question, theirs.trim())?,
+            Some(theirs) => of_server(&question, &theirs)?,
             None => of_client(&question, &opened)?,
         };
         return told::show(&finding, &opened, &context.out);
     }
     let (method, path) = (args.method.clone().unwrap_or_default(), args.path.clone().unwrap_or_default());
     let (mut question, theirs) = match said {
-        Some(theirs) => (ours(&opened, method.clone(), &path, &args.content.read(&method)?.whole()?).await?, theirs.trim().to_owned()),
+        Some(theirs) => (ours(&opened, method.clone(), &path, &args.content.read(&method)?.whole()?).await?, theirs),
         None => match sent(&opened, method.clone(), &path, &args.content.read(&method)?.whole()?).await? {
             Some(asked) => asked,
             None => return told::accepted(&opened, &context.out),
@@ -306,6 +306,21 @@ fn tried(recipe: &Recipe<'_>, found: impl Fn(&str) -> bool) -> Option<Vec<&'stat
     }
     let pairs = MISTAKES.iter().enumerate().flat_map(|(at, one)| MISTAKES[at + 1..].iter().map(move |other| [one, other]));
     pairs.into_iter().find(|pair| with(pair)).map(Vec::from)
+}
+
+/// A log that has nothing of it is no server that signs nothing.
+fn base_string_of(file: &str) -> Result<String, Card> {
+    let text = text_of(file)?;
+    let theirs = text.trim();
+    if theirs.is_empty() {
+        let where_from = if file == "-" { "stdin".to_owned() } else { printable(file) };
+        return Err(Card::usage(
+            format!("there is no base string in {where_from}"),
+            "expected what the server says it signed (METHOD&URL&PARAMETERS), and found nothing",
+            "take it from the server's answer or its log; --base-string - reads it from stdin",
+        ));
+    }
+    Ok(theirs.to_owned())
 }
 
 fn text_of(file: &str) -> Result<String, Card> {

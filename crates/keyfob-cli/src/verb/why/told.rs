@@ -63,6 +63,7 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
         Side::Unknown => "unknown",
     };
     let says = sentence(finding, &opened.provider.title);
+    let parted = found.as_deref().map(|found| parted(&expected, found));
     if out.json {
         let mistakes =
             finding.mistakes.iter().map(|mistake| json!({"name": mistake.name, "does": mistake.does, "section": mistake.section}));
@@ -81,10 +82,8 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
         sections.dedup();
         lines.extend(sections.iter().map(|section| format!("  {}", paint.accent(section))));
         lines.extend([String::new(), format!("  by the RFC  {expected}")]);
-        if let Some(found) = &found {
-            let same = expected.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
-            let at = (0..=same.min(found.len())).rev().find(|&at| found.is_char_boundary(at)).unwrap_or(0);
-            lines.push(format!("  the server  {}{}", &found[..at], paint.warn(&found[at..])));
+        if let Some((same, other)) = parted {
+            lines.push(format!("  the server  {same}{}", paint.warn(other)));
         }
         lines.extend([String::new(), format!("  {}", hang(next(finding, opened).as_str(), 2, width))]);
         out.data(&lines.join("\n"))?;
@@ -94,13 +93,26 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
             Exit::Error,
             "none of the known mistakes explains it",
             says,
-            match found {
-                Some(_) => "compare the two base strings above; they part where the second begins to be coloured",
-                None => "see what the server signs, where it says so: --base-string FILE",
+            match parted {
+                Some((same, "")) => format!("compare the two base strings: the server's ends behind {} characters", same.chars().count()),
+                Some((same, other)) => {
+                    let (behind, begins) = (same.chars().count(), other.chars().take(BEGINNING).collect::<String>());
+                    format!("compare the two base strings: they part behind {behind} characters, where the server's goes on with {begins}")
+                }
+                None => "see what the server signs, where it says so: --base-string FILE".to_owned(),
             },
         )),
         _ => Ok(()),
     }
+}
+
+/// So much of what is different is enough to find the place.
+const BEGINNING: usize = 20;
+
+/// What the server has: what is the same in both, and what is not.
+fn parted<'a>(expected: &str, found: &'a str) -> (&'a str, &'a str) {
+    let same = expected.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
+    found.split_at((0..=same).rev().find(|&at| found.is_char_boundary(at)).unwrap_or(0))
 }
 
 fn sentence(finding: &Finding, title: &str) -> String {
