@@ -186,7 +186,9 @@ fn wanting(card: Card, action: &Action, account: &keyfob::Account) -> Card {
 fn advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
         404 | 410 => "check the path and what stands in it; --dry-run shows the whole request",
-        400 | 405 | 406 | 409 | 411 | 413 | 415 | 422 => "check what is sent: --dry-run shows it; -i shows what the server says of it",
+        400 | 405 | 406 | 409 | 411 | 413 | 415 | 422 => {
+            "check what is sent: --dry-run shows it; keyfob trace --html FILE … draws what the server says of it"
+        }
         429 => "wait a little and try again; keyfob get … --retry N does that as the server says",
         500.. => "the server has a problem of its own: wait a little and try again",
         // Some say errors with 200.

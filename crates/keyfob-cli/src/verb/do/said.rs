@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keyfob::proto::scrub::printable;
-use keyfob_providers::{Action, ParameterKind};
+use keyfob_providers::{Action, ParameterKind, nearest};
 
+use super::COMMON;
 use super::list::usage;
 use crate::account::now;
 use crate::card::Card;
@@ -68,13 +69,16 @@ impl Said {
     pub(super) fn arguments(&self, action: &Action, account: &str) -> Result<BTreeMap<String, String>, Card> {
         let what = || format!("cannot do {} with {account}", action.name);
         let mut words: Vec<String> = self.words.iter().skip(1).cloned().collect();
+        let places = action.positional().count();
         let mut named = BTreeMap::new();
         for (name, value) in &self.named {
-            let parameter = action.parameters.iter().find(|parameter| parameter.name == *name);
-            let value = match (parameter.map(|parameter| &parameter.kind), value) {
-                (Some(ParameterKind::Flag { .. }), None) => "yes".to_owned(),
-                // A flag needs no value, so what stands behind it may be the next word.
-                (Some(ParameterKind::Flag { .. }), Some(next)) if !is_flag_value(next) => {
+            let Some(parameter) = action.parameters.iter().find(|parameter| parameter.name == *name) else {
+                return Err(unknown(action, name, account));
+            };
+            let value = match (&parameter.kind, value) {
+                (ParameterKind::Flag { .. }, None) => "yes".to_owned(),
+                // A flag needs no value, so what stands behind it may be the next word, where there is room for one.
+                (ParameterKind::Flag { .. }, Some(next)) if !is_flag_value(next) && words.len() < places => {
                     words.push(next.clone());
                     "yes".to_owned()
                 }
@@ -94,8 +98,24 @@ impl Said {
     }
 }
 
+/// An option that neither this action has, nor every one.
+fn unknown(action: &Action, name: &str, account: &str) -> Card {
+    let parameters = action.parameters.iter().map(|parameter| parameter.name.as_str());
+    let known = parameters.chain(COMMON.iter().map(|(option, _)| option.trim_start_matches('-')));
+    let next = match nearest(name, known) {
+        // Options of calls, which somebody may look for here.
+        _ if ["jq", "format"].contains(&name) => "--json prints the rows for other programs: … --json | jq EXPRESSION".to_owned(),
+        Some(near) => format!("did you mean --{near}?"),
+        None => usage(action, account),
+    };
+    let what = format!("cannot do {} with {account}", action.name);
+    Card::usage(what, format!("{} has no option --{}", action.name, printable(name)), next)
+}
+
 /// Nobody has measured for longer, and calendars end.
-const LONGEST: i64 = 100 * 365 * 86_400;
+const LONGEST: i64 = 100 * 365 * DAY;
+
+const DAY: i64 = 86_400;
 
 /// What was said, and the span before now that `--last` says: in moments or days where the action takes those, as a period where it has periods.
 fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account: &str) -> Result<BTreeMap<String, String>, Card> {
@@ -111,12 +131,21 @@ fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account:
             .chain([(period.name.clone(), last.to_owned())])
             .collect());
     }
+    let no_beginning = || Card::usage(what(), "it has no beginning that --last could say", usage(action, account));
+    let counts_days = matches!(action.begins().ok_or_else(no_beginning)?.kind, ParameterKind::Date { .. });
+    // Minutes everywhere else here, and months where a provider has periods of its own.
+    if let Some(number) = last.strip_suffix('m').and_then(|number| number.parse::<u32>().ok()).filter(|&number| number > 0) {
+        let minutes = if counts_days { String::new() } else { format!(", or {number}min") };
+        let days = u64::from(number) * 30;
+        return Err(Card::usage(what(), format!("--last {last}: minutes, or months?"), format!("write --last {days}d{minutes}")));
+    }
     let seconds = token::seconds(last).ok().filter(|seconds| (1..=LONGEST).contains(seconds));
     let takes = "--last takes a time such as 24h, 7d or 4w, of at most a hundred years";
     let seconds = seconds.ok_or_else(|| Card::usage(what(), takes, "example: --last 7d"))?;
-    action
-        .within(said, seconds, now())
-        .ok_or_else(|| Card::usage(what(), "it has no beginning that --last could say", usage(action, account)))
+    if counts_days && seconds < DAY {
+        return Err(Card::usage(what(), format!("it counts whole days, and {last} is less than one"), "example: --last 1d"));
+    }
+    action.within(said, seconds, now()).ok_or_else(no_beginning)
 }
 
 fn is_flag_value(text: &str) -> bool {
@@ -135,8 +164,10 @@ fn file(text: Option<String>) -> Result<PathBuf, Card> {
 }
 
 fn last(text: Option<String>) -> Result<String, Card> {
-    let length = text.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-    length.ok_or_else(|| Card::usage("--last takes a time", "expected one such as 24h, 7d or 4w", "example: --last 7d"))
+    // A number alone would be seconds, which nobody means.
+    let is_length = |text: &String| text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_alphabetic());
+    text.filter(is_length)
+        .ok_or_else(|| Card::usage("--last takes a time", "expected a number and its unit, such as 24h, 7d or 4w", "example: --last 7d"))
 }
 
 /// No provider wants to be asked more than once a second.
