@@ -16,6 +16,7 @@ use self::show::{show, suggestions};
 use crate::card::Card;
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::output::Output;
 use crate::perform::{call, perform, there_is_more, typed};
 use crate::prompt;
@@ -32,6 +33,9 @@ pub(crate) struct Do {
     /// The action and its arguments; none: the list of actions
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION [ARGUMENT]…", add = clap_complete::engine::ArgValueCompleter::new(crate::complete::actions))]
     words: Vec<String>,
+    /// Whether the account stands in a verb's place.
+    #[arg(skip)]
+    short: bool,
 }
 
 const OPTIONS: &str = "\
@@ -79,7 +83,7 @@ impl Do {
     /// The short form: the account's name as the verb.
     pub(crate) fn short(words: Vec<String>) -> Self {
         let mut words = words.into_iter();
-        Self { account: words.next().unwrap_or_default(), words: words.collect() }
+        Self { account: words.next().unwrap_or_default(), words: words.collect(), short: true }
     }
 
     /// Whether it is done again and again.
@@ -124,7 +128,14 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         let action = find(&provider, action_name, &args.account, &context.out)?;
         return describe(action, &action.lacking(provider.default_scopes()), &args.account, context);
     }
-    let opened = context.open_account(&args.account).await?;
+    let opened = match context.open_account(&args.account).await {
+        // What is nobody's name may be a verb that was mistyped.
+        Err(card) if args.short && matches!(card.exit, Exit::SignIn | Exit::Usage) => {
+            provider_of(&args.account, context).await?;
+            return Err(card);
+        }
+        opened => opened?,
+    };
     let name = &opened.account.name;
     let action = find(&opened.provider, action_name, name, &context.out)?;
     let arguments = said.arguments(action, name)?;
