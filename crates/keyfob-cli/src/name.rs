@@ -48,7 +48,7 @@ impl Name {
             return Err(Card::usage(
                 format!("\"{self}\" cannot be an account's name"),
                 format!("keyfob {self} is a verb of this program"),
-                format!("choose a label: keyfob login {self}/home"),
+                format!("choose a label: {self}/home"),
             ));
         }
         Ok(self)

@@ -57,7 +57,9 @@ fn card(error: &Error, words: &[OsString]) -> Card {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "something is missing on the command line",
         _ => paragraphs.first().map_or("", |first| first.strip_prefix("error: ").unwrap_or(first)),
     };
-    let tips: Vec<&str> = paragraphs.iter().filter_map(|paragraph| paragraph.strip_prefix("tip: ")).collect();
+    // What is no option here would be a value behind `--`, which helps nobody, and with a token puts it onto the command line for good.
+    let tips = paragraphs.iter().filter_map(|paragraph| paragraph.strip_prefix("tip: ")).filter(|tip| !tip.starts_with("to pass "));
+    let tips: Vec<&str> = tips.collect();
     let next = if tips.is_empty() { format!("{} --help", verb.join(" ")) } else { tips.join("; ") };
     Card::usage(what, format!("expected: {usage}"), next)
 }

@@ -112,13 +112,24 @@ impl Context {
                 Exit::SignIn,
                 what,
                 format!("the nearest name is \"{near}\""),
-                format!("did you mean {near}? Otherwise: keyfob login {}", printable(name)),
+                match Name::parse(name).ok().filter(|name| self.catalogue().get(&name.provider).is_ok()) {
+                    Some(name) => format!("did you mean {near}? Otherwise: keyfob login {name}"),
+                    None => format!("did you mean {near}? All of them: keyfob status"),
+                },
             ));
         }
         // A name that could never be one gets that card instead.
         self.provider(&Name::parse(name)?.provider).await?;
         let why = if names.is_empty() { "nobody has logged in here yet".to_owned() } else { format!("logged in: {}", names.join(", ")) };
         Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
+    }
+
+    /// The same for what is done to an account, and not with it: a login would not help.
+    pub(crate) async fn account_there(&self, name: &str) -> Result<Account, Card> {
+        self.account(name).await.map_err(|card| match card.exit {
+            Exit::SignIn => card.advising("keyfob status shows the accounts"),
+            _ => card,
+        })
     }
 
     /// The account that a URL belongs to: the one that was named, else the only one whose tokens may be sent there.

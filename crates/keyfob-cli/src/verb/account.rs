@@ -58,13 +58,13 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 }
 
 async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
-    let to = Name::parse(&args.to)?.checked_for_login()?;
+    let to = Name::parse(&args.to)?;
     let name = to.to_string();
     let before = match context.meant(&args.from).await? {
         Some(before) => before,
         // Only where nobody has the name: a provider's bare name may be gone as an account's, and mean another one since.
         None if was_renamed(&args.from, &name, context).await? => return report(&args.from, &name, &to.provider, context),
-        None => context.account(&args.from).await?,
+        None => context.account_there(&args.from).await?,
     };
     let what = format!("cannot rename {}", before.name);
     // What is called that is the web app's, for a person who signs in there: by another name it would be the owner's.
@@ -82,6 +82,7 @@ async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
             format!("keyfob account rename {} {}/home", before.name, before.provider),
         ));
     }
+    to.checked_for_login()?;
     if before.name == name {
         return Err(Card::usage(what, "that is its name", "give another one"));
     }

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Logout, context: &Context) -> Result<(), Card> {
 }
 
 async fn forget(args: Logout, context: &Context) -> Result<(String, Told), Card> {
-    let account = context.account(&args.name).await?;
+    let account = context.account_there(&args.name).await?;
     let name = account.name.clone();
     let told = if args.revoke { revoke(&name, context).await? } else { Told::NotAsked };
     // Forgetting here works also when the app, the provider's file or the network is gone.

@@ -103,8 +103,9 @@ impl Import {
 
 pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
-    let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
-    let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
+    let name = Name::parse(&args.name)?;
+    let provider = context.provider(&name.provider).await?;
+    let name = name.checked_for_login()?.to_string();
     // As at a login: a bare name may mean an account that has a label.
     let meant = if args.replace { context.replaced_by_login(&name).await? } else { context.meant(&name).await? };
     let name = meant.map_or(name, |account| account.name);

@@ -10,7 +10,7 @@ use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
 use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
-use keyfob_providers::Provider;
+use keyfob_providers::{Kind, Provider};
 use serde_json::json;
 
 use self::asks::Asks;
@@ -81,15 +81,29 @@ pub(crate) struct Login {
     refused: crate::verb::RefusedSecrets,
 }
 
+impl Login {
+    /// The option that was given and that OAuth 1 has nothing like.
+    fn of_oauth2(&self) -> Option<&'static str> {
+        let options =
+            [("--device", self.device), ("--client-credentials", self.client_credentials), ("--exchange", self.exchange.is_some())];
+        options.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+}
+
 pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
     if args.with_token {
         return import::run(Import::of_stdin(args.name, args.env_file), context).await;
     }
-    let name = Name::parse(&args.name)?.checked_for_login()?;
+    let name = Name::parse(&args.name)?;
     let provider = context.provider(&name.provider).await?;
+    let name = name.checked_for_login()?;
     if let Some(import) = provider.import.as_ref().filter(|_| !args.device && !args.client_credentials && args.exchange.is_none()) {
         return Err(made_elsewhere(&provider, import, &name.to_string()));
+    }
+    if let Some(option) = args.of_oauth2().filter(|_| provider.kind == Kind::OAuth1) {
+        let why = format!("{} speaks OAuth 1, and {option} is OAuth 2's", provider.title);
+        return Err(Card::usage(cannot(&name.to_string()), why, format!("keyfob login {name}")));
     }
     has_room(&name, context)?;
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
