@@ -84,7 +84,7 @@ async fn accounts_and_calls(house: &House, held: &mut Held) {
         ("doctor", &["doctor", "acme", "--offline"]),
         ("do", &["do", "telldus"]),
         ("do", &["do", "telldus", "devices"]),
-        ("do", &["do", "telldus", "turn-on", "240000", "--dry-run"]),
+        ("do", &["do", "telldus", "on", "240000", "--dry-run"]),
         ("adopt", &["adopt", &script, "--provider", "telldus"]),
         ("adopt", &["adopt", &script, "--provider", "telldus", "--keep", "--replace"]),
         ("export", &["export"]),
