@@ -3,13 +3,19 @@
 
 mod common;
 
+use std::io::Write;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Served, app, endpoint, json};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::HeaderValue;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use keyfob::proto::oauth2::metadata::{Metadata, Order, Preferences};
 use keyfob::proto::{Answer, App, Described, Flow, Misuse, Secret, Settings, Timestamp, TokenSet, oauth2};
 use keyfob::store::{Expected, Versioned};
+use keyfob::transport::Sending;
 use keyfob::{Body, Clock, Error, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Redirect, Store, Transport};
 use keyfob_sandbox::{Consent, Sandbox};
 
@@ -57,6 +63,45 @@ async fn f1_an_issuer_alone_is_enough_for_a_login_and_a_call() {
     let elsewhere = Keyfob::new(store, transport);
     let session = elsewhere.session(settings, app, "acme").await.unwrap();
     assert_eq!(session.get("/me").send().await.unwrap().status(), 200);
+}
+
+/// Packs every answer, asked or not, as some servers do.
+struct Packing(HyperTransport);
+
+impl Transport for Packing {
+    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+        Box::pin(async move {
+            let (mut parts, body) = self.0.send(request).await?.into_parts();
+            let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+            packed.write_all(&body.bytes(1 << 20).await?).unwrap();
+            parts.headers.remove(CONTENT_LENGTH);
+            parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            Ok(http::Response::from_parts(parts, packed.finish().unwrap().into()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_packs_whatever_it_says_is_as_good_as_another() {
+    let sandbox = Sandbox::builder().only(["acme"]).consent(Consent::Approve).start().await.unwrap();
+    let (origin, demo) = (sandbox.origin("acme"), sandbox.app("acme"));
+    let app = App::confidential(demo.client_id, demo.client_secret);
+    let transport = Arc::new(Packing(HyperTransport::builder().loopback_only(true).build().unwrap()));
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
+    let scopes = ["openid", "profile", "offline_access"].map(str::to_owned).to_vec();
+    let preferences = Preferences { scopes, ..Preferences::default() };
+    let api = endpoint(&format!("{origin}/api"));
+    let settings = keyfob::discover(&keyfob, "acme", &origin, Order::OAuthFirst, &app, &preferences, api).await.unwrap();
+    let redirect = Redirect::Uri("http://127.0.0.1:8123/callback".to_owned());
+    let login = Login::begin(&keyfob, &settings, &app, "acme", redirect, vec![]).await.unwrap();
+    let visit = http::Request::get(login.url()).body(Body::empty()).unwrap();
+    let back = transport.send(visit).await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let verified = login.verify(Answer::Url(&back)).unwrap();
+    // Its keys, too, come packed.
+    login.finish(verified).await.unwrap();
+    let session = keyfob.session(settings, app, "acme").await.unwrap();
+    session.refresh().await.unwrap();
+    session.userinfo().await.unwrap();
 }
 
 struct House {

@@ -11,6 +11,7 @@ use super::Session;
 use super::call::{Prepared, To};
 use crate::error::Error;
 use crate::id_token::Verifier;
+use crate::transport::unpacked;
 
 impl Session {
     /// What the provider tells about the person, beyond the ID token: about that same person, or it is refused (E16). Signed answers are verified with
@@ -64,7 +65,7 @@ impl Session {
         let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {
             let (answer, used) = call.send_replayable(&[]).await?;
-            let (parts, body) = answer.into_parts();
+            let (parts, body) = unpacked(answer).into_parts();
             // What is left of the request's own time (C5): a head that came late leaves the body no more.
             let until = call.until.unwrap_or_else(Instant::now);
             let bytes = tokio::time::timeout_at(until, body.bytes(Outgoing::LARGEST_ANSWER)).await.unwrap_or_else(|_| Err(timed_out()))?;

@@ -77,8 +77,7 @@ pub(crate) async fn exchange(
         if let Some(mark) = public_only {
             request.extensions_mut().insert(mark);
         }
-        let answer = transport.send(request).await?;
-        let (parts, body) = answer.into_parts();
+        let (parts, body) = unpacked(transport.send(request).await?).into_parts();
         // One more than the core accepts would be read by nobody.
         let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
         Ok(http::Response::from_parts(parts, bytes))
