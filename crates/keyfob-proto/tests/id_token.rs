@@ -341,6 +341,22 @@ fn e18_how_long_ago_and_how_thoroughly_the_person_was_asked() {
     assert_eq!(thorough("silver".into()).expect("as wanted").acr.as_deref(), Some("silver"));
     refused(thorough("bronze".into()), "bronze");
     refused(thorough(Value::Null), "acr");
+    for odd in [json!(1), json!(""), json!(["gold"])] {
+        refused(thorough(odd), "acr");
+    }
+}
+
+#[test]
+fn what_nobody_asked_for_may_be_odd() {
+    for (name, odd) in [("acr", json!(1)), ("acr", json!("")), ("acr", json!(["gold"])), ("auth_time", json!("2026-11-30"))] {
+        let mut claims = claims();
+        claims[name] = odd.clone();
+        let token = judge_with(&sign(Algorithm::ES256, json!({}), &claims), |expected| expected).expect("it keeps to every rule");
+        assert_eq!((token.acr, token.authenticated_at, token.claims.get(name)), (None, None, Some(&odd)));
+    }
+    let mut claims = claims();
+    claims["auth_time"] = json!("2026-11-30");
+    refused(judge_with(&sign(Algorithm::ES256, json!({}), &claims), |expected| Expected { max_age: Some(100), ..expected }), "auth_time");
 }
 
 #[test]
