@@ -130,6 +130,18 @@ async fn a_denial_that_is_not_ours_is_refused() {
     goes_on(&mut browser, &world, &back).await;
 }
 
+/// Whatever else is in it, and however it is spelt.
+#[tokio::test]
+async fn a_denial_that_is_ours_ends_the_login() {
+    let world = World::new(&["august"]).await;
+    let (mut browser, back) = under_way(&world).await;
+    let said = format!("error=access_denied&error_description=f%FCr&x=1&x=2&state={}", part(&back, "state"));
+    let page = browser.get(&format!("/callback/august?{said}")).await;
+    assert!(!page.has("Not our answer"), "{} {}", page.status, page.text);
+    assert!(world.account("august").await.is_none() && exchanges(&world) == 0);
+    refused(&world, &browser.get(&back).await).await;
+}
+
 #[tokio::test]
 async fn a28_malformed_answers_are_refused() {
     let world = World::new(&["august"]).await;

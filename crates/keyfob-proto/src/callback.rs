@@ -121,6 +121,28 @@ impl std::fmt::Debug for FormPost<'_> {
     }
 }
 
+/// What says whose answer it is, or what it is: such a one comes once, and as text. A second `code` or `state` is an injection.
+const MEANT: [&str; 18] = [
+    "state",
+    "iss",
+    "code",
+    "error",
+    "response",
+    "access_token",
+    "token_type",
+    "expires_in",
+    "scope",
+    "refresh_token",
+    "id_token",
+    "oauth_token",
+    "oauth_verifier",
+    "oauth_problem",
+    "denied",
+    "sid",
+    "login_hint",
+    "target_link_uri",
+];
+
 /// The parameters of a redirect, each at most once.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
@@ -131,8 +153,8 @@ impl Parameters {
     /// Fragments and forms may carry an ID token.
     pub(crate) const LONGEST_ELSEWHERE: usize = 128 * 1024;
 
-    /// Reads a query, which `section` of the RFC describes; a repeated parameter is refused (`once` says where: a second `code` or
-    /// `state` is an injection).
+    /// Reads a query, which `section` of the RFC describes. A parameter that is [meant](MEANT) and comes twice is refused (`once` says where). The others keep
+    /// no answer from being one: what comes twice of them is left alone, and what is no UTF-8 is read as old programs write, a byte a character.
     pub(crate) fn read(query: &str, section: &'static str, once: &'static str) -> Result<Self, Misbehaved> {
         Self::read_up_to(Self::LONGEST_QUERY, query, section, once)
     }
@@ -142,17 +164,30 @@ impl Parameters {
         if query.len() > longest {
             return Err(Misbehaved::new(section, "a short query", "an endless one"));
         }
-        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misbehaved::new(section, "UTF-8 text", "other bytes"))?;
+        let pairs: Vec<_> = encode::decode_pairs(query.as_bytes()).map(|(name, value)| (old_text(name), value)).collect();
         let mut seen = BTreeSet::new();
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| !seen.insert(name)) {
-            return Err(Misbehaved::new(once, "every parameter once", format!("\"{}\" twice", crate::scrub::printable(name))));
+        let twice: BTreeSet<_> = pairs.iter().filter(|(name, _)| !seen.insert(name)).map(|(name, _)| name.clone()).collect();
+        let is_meant = |name: &String| MEANT.contains(&name.as_str());
+        if let Some(name) = twice.iter().find(|name| is_meant(name)) {
+            return Err(Misbehaved::new(once, "every parameter once", format!("\"{name}\" twice")));
         }
-        Ok(Self(pairs))
+        let single = pairs.into_iter().filter(|(name, _)| !twice.contains(name));
+        let read = single.map(|(name, value)| match String::from_utf8(value) {
+            Ok(value) => Ok((name, value)),
+            Err(_) if is_meant(&name) => Err(Misbehaved::new(section, "UTF-8 text", "other bytes")),
+            Err(other) => Ok((name, old_text(other.into_bytes()))),
+        });
+        Ok(Self(read.collect::<Result<_, _>>()?))
     }
 
     /// What was read elsewhere, each once.
     pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)
+    }
+
+    /// All that were read.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
     }
 
     /// A parameter's value.
@@ -171,6 +206,11 @@ impl Parameters {
         // Kept values end up in headers and on screens: no line breaks.
         self.0.iter().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.clone(), crate::scrub::printable(value))).collect()
     }
+}
+
+/// As UTF-8, or else as Latin-1, which any bytes are.
+fn old_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|other| other.into_bytes().into_iter().map(char::from).collect())
 }
 
 /// A pasted redirect URL taken apart and held against the redirect URI that was sent.

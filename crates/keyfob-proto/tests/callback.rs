@@ -24,7 +24,7 @@ fn refuses_and_lives_on(pending: &oauth2::Pending, answers: &[String]) {
     assert!(pending.verify(Answer::Query(&right), NOW).is_ok(), "the login lives on");
 }
 
-fn refused(result: Result<oauth2::Verified, Error>) -> Refused {
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refused {
     match result {
         Err(Error::Refused(refused)) => refused,
         other => panic!("expected a refusal, but found {other:?}"),
@@ -186,9 +186,28 @@ fn a14_repeated_parameters_are_refused() {
         format!("code=code-1&c%6fde=code-2&state={state}"),
         format!("error=access_denied&error=access_denied&state={state}"),
         format!("code=code-1&state={state}&iss=https://login.example&iss=https://login.example"),
-        format!("code=code-1&state={state}&x=1&x=2"),
+        format!("code=code-1&state={state}&x=1&x=2&state=x"),
+        format!("code=code-%FC&state={state}"),
+        format!("error=access_%FC&state={state}"),
     ];
     refuses_and_lives_on(&pending, &answers.map(|query| format!("{CALLBACK}?{query}")));
+}
+
+/// RFC 6749 §4.1.2: what is unknown is left alone, however it comes. Old programs say in Latin-1 why they say no.
+#[test]
+fn what_names_no_login_and_brings_nothing_keeps_no_answer_from_being_one() {
+    let (_, pending) = begin2(&oauth2_client(|_, _| {}), 1);
+    for rest in ["code=code-1&x=1&x=2", "code=code-1&x=%FC&%FC=1", "code=code-1&error_description=a&error_description=b"] {
+        assert!(pending.verify(Answer::Url(&callback2(&pending, rest)), NOW).is_ok(), "{rest}");
+    }
+    let denied = |rest| refused(pending.verify(Answer::Url(&callback2(&pending, rest)), NOW));
+    let said = denied("error=access_denied&error_description=verweigert+f%FCr+alle");
+    assert_eq!((said.code, said.description.as_deref()), (Code::AccessDenied, Some("verweigert für alle")));
+    assert_eq!(denied("error=access_denied&x=1&x=2&error_description=a&error_description=b").description, None, "nobody can say which");
+    let kept = oauth2_client(|settings, _| settings.keep = vec!["realm_id".to_owned()]);
+    let (_, pending) = begin2(&kept, 1);
+    let verified = pending.verify(Answer::Url(&callback2(&pending, "code=code-1&realm_id=1&realm_id=2")), NOW).expect("an answer");
+    assert!(!format!("{verified:?}").contains("realm_id"), "nobody can say which");
 }
 
 #[test]
@@ -231,7 +250,7 @@ fn a_denial_that_names_us_ends_the_login() {
     let (_, pending) = begin2(&oauth2_client(|_, _| {}), 1);
     let error = pending.verify(Answer::Url(&callback2(&pending, "error=access_denied")), NOW).expect_err("denied");
     assert!(error.ends_login() && error.hint().len() > 20);
-    assert_eq!(refused(Err(error)).code, Code::AccessDenied);
+    assert_eq!(refused::<()>(Err(error)).code, Code::AccessDenied);
 }
 
 #[test]
@@ -438,6 +457,31 @@ fn i5_a_denial_counts_only_if_it_names_our_token() {
         let error = pending.verify(Answer::Query(query), NOW).expect_err("denied");
         assert!(error.ends_login() && matches!(error, Error::Refused(Refused { code: Code::AccessDenied, .. })), "{error}");
     }
+    // A reason in place of a verifier is told as it is, at any provider.
+    let anywhere = [oauth1_pending(Callback::Url(CALLBACK.into())), pending];
+    for pending in &anywhere {
+        for (problem, code) in [
+            ("permission_denied", Code::AccessDenied),
+            ("user_refused&oauth_problem_advice=f%FCr+temporary-1", Code::AccessDenied),
+            ("consumer_key_rejected", Code::InvalidClient),
+        ] {
+            let said = refused(pending.verify(Answer::Query(&format!("oauth_problem={problem}&oauth_token=temporary-1")), NOW));
+            assert_eq!(said.code, code);
+            let description = said.description.expect("a reason");
+            assert!(
+                problem.starts_with(description.split(':').next().unwrap_or_default()) && !description.contains("temporary-1"),
+                "{description}"
+            );
+        }
+        for query in [
+            "oauth_problem=permission_denied",
+            "oauth_problem=permission_denied&oauth_token=other",
+            "oauth_problem=permission_denied&oauth_token=temporary-1&oauth_verifier=v1",
+            "oauth_problem=permission_denied&oauth_problem=user_refused&oauth_token=temporary-1",
+        ] {
+            refused_alive(pending.verify(Answer::Query(query), NOW));
+        }
+    }
     // Strictly, a redirect without verifier is no denial; its name is in the hint.
     let error = refused_alive(oauth1_pending(Callback::Url(CALLBACK.into())).verify(Answer::Query("oauth_token=temporary-1"), NOW));
     assert!(error.hint().contains("denial-without-verifier"));
@@ -470,8 +514,11 @@ fn i5_without_verifier_only_where_that_is_allowed_and_only_for_our_token() {
     let verified = pending.verify(Answer::Query("oauth_token=temporary-1&oauth_verifier=v1"), NOW).expect("verified");
     let exchange = client.exchange(verified, NOW, &Chance::new(1)).expect("an exchange");
     assert_eq!(read_signed(exchange.request()).verifier(), Some("v1"));
-    let error = pending.verify(Answer::Query("denied=temporary-1"), NOW).expect_err("denied");
-    assert!(error.ends_login(), "{error}");
+    for query in ["denied=temporary-1", "oauth_token=temporary-1&oauth_problem=permission_denied"] {
+        let error = pending.verify(Answer::Query(query), NOW).expect_err("denied");
+        assert!(error.ends_login(), "{error}");
+    }
+    refused_alive(pending.verify(Answer::Query("oauth_token=temporary-1&oauth_problem="), NOW));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use common::*;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use keyfob_proto::oauth1::{self, Body, Callback, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{Answer, App, Endpoint, Error, Flow, OAuth1Tokens, Secret, Settings, Timestamp, TokenSet, encode};
+use keyfob_proto::{Answer, App, Code, Endpoint, Error, Flow, OAuth1Tokens, Secret, Settings, Timestamp, TokenSet, encode};
 
 const PLACEMENTS: [Placement; 3] = [Placement::Header, Placement::Body, Placement::Query];
 
@@ -636,4 +636,17 @@ fn a_signer_a_repeated_request_and_a_client_agree() {
             refuse(Call { form: &[("oauth_timestamp", "1")], ..Call::new("POST", "https://a.example/") });
         }
     }
+}
+
+#[test]
+fn a_refusal_that_comes_with_a_success_is_one() {
+    let ask = |form: &str| begin1(&oauth1_client(|_, _| {}), Callback::Url(CALLBACK.into()), form);
+    let said = ask("oauth_problem=signature_invalid&oauth_problem_advice=not+sandbox-secret-not-real\n");
+    let Err(Error::Refused(refused)) = said else { panic!("a refusal, not {said:?}") };
+    assert_eq!((refused.code, refused.status), (Code::Signature, Some(StatusCode::OK)));
+    let description = refused.description.expect("a reason");
+    assert!(description.starts_with("signature_invalid: not ") && !description.contains("sandbox-secret"), "{description}");
+    // Whoever has what was asked for has no problem.
+    assert!(ask(&format!("{TEMPORARY}&oauth_problem=none")).is_ok());
+    assert!(matches!(ask("oauth_problem="), Err(Error::Misbehaved(_))));
 }

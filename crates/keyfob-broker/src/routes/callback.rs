@@ -107,10 +107,11 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
 
 /// The name of the login that a query answers: of the parameters that can name one, exactly one, once.
 pub(super) fn key(query: &str) -> Option<String> {
-    let pairs = encode::decode_text_pairs(query.as_bytes()).ok()?;
+    // Whatever else is in it: not all that servers say to people is UTF-8.
+    let pairs: Vec<_> = encode::decode_pairs(query.as_bytes()).collect();
     KEYS.iter().find_map(|key| {
-        let mut values = pairs.iter().filter(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value);
-        values.next().filter(|_| values.next().is_none()).cloned()
+        let mut values = pairs.iter().filter(|(name, value)| name == key.as_bytes() && !value.is_empty()).map(|(_, value)| value);
+        String::from_utf8(values.next().filter(|_| values.next().is_none())?.clone()).ok()
     })
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::client::Callback;
+use super::problem::Report;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::message::is_vschar;
+use crate::scrub::Scrubber;
 use crate::secret::{Secret, stored};
 use crate::time::Timestamp;
 
@@ -115,7 +117,7 @@ impl Pending {
         self.created_at.plus(LIFETIME)
     }
 
-    /// Judges what came back: that it names our temporary token (RFC 5849 §2.2), has a verifier, or is a denial, and its age. A bare PIN
+    /// Judges what came back: that it names our temporary token (RFC 5849 §2.2), has a verifier, or is a denial or another refusal, and its age. A bare PIN
     /// is taken only where one was asked for (`oob`). Without a verifier it is taken where the provider is allowed that
     /// ([`Deviation::NoVerifier`]): then the token alone says which login it answers, so keep this where only the browser that began the login gets at it.
     ///
@@ -185,6 +187,9 @@ impl Pending {
         if !names_us("oauth_token") {
             return Err(Misbehaved::another_login(SECTION, "the oauth_token of this login").into());
         }
+        if let Some(error) = self.refusal(&parameters) {
+            return Err(error);
+        }
         match parameters.get("oauth_verifier") {
             Some(verifier) if is_vschar(verifier) => Ok(self.verified(Some(Secret::new(verifier)), parameters.keep(&self.keep), tolerated)),
             None if self.denial_without_verifier => Err(denied()),
@@ -196,6 +201,17 @@ impl Pending {
             None => Err(Misbehaved::deviation(Deviation::DenialWithoutVerifier, "oauth_verifier", "none").into()),
             Some(_) => Err(Misbehaved::new(SECTION, "oauth_verifier", "an empty value, or one with spaces or control characters").into()),
         }
+    }
+
+    /// What a server says that sends the person back with a reason in place of a verifier (OAuth Problem Reporting): no approval, whatever else is tolerated.
+    fn refusal(&self, parameters: &Parameters) -> Option<Error> {
+        parameters.get("oauth_problem")?;
+        let scrubber = [&self.issued.token, &self.issued.secret].into_iter().fold(Scrubber::new(), Scrubber::knowing);
+        let report = Report::of(parameters.pairs(), &scrubber).filter(|_| parameters.get("oauth_verifier").is_none());
+        Some(report.map_or_else(
+            || Misbehaved::new(SECTION, "an oauth_verifier or an oauth_problem", "both, or nothing in it").into(),
+            |report| report.told().into(),
+        ))
     }
 
     fn verified(&self, verifier: Option<Secret>, kept: BTreeMap<String, String>, mut tolerated: Tolerated) -> Verified {

@@ -60,7 +60,7 @@ impl Report {
         challenge.map(Some).chain(std::iter::once_with(form)).flatten().find_map(|pairs| Self::of(&pairs, scrubber))
     }
 
-    fn of(pairs: &[(String, String)], scrubber: &Scrubber) -> Option<Self> {
+    pub(super) fn of(pairs: &[(String, String)], scrubber: &Scrubber) -> Option<Self> {
         let get = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let text = |name: &str| get(name).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
         // Names joined by `&`, each percent-encoded.
@@ -93,8 +93,14 @@ impl Report {
 
     /// As an error, with the status it came with.
     pub fn refused(&self, status: StatusCode) -> Refused {
-        let code = if status == StatusCode::TOO_MANY_REQUESTS { Code::TooManyRequests } else { self.reason.code() };
-        Refused { status: Some(status), description: Some(self.to_string()), reason: Some(self.reason.clone()), ..Refused::new(code) }
+        let refused = self.told();
+        let code = if status == StatusCode::TOO_MANY_REQUESTS { Code::TooManyRequests } else { refused.code };
+        Refused { status: Some(status), code, ..refused }
+    }
+
+    /// The same where it came without one: in a redirect.
+    pub(super) fn told(&self) -> Refused {
+        Refused { description: Some(self.to_string()), reason: Some(self.reason.clone()), ..Refused::new(self.reason.code()) }
     }
 }
 

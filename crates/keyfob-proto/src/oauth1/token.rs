@@ -36,6 +36,12 @@ pub(crate) fn read(answer: Incoming<'_>, scrubber: &Scrubber) -> Result<Credenti
     }
     // Some end it as a line of text.
     let pairs = encode::decode_text_pairs(answer.body.trim_ascii()).map_err(|_| broke("a form in UTF-8", "other bytes".to_owned()))?;
+    // Some refuse with a success: what names a problem and no token is no half of an answer.
+    if !pairs.iter().any(|(name, _)| name == "oauth_token")
+        && let Some(report) = Report::of(&pairs, scrubber)
+    {
+        return Err(report.refused(answer.status).into());
+    }
     let mut others = BTreeMap::new();
     for (name, value) in pairs {
         if others.insert(name.clone(), value).is_some() {
