@@ -204,10 +204,6 @@ fn what_names_no_login_and_brings_nothing_keeps_no_answer_from_being_one() {
     let said = denied("error=access_denied&error_description=verweigert+f%FCr+alle");
     assert_eq!((said.code, said.description.as_deref()), (Code::AccessDenied, Some("verweigert für alle")));
     assert_eq!(denied("error=access_denied&x=1&x=2&error_description=a&error_description=b").description, None, "nobody can say which");
-    let kept = oauth2_client(|settings, _| settings.keep = vec!["realm_id".to_owned()]);
-    let (_, pending) = begin2(&kept, 1);
-    let verified = pending.verify(Answer::Url(&callback2(&pending, "code=code-1&realm_id=1&realm_id=2")), NOW).expect("an answer");
-    assert!(!format!("{verified:?}").contains("realm_id"), "nobody can say which");
 }
 
 #[test]
