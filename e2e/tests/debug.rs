@@ -139,6 +139,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Fingerprint",
             "Generation",
             "Grant",
+            "MadeOf",
             "Health",
             "Hold",
             "HyperTransport",

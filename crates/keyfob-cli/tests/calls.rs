@@ -146,25 +146,6 @@ async fn an_action_reads_the_pages_that_its_answer_names() {
     assert_eq!(count.load(Ordering::SeqCst), 1, "to see whether it answers, one page does");
 }
 
-/// Servers of Windows put a byte order mark before their JSON (RFC 8259 §8.1).
-#[tokio::test(flavor = "multi_thread")]
-async fn a_byte_order_mark_is_no_part_of_an_answer() {
-    let (origin, _) = serve(|_, target| match target {
-        "/things" => (200, String::new(), "\u{feff}[{\"name\":\"a\",\"id\":1}]".into()),
-        _ => (404, String::new(), "\u{feff}{\"error\":\"no such thing\"}".into()),
-    })
-    .await;
-    let house = house_at(&origin).await;
-    let all = house.run(&["hub", "things"]).await.exits(0);
-    assert_eq!(all.stdout, "Name\tID\na\t1\n");
-    for ways in [&["--jq", ".[0].id"][..], &["--paginate", "--jq", ".[].id"]] {
-        let ended = house.run(&[&["get", "hub", "/things"], ways].concat()).await.exits(0);
-        assert_eq!(ended.stdout, "1\n", "{ways:?}");
-    }
-    let ended = house.run(&["get", "hub", "/none", "--fail"]).await;
-    assert!(ended.stderr.contains("no such thing"), "{ended:#?}");
-}
-
 /// Nobody asked for more than the first page: what is there is shown, and that there is more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_next_page_that_cannot_be_had_costs_no_first_one() {

@@ -11,15 +11,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::form::Form;
 use crate::secret::wipe;
 
-/// JSON without the byte order mark that some servers put before it, and that a reader may pass over (RFC 8259 §8.1).
-///
-/// ```
-/// assert_eq!(keyfob_proto::encode::without_mark(b"\xEF\xBB\xBF{}"), b"{}");
-/// ```
-pub fn without_mark(json: &[u8]) -> &[u8] {
-    json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json)
-}
-
 /// Percent-encodes for OAuth (RFC 5849 §3.6): letters, digits, `-`, `.`, `_` and `~` stay; every other byte becomes `%XX`.
 ///
 /// ```

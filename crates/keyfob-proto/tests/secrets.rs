@@ -539,6 +539,7 @@ fn every_public_type_is_accounted_for() {
         "Prompt",
         "RedirectUri",
         "ResponseMode",
+        "RevocationBody",
         "Reason",
         "Renewal",
         "SignedSecret",

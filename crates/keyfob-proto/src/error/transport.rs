@@ -34,7 +34,9 @@ impl Transport {
             TransportKind::Timeout => "the server may be busy; try again later",
             TransportKind::Broken => "try again; if it stays, something between us and the server is at fault",
             TransportKind::TooLarge => "another try brings the same: ask for less at once, or read it as it streams",
-            TransportKind::Forbidden => "either this program was told to talk to this machine only, or a document named an address that is not public: say in the provider's own settings that it is meant",
+            TransportKind::Forbidden => {
+                "either this program was told to talk to this machine only, or a document named an address that is not public: say in the provider's own settings that it is meant"
+            }
         }
     }
 }

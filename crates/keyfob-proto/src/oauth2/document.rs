@@ -1,7 +1,7 @@
 //! A JSON document that a server hands out about itself or about us, read member by member: metadata, registrations, introspection answers.
 //!
-//! Strict in what is read: a member of another type than its specification says is refused, since nobody can say what was meant; whoever can do without it
-//! may take that for absent. Members that are unknown are left alone, and `null` counts as absent.
+//! Strict in what is read: a member of another type than its specification says is refused, since nobody can say what was meant. Members that are
+//! unknown are left alone, and `null` counts as absent.
 
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;

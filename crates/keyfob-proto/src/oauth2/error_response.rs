@@ -8,7 +8,6 @@ use super::json::{self, Json, Object};
 use super::json_answer;
 use super::settings::TokenError;
 use crate::deviation::{Deviation, Deviations, Tolerated};
-use crate::encode::without_mark;
 use crate::error::{Code, Error, Misbehaved, Refused};
 use crate::message::Incoming;
 use crate::scrub::Scrubber;
@@ -75,7 +74,7 @@ pub(crate) fn in_its_own_words(error: Error, answer: Incoming<'_>, client: &Clie
     let status = answer.status;
     let has_ended = || is_refresh && shared.settings.grant_ended.iter().any(|signal| signal.given(status, answer.body));
     let said = || {
-        let json = serde_json::from_slice(without_mark(answer.body)).ok()?;
+        let json = serde_json::from_slice(answer.body).ok()?;
         Api::sentence(&shared.message, &json).map(|said| scrubber.clean(&said)).filter(|said| !said.is_empty())
     };
     match error {

@@ -107,7 +107,7 @@ const ALONE: &[(&str, &str, &str, &str)] = &[
     ("values = [3]", "contains = \"does not exist\"", "expected an array for api.expired.contains", "contains = [\"does not exist\"]"),
     ("status = [401]", "status = \"401, 403\"", "expected an array for api.expired.status", "status = [401, 403]"),
     (SCOPES, "scopes = \"user's thing\"", "expected an array for oauth2.scopes", "[\"user's\", \"thing\"]"),
-    (SCOPES, "client_secret_type = \"post\"", "the unknown key client_secret_type in oauth2", "known: "),
+    (SCOPES, "client_secret_type = \"post\"", "the unknown key client_secret_type in oauth2", "docs/provider-files.md"),
     // What other programs call it.
     ("authorize = ", "authUrl = ", "the unknown key authUrl", "did you mean \"authorize\"?"),
     (SCOPES, "response_mode = \"query\"", "the unknown key response_mode", "authorize_params = { response_mode = "),

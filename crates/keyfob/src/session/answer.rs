@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-use keyfob_proto::encode::without_mark;
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
 use keyfob_proto::scrub::printable;
@@ -99,7 +98,7 @@ impl Answer {
         if bytes.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(without_mark(&bytes)).map_err(|error| {
+        serde_json::from_slice(&bytes).map_err(|error| {
             let found = match packing {
                 Some(coding) => format!("one that is packed: {} (\"Accept-Encoding: identity\" asks for it as it is)", printable(&coding)),
                 None => format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16()),
@@ -143,7 +142,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
             again_at,
         });
     }
-    let json = serde_json::from_slice::<Value>(without_mark(body)).ok();
+    let json = serde_json::from_slice::<Value>(body).ok();
     let message = sentence(api, json.as_ref(), body);
     // What cannot be read says nothing.
     let challenges = Challenges::read(answer.headers).unwrap_or_default();

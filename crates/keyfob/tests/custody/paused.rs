@@ -35,12 +35,13 @@ async fn a_provider_that_is_down_is_asked_less_and_less_often() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_outlives_the_session() {
     let house = House::new().await;
+    let keyfob = house.keyfob();
     for _ in 0..100 {
         house.provider.next(Act::Say(503, "{}"));
     }
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(600) {
-        let error = house.session().await.token(0).await.unwrap_err();
+        let error = house.session_of(&keyfob, "home").await.token(0).await.unwrap_err();
         assert!(matches!(error, Error::Protocol(_)), "{error:?}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -51,7 +52,7 @@ async fn a_pause_outlives_the_session() {
     account.tokens = tokens("9", NOW - 7200, Some(NOW - 3600));
     account.spending = None;
     house.store.put_account(&account, Expected::Anything, None).await.unwrap();
-    assert!(house.session().await.token(0).await.is_err());
+    assert!(house.session_of(&keyfob, "home").await.token(0).await.is_err());
     assert_eq!(house.provider.asked().len(), asked + 1);
 }
 

@@ -3,7 +3,6 @@
 use http::Method;
 use keyfob::Session;
 use keyfob::links::{self, Lost, Walk};
-use keyfob::proto::encode::without_mark;
 use keyfob::proto::scrub::printable;
 use keyfob::transport::packing;
 use keyfob_providers::Pages;
@@ -48,7 +47,7 @@ impl Paging<'_> {
             if bytes.trim_ascii().is_empty() && pages.is_empty() {
                 return Ok(pages);
             }
-            let page: Value = serde_json::from_slice(without_mark(&bytes)).map_err(|error| {
+            let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 // It was called: whoever reads that it was not would do it again.
                 let (why, next) = match &packing {
                     Some(coding) => {

@@ -31,8 +31,7 @@ pub(in crate::oauth2) use signed::Signed;
 pub(crate) const SECTION: &str = "RFC 8414 §2";
 
 /// What an authorization server says about itself. Fields have the names of the registry (RFC 8414 §7.1, OpenID Connect Discovery §3); lists that are
-/// absent are empty, or hold the default that their specification names; so are those that no login goes by and that are not what they should be, which
-/// [`member`](Metadata::member) still shows. Every endpoint is `https` (or this machine's own), and leads nowhere that
+/// absent are empty, or hold the default that their specification names. Every endpoint is `https` (or this machine's own), and leads nowhere that
 /// only we can reach.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -159,77 +158,73 @@ impl Metadata {
             ));
         }
         let endpoint = |name| d.endpoint(name, &reach);
-        // What a login goes by is what its specification says, for nobody knows what else was meant: such have a `?`. The others keep nobody from logging in: what
-        // is odd of them counts as absent.
-        let list = |name| d.list(name).unwrap_or_default();
-        let (texts, flag) = (|name| list(name).unwrap_or_default(), |name| d.flag(name).ok().flatten().unwrap_or_default());
-        let page = |name| d.page(name).unwrap_or_default();
+        let (texts, flag) = (|name| d.texts(name), |name| d.flag(name).map(|flag| flag.unwrap_or(false)));
         let auth = |of: &str| Authentication::of(&d, of);
         Ok(Self {
             issuer: claimed.to_owned(),
             authorization_endpoint: endpoint("authorization_endpoint")?,
             token_endpoint: endpoint("token_endpoint")?,
             jwks_uri: endpoint("jwks_uri")?,
-            registration_endpoint: endpoint("registration_endpoint").unwrap_or_default(),
-            scopes_supported: texts("scopes_supported"),
-            response_types_supported: texts("response_types_supported"),
-            response_modes_supported: or(list("response_modes_supported"), &["query", "fragment"]),
-            grant_types_supported: or(list("grant_types_supported"), &["authorization_code", "implicit"]),
+            registration_endpoint: endpoint("registration_endpoint")?,
+            scopes_supported: texts("scopes_supported")?,
+            response_types_supported: texts("response_types_supported")?,
+            response_modes_supported: or(d.list("response_modes_supported")?, &["query", "fragment"]),
+            grant_types_supported: or(d.list("grant_types_supported")?, &["authorization_code", "implicit"]),
             token_endpoint_auth: auth("token_endpoint")?,
-            revocation_endpoint_auth: auth("revocation_endpoint").unwrap_or_default(),
-            introspection_endpoint_auth: auth("introspection_endpoint").unwrap_or_default(),
+            revocation_endpoint_auth: auth("revocation_endpoint")?,
+            introspection_endpoint_auth: auth("introspection_endpoint")?,
             revocation_endpoint: endpoint("revocation_endpoint")?,
-            introspection_endpoint: endpoint("introspection_endpoint").unwrap_or_default(),
-            introspection_signing_alg_values_supported: texts("introspection_signing_alg_values_supported"),
+            introspection_endpoint: endpoint("introspection_endpoint")?,
+            introspection_signing_alg_values_supported: texts("introspection_signing_alg_values_supported")?,
             code_challenge_methods_supported: d.list("code_challenge_methods_supported")?,
             pushed_authorization_request_endpoint: endpoint("pushed_authorization_request_endpoint")?,
-            require_pushed_authorization_requests: d.flag("require_pushed_authorization_requests")?.unwrap_or_default(),
-            authorization_response_iss_parameter_supported: d.flag("authorization_response_iss_parameter_supported")?.unwrap_or_default(),
-            dpop_signing_alg_values_supported: d.texts("dpop_signing_alg_values_supported")?,
-            tls_client_certificate_bound_access_tokens: flag("tls_client_certificate_bound_access_tokens"),
+            require_pushed_authorization_requests: flag("require_pushed_authorization_requests")?,
+            authorization_response_iss_parameter_supported: flag("authorization_response_iss_parameter_supported")?,
+            dpop_signing_alg_values_supported: texts("dpop_signing_alg_values_supported")?,
+            tls_client_certificate_bound_access_tokens: flag("tls_client_certificate_bound_access_tokens")?,
             mtls_endpoint_aliases: aliases(&d, &reach)?,
-            require_signed_request_object: d.flag("require_signed_request_object")?.unwrap_or_default(),
-            request_object_signing_alg_values_supported: texts("request_object_signing_alg_values_supported"),
-            request_object_encryption_alg_values_supported: texts("request_object_encryption_alg_values_supported"),
-            request_object_encryption_enc_values_supported: texts("request_object_encryption_enc_values_supported"),
-            request_parameter_supported: flag("request_parameter_supported"),
-            request_uri_parameter_supported: d.flag("request_uri_parameter_supported").unwrap_or_default().unwrap_or(true),
-            require_request_uri_registration: flag("require_request_uri_registration"),
-            authorization_signing_alg_values_supported: d.texts("authorization_signing_alg_values_supported")?,
-            authorization_encryption_alg_values_supported: texts("authorization_encryption_alg_values_supported"),
-            authorization_encryption_enc_values_supported: texts("authorization_encryption_enc_values_supported"),
+            require_signed_request_object: flag("require_signed_request_object")?,
+            request_object_signing_alg_values_supported: texts("request_object_signing_alg_values_supported")?,
+            request_object_encryption_alg_values_supported: texts("request_object_encryption_alg_values_supported")?,
+            request_object_encryption_enc_values_supported: texts("request_object_encryption_enc_values_supported")?,
+            request_parameter_supported: flag("request_parameter_supported")?,
+            request_uri_parameter_supported: d.flag("request_uri_parameter_supported")?.unwrap_or(true),
+            require_request_uri_registration: flag("require_request_uri_registration")?,
+            authorization_signing_alg_values_supported: texts("authorization_signing_alg_values_supported")?,
+            authorization_encryption_alg_values_supported: texts("authorization_encryption_alg_values_supported")?,
+            authorization_encryption_enc_values_supported: texts("authorization_encryption_enc_values_supported")?,
             device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
             backchannel_authentication_endpoint: endpoint("backchannel_authentication_endpoint")?,
-            backchannel_token_delivery_modes_supported: texts("backchannel_token_delivery_modes_supported"),
+            backchannel_token_delivery_modes_supported: texts("backchannel_token_delivery_modes_supported")?,
             backchannel_authentication_request_signing_alg_values_supported: texts(
                 "backchannel_authentication_request_signing_alg_values_supported",
-            ),
-            backchannel_user_code_parameter_supported: flag("backchannel_user_code_parameter_supported"),
-            authorization_details_types_supported: texts("authorization_details_types_supported"),
-            protected_resources: texts("protected_resources"),
-            client_id_metadata_document_supported: d.flag("client_id_metadata_document_supported")?.unwrap_or_default(),
+            )?,
+            backchannel_user_code_parameter_supported: flag("backchannel_user_code_parameter_supported")?,
+            authorization_details_types_supported: texts("authorization_details_types_supported")?,
+            protected_resources: texts("protected_resources")?,
+            client_id_metadata_document_supported: flag("client_id_metadata_document_supported")?,
             userinfo_endpoint: endpoint("userinfo_endpoint")?,
-            userinfo_signing_alg_values_supported: texts("userinfo_signing_alg_values_supported"),
-            subject_types_supported: texts("subject_types_supported"),
-            id_token_signing_alg_values_supported: d.texts("id_token_signing_alg_values_supported")?,
-            id_token_encryption_alg_values_supported: texts("id_token_encryption_alg_values_supported"),
-            id_token_encryption_enc_values_supported: texts("id_token_encryption_enc_values_supported"),
-            acr_values_supported: texts("acr_values_supported"),
-            claims_supported: texts("claims_supported"),
-            claims_parameter_supported: flag("claims_parameter_supported"),
-            prompt_values_supported: texts("prompt_values_supported"),
-            display_values_supported: texts("display_values_supported"),
-            ui_locales_supported: texts("ui_locales_supported"),
-            claims_locales_supported: texts("claims_locales_supported"),
+            userinfo_signing_alg_values_supported: texts("userinfo_signing_alg_values_supported")?,
+            subject_types_supported: texts("subject_types_supported")?,
+            id_token_signing_alg_values_supported: texts("id_token_signing_alg_values_supported")?,
+            id_token_encryption_alg_values_supported: texts("id_token_encryption_alg_values_supported")?,
+            id_token_encryption_enc_values_supported: texts("id_token_encryption_enc_values_supported")?,
+            acr_values_supported: texts("acr_values_supported")?,
+            claims_supported: texts("claims_supported")?,
+            claims_parameter_supported: flag("claims_parameter_supported")?,
+            prompt_values_supported: texts("prompt_values_supported")?,
+            display_values_supported: texts("display_values_supported")?,
+            ui_locales_supported: texts("ui_locales_supported")?,
+            claims_locales_supported: texts("claims_locales_supported")?,
             end_session_endpoint: endpoint("end_session_endpoint")?,
-            check_session_iframe: endpoint("check_session_iframe").unwrap_or_default(),
-            frontchannel_logout_supported: flag("frontchannel_logout_supported"),
-            frontchannel_logout_session_supported: flag("frontchannel_logout_session_supported"),
-            backchannel_logout_supported: flag("backchannel_logout_supported"),
-            backchannel_logout_session_supported: flag("backchannel_logout_session_supported"),
-            service_documentation: page("service_documentation"),
-            op_policy_uri: page("op_policy_uri"),
-            op_tos_uri: page("op_tos_uri"),
+            check_session_iframe: endpoint("check_session_iframe")?,
+            frontchannel_logout_supported: flag("frontchannel_logout_supported")?,
+            frontchannel_logout_session_supported: flag("frontchannel_logout_session_supported")?,
+            backchannel_logout_supported: flag("backchannel_logout_supported")?,
+            backchannel_logout_session_supported: flag("backchannel_logout_session_supported")?,
+            service_documentation: d.page("service_documentation")?,
+            op_policy_uri: d.page("op_policy_uri")?,
+            op_tos_uri: d.page("op_tos_uri")?,
             signed_metadata: d.text("signed_metadata")?.map(str::to_owned),
             document,
         })
@@ -246,18 +241,10 @@ impl Metadata {
     }
 }
 
-/// That of a server that does not say (RFC 8414 §2).
-impl Default for Authentication {
-    fn default() -> Self {
-        Self { methods: vec!["client_secret_basic".to_owned()], algorithms: Vec::new() }
-    }
-}
-
 impl Authentication {
     fn of(d: &Document<'_>, endpoint: &str) -> Result<Self, Misbehaved> {
-        let (methods, algorithms) =
-            (d.list(&format!("{endpoint}_auth_methods_supported"))?, d.texts(&format!("{endpoint}_auth_signing_alg_values_supported"))?);
-        Ok(Self { methods: methods.unwrap_or_else(|| Self::default().methods), algorithms })
+        let methods = or(d.list(&format!("{endpoint}_auth_methods_supported"))?, &["client_secret_basic"]);
+        Ok(Self { methods, algorithms: d.texts(&format!("{endpoint}_auth_signing_alg_values_supported"))? })
     }
 
     /// Whether the server takes this method.

@@ -134,13 +134,13 @@ fn put(tree: &mut toml::Value, path: &[&str], value: &toml::Value) -> bool {
     }
 }
 
-/// `actions.devices.columns` is `actions.*.columns`, and `api.failed` and `api.revoked` signals as `api.expired` is.
+/// `actions.devices.columns` is `actions.*.columns`, and `api.failed`, `api.revoked` and `oauth2.grant_ended` signals as `api.expired` is.
 fn general(table: &str) -> String {
     let mut parts: Vec<&str> = table.split('.').collect();
     if parts[0] == "actions" && parts.len() > 1 {
         parts[1] = "*";
     }
-    parts.join(".").replace("api.failed", "api.expired").replace("api.revoked", "api.expired")
+    parts.join(".").replace("api.failed", "api.expired").replace("api.revoked", "api.expired").replace("oauth2.grant_ended", "api.expired")
 }
 
 fn root() -> PathBuf {
