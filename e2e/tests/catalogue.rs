@@ -31,7 +31,7 @@ const OF_A_KIND: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What came of it when every change of every file was walked last: the day, how many there were, how many walks failed, and how many files were refused.
-const EVERY_ONE: (&str, usize, usize, usize) = ("2026-11-29", 6459, 5936, 158);
+const EVERY_ONE: (&str, usize, usize, usize) = ("2026-11-30", 6539, 6004, 169);
 
 /// Why a walk does not notice: field, change, reason. What is not here is not proven.
 const UNNOTICED: &[(&str, &str, &str)] = &[
@@ -51,6 +51,7 @@ const UNNOTICED: &[(&str, &str, &str)] = &[
     ("oauth2.client_auth", "post", NO_SECRET),
     ("oauth2.default_lifetime", "another value", TOLD),
     ("oauth2.default_lifetime", "gone", TOLD),
+    ("oauth2.grant_ended", "another value", "Where a file names several statuses, the pretend provider answers with one of them."),
     ("oauth2.rotates", "true", EVERY_TOKEN_ONCE),
     ("oauth2.rotates", "false", EVERY_TOKEN_ONCE),
     ("oauth2.scope_separator", "another value", "One scope alone has nothing between it and the next."),

@@ -437,7 +437,7 @@ fn a14_a_repeated_parameter_is_refused_in_every_mode() {
             assert!(outcome.is_ok(), "{mode}: {outcome:?}");
         }
     }
-    for rest in ["code=code-1&code=code-2", "code=code-1&state=x", "code=code-1&iss=https://login.example&iss=https://login.example"] {
+    for rest in ["code=code-1&scope=a&scope=b", "code=code-1&state=x", "code=code-1&iss=https://login.example&iss=https://login.example"] {
         for (mode, outcome) in judge(rest) {
             let error = refused_alive(outcome);
             assert!(matches!(error, Error::Misbehaved(_)), "{mode}: {rest}: {error}");
