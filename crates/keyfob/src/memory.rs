@@ -240,7 +240,8 @@ impl Store for MemoryStore {
     fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>> {
         let mut inner = self.inner();
         inner.pending.retain(|(_, login)| login.pending.expires_at() > now);
-        let found = inner.pending.iter().position(|(bound, login)| bound.same_as(binding) && login.key().same_as(key));
+        let mut all = inner.pending.iter().map(|(bound, login)| (bound.expose(), login));
+        let found = all.position(|(bound, login)| bound == binding && login.key().same_as(key));
         ready(Ok(found.map(|at| inner.pending.remove(at).1)))
     }
 }

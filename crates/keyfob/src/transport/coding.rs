@@ -37,6 +37,24 @@ pub fn packing(headers: &HeaderMap) -> Option<String> {
     (!codings.is_empty()).then(|| codings.join(", "))
 }
 
+/// A whole body as it was before it was packed, where that is no longer than `most`; any other as it came: of many answers the status is all that is read, and in
+/// the others nobody finds what they look for.
+pub(crate) fn undone(headers: &mut HeaderMap, packed: Vec<u8>, most: usize) -> Vec<u8> {
+    let Some(plain) = Coding::of(headers).and_then(|coding| whole(coding, packed.clone().into(), most)) else { return packed };
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    plain
+}
+
+fn whole(coding: Coding, mut packed: Bytes, most: usize) -> Option<Vec<u8>> {
+    let (mut unpacking, mut all) = (Unpacking { coding, begun: None }, Vec::new());
+    while !packed.is_empty() && all.len() <= most {
+        all.extend_from_slice(&unpacking.bite(&mut packed).ok()?);
+    }
+    all.extend_from_slice(&unpacking.end().ok()?);
+    (all.len() <= most).then_some(all)
+}
+
 /// What the beginning of a body says, which may be packed: no more than `limit` bytes and a piece. As far as it can be read.
 pub(crate) fn beginning(headers: &HeaderMap, mut bytes: Bytes, limit: usize) -> Bytes {
     let Some(coding) = Coding::of(headers) else { return bytes };

@@ -77,9 +77,10 @@ pub(crate) async fn exchange(
         if let Some(mark) = public_only {
             request.extensions_mut().insert(mark);
         }
-        let (parts, body) = unpacked(transport.send(request).await?).into_parts();
+        let (mut parts, body) = transport.send(request).await?.into_parts();
         // One more than the core accepts would be read by nobody.
         let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
+        let bytes = coding::undone(&mut parts.headers, bytes, Outgoing::LARGEST_ANSWER);
         Ok(http::Response::from_parts(parts, bytes))
     };
     match within(deadline, work).await {

@@ -26,13 +26,11 @@ impl Login {
     }
 }
 
+/// What a login is called, and what there is of it.
+type Named = (String, Map<String, Value>);
+
 /// Those that may be this provider's, by name. `called` is where all requests of the file go, with a login or without.
-pub(super) fn not_elsewhere(
-    all: Vec<Login>,
-    called: &[String],
-    kind: &'static str,
-    wanted: Wanted<'_>,
-) -> Result<Vec<(String, Map<String, Value>)>, NotFound> {
+pub(super) fn not_elsewhere(all: Vec<Login>, called: &[String], kind: &'static str, wanted: Wanted<'_>) -> Result<Vec<Named>, NotFound> {
     let called: Vec<String> = called.iter().map(|url| base(url)).collect();
     let whom = Whom::of(wanted.provider, wanted.catalogue.iter(), called.iter().map(String::as_str));
     let (elsewhere, ours): (Vec<Login>, Vec<Login>) = all.into_iter().partition(|login| login.is_elsewhere(&whom));
