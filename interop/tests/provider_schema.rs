@@ -34,6 +34,7 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("{acess_token}", NAMES),
     ("\"{api_kye}\"", NAMES),
     ("\"{api_key\"", "a brace without its other one"),
+    ("revocation_body = \"by-kind\"", "whether there is an endpoint that it is for"),
     ("base_url = \"https://hub.example\"\nquery = { key = \"{api_kye}\" }", NAMES),
     ("base_url = \"{user_id}\"", "whether a place is filled by the login or by the app"),
     ("base_url = \"https://hub.example/{user_id}\"\nhosts = [\"hub.example\"]", "whether a place makes the host"),

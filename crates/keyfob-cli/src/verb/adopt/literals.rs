@@ -92,7 +92,8 @@ pub(super) fn urls<'a>(text: &'a str, texts: impl Iterator<Item = &'a str>) -> V
     }
     let mut known = HashSet::new();
     let whole = |text: &'a str| match text.split_once('?') {
-        Some((before, query)) if query.contains(['{', '%', ' ', '$', '<']) => before,
+        // A value that is not there is put in when the script runs.
+        Some((before, query)) if query.ends_with('=') || query.contains(['{', '%', ' ', '$', '<']) => before,
         _ => text,
     };
     let urls = quoted.into_iter().chain(texts).map(|value| whole(value.split('#').next().unwrap_or_default()));

@@ -207,7 +207,7 @@ pub(super) const fn protocol(kind: Kind) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
