@@ -5,7 +5,7 @@ use keyfob::StoreError;
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::PostgresVault;
-use super::failure::Failure;
+use super::failure::failed;
 use crate::checked::Checked;
 use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
 use crate::shelf::{ActRow, ItemRow};
@@ -57,8 +57,4 @@ async fn each(
             }
         }
     }
-}
-
-fn failed(vault: &PostgresVault, error: &tokio_postgres::Error) -> StoreError {
-    Failure::of(vault.connections.address(), error).error
 }

@@ -7,6 +7,7 @@ use keyfob::store::Refusal;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use super::PostgresVault;
 use super::address::Address;
 
 /// A failed attempt.
@@ -32,6 +33,11 @@ pub(super) enum Fate {
     Duplicate,
     /// Refused, for a reason that will not go away.
     Refused,
+}
+
+/// The same of a vault's own connection, where nobody has to know what became of it.
+pub(super) fn failed(vault: &PostgresVault, error: &Error) -> StoreError {
+    Failure::of(vault.connections.address(), error).error
 }
 
 impl Failure {

@@ -7,7 +7,7 @@ use tokio_postgres::{Error, IsolationLevel, Row};
 use super::PostgresVault;
 use super::accounts::limit;
 use super::acts;
-use super::failure::Failure;
+use super::failure::failed;
 use super::schema::get;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
@@ -150,10 +150,6 @@ async fn put_acts(write: &Transaction<'_>, sealer: &Sealer, items: &[Item], erro
     let numbers: Vec<i64> = drawn.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
     let acts::Columns { dates, owners, records } = acts::Columns::seal(sealer, &numbers, acts)?;
     write.execute(PUT_ACTS, &[&numbers, &dates, &owners, &records]).await.map_err(error).map(drop)
-}
-
-fn failed(vault: &PostgresVault, error: &Error) -> StoreError {
-    Failure::of(vault.connections.address(), error).error
 }
 
 /// A bundle, sealed: one list a column.

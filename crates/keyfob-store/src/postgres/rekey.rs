@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error, Row, Transaction};
 
 use super::PostgresVault;
 use super::accounts::TURN;
-use super::failure::{Failure, Fate};
+use super::failure::{Failure, Fate, failed};
 use super::schema::{self, get};
 use crate::header::Header;
 use crate::key::{self, KeySource, Next};
@@ -226,8 +226,4 @@ async fn in_chunks(
             count += done;
         }
     }
-}
-
-fn failed(vault: &PostgresVault, error: &Error) -> StoreError {
-    Failure::of(vault.connections.address(), error).error
 }
