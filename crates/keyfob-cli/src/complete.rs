@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, ValueEnum as _};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 use keyfob_providers::{Action, Parameter, ParameterKind};
 
 use crate::cli::Cli;
 use crate::context::Context;
+use crate::data::Format;
 use crate::output::Output;
+use crate::verb::r#do::COMMON;
 use crate::verb::help::TOPICS;
 use crate::verb::schema;
 
@@ -183,6 +185,11 @@ fn behind(action: &Action, said: &[String], current: &str) -> Vec<CompletionCand
     if let Some(parameter) = said.last().and_then(|word| by_name(word.strip_prefix("--")?)).filter(takes_value) {
         return values(parameter, current);
     }
+    if let Some(word) = said.last().filter(|word| takes_value_everywhere(word)) {
+        let formats = Format::value_variants().iter().filter(|_| word == "--format").filter_map(Format::to_possible_value);
+        let fits = formats.filter(|format| format.get_name().starts_with(current));
+        return fits.map(|format| CompletionCandidate::new(format.get_name()).help(format.get_help().cloned())).collect();
+    }
     if let Some((name, value)) = current.strip_prefix("--").and_then(|word| word.split_once('=')) {
         let values = by_name(name).map(|parameter| values(parameter, value)).unwrap_or_default();
         return values.into_iter().map(|value| value.add_prefix(format!("--{name}="))).collect();
@@ -197,6 +204,7 @@ fn behind(action: &Action, said: &[String], current: &str) -> Vec<CompletionCand
         match word.strip_prefix("--").map(by_name) {
             None if !word.starts_with('-') => placed += 1,
             Some(Some(parameter)) if takes_value(&parameter) => drop(words.next()),
+            Some(None) if takes_value_everywhere(word) => drop(words.next()),
             _ => {}
         }
     }
@@ -206,6 +214,11 @@ fn behind(action: &Action, said: &[String], current: &str) -> Vec<CompletionCand
         found.extend(options(Some(action), said, current));
     }
     found
+}
+
+/// Whether a value stands behind an option that every action has.
+fn takes_value_everywhere(word: &str) -> bool {
+    COMMON.iter().any(|(option, value, _)| *option == word && value.is_some())
 }
 
 /// What it may be, where that is a list; of several with something between them, the last one.
@@ -228,7 +241,7 @@ fn options(action: Option<&Action>, said: &[String], current: &str) -> Vec<Compl
         |option: &str| said.iter().any(|word| word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')));
     let parameters = action.into_iter().flat_map(|action| &action.parameters);
     let parameters = parameters.map(|parameter| (format!("--{}", parameter.name), parameter.about.as_str()));
-    let common = crate::verb::r#do::COMMON.iter().map(|(option, about)| ((*option).to_owned(), *about));
+    let common = COMMON.iter().map(|(option, _, about)| ((*option).to_owned(), *about));
     let fits = parameters.chain(common).filter(|(option, _)| option.starts_with(current) && !is_said(option));
     fits.map(|(option, about)| candidate(&option, about)).collect()
 }

@@ -19,6 +19,7 @@ mod complete;
 mod context;
 mod credentials;
 mod damage;
+mod data;
 mod dry;
 mod ended;
 mod ending;

@@ -1,4 +1,4 @@
-//! Tables in the terminal, and the same as tab-separated values and JSON.
+//! Tables in the terminal, and the same as tab- and comma-separated values and JSON.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use keyfob::proto::Timestamp;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::card::Card;
 use crate::moment;
-use crate::output::{Output, Paint};
+use crate::output::{Output, Paint, without_terminal_controls};
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -98,6 +98,16 @@ impl Sheet {
         body.lines().count().saturating_sub(1)
     }
 
+    /// Comma-separated values (RFC 4180); the last line has no break.
+    pub(crate) fn comma_separated(&self) -> String {
+        let quoted = |text: &String| {
+            let text = without_terminal_controls(text);
+            if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+        };
+        let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",");
+        std::iter::once(&self.headings).chain(&self.rows).map(line).collect::<Vec<_>>().join("\r\n")
+    }
+
     fn tab_separated(&self) -> String {
         let line = |cells: &Vec<String>| cells.iter().map(|cell| cell.replace(['\t', '\n', '\r'], " ")).collect::<Vec<_>>().join("\t");
         std::iter::once(&self.headings).chain(&self.rows).map(line).collect::<Vec<_>>().join("\n")
@@ -159,11 +169,19 @@ pub(crate) fn natural_width(table: &Table) -> usize {
 
 /// An action's table for a program: tab-separated values under headings.
 pub(crate) fn tab_separated(table: &Table) -> String {
+    for_a_program(table).tab_separated()
+}
+
+/// The same between commas.
+pub(crate) fn comma_separated(table: &Table) -> String {
+    for_a_program(table).comma_separated()
+}
+
+fn for_a_program(table: &Table) -> Sheet {
     sheet(table, Column::heading, &|cell| match cell {
         Cell::Time(seconds) => moment::utc(Timestamp::from_unix(*seconds)),
         other => other.to_string(),
     })
-    .tab_separated()
 }
 
 /// An action's rows as JSON objects: members named by the columns' titles, moments as RFC 3339, days as its full-date.
@@ -306,6 +324,14 @@ mod tests {
             json(&table()).to_string(),
             r#"[{"Level":7,"Name":"Lamp","Seen":"2020-01-01T00:00:00Z"},{"Level":12.5,"Name":"A long name","Seen":null}]"#
         );
+    }
+
+    #[test]
+    fn values_with_commas_and_quotes_are_quoted() {
+        let mut sheet = Sheet::new(["a", "b"]);
+        sheet.row(["x,\"y\"\nz", "plain"]);
+        assert_eq!(sheet.comma_separated(), "a,b\r\n\"x,\"\"y\"\"\nz\",plain");
+        assert_eq!(comma_separated(&table()), "Name,Level (%),Seen\r\nLamp,7,2020-01-01T00:00:00Z\r\nA long name,12.5,");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
 
 mod charset;
-mod data;
 mod download;
 mod follow;
 mod pages;
@@ -19,12 +18,12 @@ use keyfob::Session;
 use keyfob::proto::Scrubber;
 use keyfob_providers::Query;
 
-use self::data::{Format, Shape};
 use self::follow::{Came, Following};
 pub(crate) use self::printed::Shown;
 use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
+use crate::data::{self, Format, Shape, query};
 use crate::dry::DryRun;
 use crate::exit::Exit;
 use crate::moment;
@@ -205,7 +204,7 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
         refusals::keep(came.status(), &session.account(), context).await;
         refusals::tell_of_young_token(came.status(), &session, &context.out);
     }
-    match Shape::of(args) {
+    match shape(args) {
         None => show::show(came, &session, args, &context.out, &what).await,
         // Nothing has changed since: of that, too, nothing is made.
         Some(_) if came.status() == StatusCode::NOT_MODIFIED => Ok(()),
@@ -219,9 +218,15 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
             if args.verbose {
                 tell(&before, &session, carried, context);
             }
-            data::show(values?, &shape, &session, &context.out)
+            data::show(values?, &shape, &session.scrubber(), &context.out)
         }
     }
+}
+
+/// What is made of the answer; `None`: it is shown as it came.
+fn shape(args: &Call) -> Option<Shape> {
+    let format = args.format.or(args.table.then_some(Format::Table));
+    (args.jq.is_some() || format.is_some() || args.paginate).then(|| Shape::of(args.jq.clone(), format))
 }
 
 /// Whoever makes something of the data would make it of nothing, or of the page that says where they are.
@@ -288,14 +293,6 @@ fn limit(text: &str) -> Result<Duration, String> {
         Some(limit) => Ok(limit),
         None => seconds(text).map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
     }
-}
-
-/// An expression as somebody types it.
-fn query(text: &str) -> Result<Query, String> {
-    Query::parse(text).map_err(|misuse| match &misuse.hint {
-        Some(hint) => format!("{misuse}; {hint}"),
-        None => misuse.to_string(),
-    })
 }
 
 /// Shows what a call would send.

@@ -10,7 +10,8 @@ use crate::output::hang;
 use crate::sheet::{self, Sheet};
 
 /// What is explained in one place, by its names.
-const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --last, --pages, --watch, --dry-run";
+pub(super) const OF_EVERY_ACTION: &str =
+    "of every action: --yes, --json, --format, --jq, --chart, --table, --svg, --last, --pages, --watch, --dry-run";
 
 /// The list of actions.
 pub(super) fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Card> {

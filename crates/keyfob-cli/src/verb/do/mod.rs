@@ -43,6 +43,8 @@ Options of every action:
   --PARAMETER VALUE   a parameter by its name
   -y, --yes           do not ask before something changes in the world
   --json              the rows as JSON objects
+  --format FORMAT     the rows as json, ndjson, csv or table
+  --jq EXPRESSION     what a jq expression makes of the rows, which are objects to it
   --last TIME         the last 24h, 7d, 4w … of an action that has a beginning, or one of its periods
   --chart, --table    draw the chart, or the whole table, whatever the room
   --svg FILE          write the chart to a file, as a drawing; - is stdout, which has nothing else then
@@ -52,23 +54,25 @@ Options of every action:
 
 In short: keyfob telldus devices";
 
-/// The same, for the shell's TAB.
-pub(crate) const COMMON: [(&str, &str); 10] = [
-    ("--yes", "do not ask before something changes in the world"),
-    ("--json", "the rows as JSON objects"),
-    ("--chart", "draw the chart, whatever the room"),
-    ("--table", "draw the whole table, whatever the room"),
-    ("--svg", "write the chart to a file"),
-    ("--last", "the last 24h, 7d or 4w of a series"),
-    ("--pages", "read at most so many pages"),
-    ("--watch", "do it again each time that has passed"),
-    ("--dry-run", "show the request instead of sending it"),
-    ("--help", "what the action takes"),
+/// The same, for the shell's TAB: each with what stands behind it.
+pub(crate) const COMMON: [(&str, Option<&str>, &str); 12] = [
+    ("--yes", None, "do not ask before something changes in the world"),
+    ("--json", None, "the rows as JSON objects"),
+    ("--format", Some("FORMAT"), "the rows as json, ndjson, csv or table"),
+    ("--jq", Some("EXPRESSION"), "what a jq expression makes of the rows"),
+    ("--chart", None, "draw the chart, whatever the room"),
+    ("--table", None, "draw the whole table, whatever the room"),
+    ("--svg", Some("FILE"), "write the chart to a file"),
+    ("--last", Some("TIME"), "the last 24h, 7d or 4w of a series"),
+    ("--pages", Some("N"), "read at most so many pages"),
+    ("--watch", Some("TIME"), "do it again each time that has passed"),
+    ("--dry-run", None, "show the request instead of sending it"),
+    ("--help", None, "what the action takes"),
 ];
 
 /// Whether a word behind an action is an option of the program, and no parameter's name.
 pub(crate) fn is_option(word: &str) -> bool {
-    ["--vault", "--sandbox"].contains(&word) || COMMON.iter().any(|(option, _)| *option == word)
+    ["--vault", "--sandbox"].contains(&word) || COMMON.iter().any(|(option, ..)| *option == word)
 }
 
 /// What was said that concerns the whole program.
@@ -171,12 +175,12 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
             return Err(card);
         }
     };
-    show(&performed.table, &said, &context.out)?;
+    show(&performed.table, &said, &session.scrubber(), &context.out)?;
     let paint = context.out.note_paint();
     if let Some(read) = performed.stopped_at {
         context.out.note(&paint.warn(&there_is_more(read)));
     }
-    if context.out.notes_to_person && !context.out.json {
+    if context.out.notes_to_person && !context.out.json && said.shape().is_none() {
         // A command that the terminal would break is not one to copy.
         let room = context.out.note_width().unwrap_or(usize::MAX);
         let all = suggestions(&performed.table, &opened.provider, name, &context.out);
@@ -228,6 +232,15 @@ async fn agree(action: &Action, command: &str, provider: &Provider, context: &Co
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The help and the shell tell the same.
+    #[test]
+    fn the_help_names_every_option() {
+        for (option, value, _) in COMMON.iter().filter(|(option, ..)| *option != "--help") {
+            let named = value.map_or((*option).to_owned(), |value| format!("{option} {value}"));
+            assert!(OPTIONS.contains(&named) && list::OF_EVERY_ACTION.contains(option), "{named}");
+        }
+    }
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()

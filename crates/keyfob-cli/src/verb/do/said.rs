@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use keyfob::proto::scrub::printable;
-use keyfob_providers::{Action, ParameterKind, nearest};
+use keyfob_providers::{Action, ParameterKind, Query, nearest};
 
 use super::COMMON;
 use super::list::usage;
 use crate::account::now;
 use crate::card::Card;
+use crate::data::{Format, Shape, query};
 use crate::verb::token;
 
 /// What was said behind the account's name.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) words: Vec<String>,
     pub(super) named: Vec<(String, Option<String>)>,
@@ -27,6 +29,8 @@ pub(super) struct Said {
     pub(super) last: Option<String>,
     pub(super) watch: Option<Duration>,
     pub(super) svg: Option<PathBuf>,
+    jq: Option<Query>,
+    format: Option<Format>,
     pub(super) help: bool,
 }
 
@@ -45,6 +49,8 @@ impl Said {
                 "--pages" => said.pages = Some(pages(words.next().as_deref())?),
                 "--last" => said.last = Some(last(words.next())?),
                 "--svg" => said.svg = Some(file(words.next())?),
+                "--jq" => said.jq = Some(expression(words.next().as_deref())?),
+                "--format" => said.format = Some(format(words.next().as_deref())?),
                 "--watch" => said.watch = Some(every(words.next().as_deref())?),
                 other => match other.strip_prefix("--") {
                     None => said.words.push(word),
@@ -52,6 +58,8 @@ impl Said {
                         Some(("pages", value)) => said.pages = Some(pages(Some(value))?),
                         Some(("last", value)) => said.last = Some(last(Some(value.to_owned()))?),
                         Some(("svg", value)) => said.svg = Some(file(Some(value.to_owned()))?),
+                        Some(("jq", value)) => said.jq = Some(expression(Some(value))?),
+                        Some(("format", value)) => said.format = Some(format(Some(value))?),
                         Some(("watch", value)) => said.watch = Some(every(Some(value))?),
                         Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
                         None => {
@@ -62,7 +70,15 @@ impl Said {
                 },
             }
         }
+        if said.jq.is_none() && said.format == Some(Format::Table) {
+            (said.format, said.table) = (None, true);
+        }
         Ok(said)
+    }
+
+    /// What is made of the rows; `None`: they are shown as an action's are.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        (self.jq.is_some() || self.format.is_some()).then(|| Shape::of(self.jq.clone(), self.format))
     }
 
     /// The arguments by name, with what is told from now as it is now.
@@ -101,10 +117,8 @@ impl Said {
 /// An option that neither this action has, nor every one.
 fn unknown(action: &Action, name: &str, account: &str) -> Card {
     let parameters = action.parameters.iter().map(|parameter| parameter.name.as_str());
-    let known = parameters.chain(COMMON.iter().map(|(option, _)| option.trim_start_matches('-')));
+    let known = parameters.chain(COMMON.iter().map(|(option, ..)| option.trim_start_matches('-')));
     let next = match nearest(name, known) {
-        // Options of calls, which somebody may look for here.
-        _ if ["jq", "format"].contains(&name) => "--json prints the rows for other programs: … --json | jq EXPRESSION".to_owned(),
         Some(near) => format!("did you mean --{near}?"),
         None => usage(action, account),
     };
@@ -161,6 +175,17 @@ fn pages(text: Option<&str>) -> Result<usize, Card> {
 fn file(text: Option<String>) -> Result<PathBuf, Card> {
     let name = text.filter(|text| !text.is_empty() && !text.starts_with("--"));
     name.map(PathBuf::from).ok_or_else(|| Card::usage("--svg takes a file", "expected its name", "example: --svg chart.svg"))
+}
+
+fn expression(text: Option<&str>) -> Result<Query, Card> {
+    let wrong =
+        |why: String| Card::usage("--jq takes an expression", why, "example: --jq '.[].Name'; the rows are objects, as --json has them");
+    query(text.ok_or_else(|| wrong("there is none".to_owned()))?).map_err(wrong)
+}
+
+fn format(text: Option<&str>) -> Result<Format, Card> {
+    text.and_then(|text| Format::from_str(text, false).ok())
+        .ok_or_else(|| Card::usage("--format takes a name", "expected json, ndjson, csv or table", "example: --format csv"))
 }
 
 fn last(text: Option<String>) -> Result<String, Card> {

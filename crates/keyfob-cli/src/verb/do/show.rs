@@ -1,11 +1,13 @@
 //! Rows as they are shown: a table, or the chart that stands in for it, and what could be done next.
 
+use keyfob::proto::Scrubber;
 use keyfob_providers::{Provider, Table};
 
 use super::said::Said;
 use super::svg;
 use crate::card::Card;
 use crate::chart;
+use crate::data;
 use crate::output::{Output, Paint};
 use crate::perform::typed;
 use crate::sheet;
@@ -14,8 +16,8 @@ use crate::sheet;
 const MANY_ROWS: usize = 24;
 
 /// The table, or the chart that stands in for it.
-pub(super) fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
-    for piece in pieces(table, said, out)? {
+pub(super) fn show(table: &Table, said: &Said, scrubber: &Scrubber, out: &Output) -> Result<(), Card> {
+    for piece in pieces(table, said, scrubber, out)? {
         match piece {
             Piece::Data(text) => out.data(&text)?,
             Piece::Note(text) => out.note(&text),
@@ -30,17 +32,21 @@ pub(super) enum Piece {
     Note(String),
 }
 
-/// What is to be shown; what goes into a file is written.
-pub(super) fn pieces(table: &Table, said: &Said, out: &Output) -> Result<Vec<Piece>, Card> {
-    let mut pieces = Vec::new();
+/// What is to be shown; what goes into a file, or to a program, is written.
+pub(super) fn pieces(table: &Table, said: &Said, scrubber: &Scrubber, out: &Output) -> Result<Vec<Piece>, Card> {
+    let (mut pieces, shape) = (Vec::new(), said.shape());
     if let Some(file) = &said.svg {
         if let Some(drawing) = svg::write(table.chart().as_ref(), file, out)? {
             return Ok(vec![Piece::Data(drawing)]);
         }
         // Who has the drawing wants the rows if they say so.
-        if !out.json && !said.chart && !said.table {
+        if !out.json && !said.chart && !said.table && shape.is_none() {
             return Ok(pieces);
         }
+    }
+    if let Some(shape) = &shape {
+        data::show_rows(table, shape, scrubber, out)?;
+        return Ok(pieces);
     }
     if out.json {
         out.json(&sheet::json(table))?;

@@ -24,28 +24,29 @@ pub(super) async fn run(
     every: Duration,
     context: &Context,
 ) -> Result<(), Card> {
-    let (out, name) = (&context.out, session.account().name);
+    let (out, name, scrubber) = (&context.out, session.account().name, session.scrubber());
+    let is_drawn_on = is_drawn_on(said, out);
     let length = moment::length(i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
-    if !is_drawn_on(out) {
+    if !is_drawn_on {
         out.note(&out.note_paint().dim(&format!("{name} {}, again after {length}; Ctrl-C ends it", action.name)));
     }
     loop {
         // Moments that were said as "a day ago" go along with the time.
         let performed = perform(session, provider, action, said.arguments(action, &name)?, said.pages, out).await;
-        if is_drawn_on(out) {
+        if is_drawn_on {
             begin_anew()?;
             let heading =
                 format!("{name} {} at {}, again after {length}; Ctrl-C ends it\n", action.name, moment::formatted(now(), "%H:%M:%S"));
             out.data(&out.paint().dim(&heading))?;
         }
         match performed {
-            Ok(performed) if is_drawn_on(out) => {
-                let shown = pieces(&performed.table, said, out)?.into_iter().map(|(Piece::Data(text) | Piece::Note(text))| text);
+            Ok(performed) if is_drawn_on => {
+                let shown = pieces(&performed.table, said, &scrubber, out)?.into_iter().map(|(Piece::Data(text) | Piece::Note(text))| text);
                 // Above it is the heading with the line behind, below it the cursor.
                 let room = out.height().map_or(usize::MAX, |rows| rows.saturating_sub(3));
                 out.data(&cut(&shown.collect::<Vec<_>>().join("\n"), room, out.paint()))?;
             }
-            Ok(performed) => show(&performed.table, said, out)?,
+            Ok(performed) => show(&performed.table, said, &scrubber, out)?,
             // A network or a server that is down for a while ends no watch.
             Err(card) if matches!(card.exit, Exit::Network | Exit::Http) => out.card(&card.repeating(out.again)),
             Err(card) => return Err(card),
@@ -65,8 +66,8 @@ fn cut(text: &str, room: usize, paint: Paint) -> String {
     lines.into_iter().take(kept).map(str::to_owned).chain([left]).collect::<Vec<_>>().join("\n")
 }
 
-fn is_drawn_on(out: &Output) -> bool {
-    out.to_person && out.ansi() && !out.json
+fn is_drawn_on(said: &Said, out: &Output) -> bool {
+    out.to_person && out.ansi() && !out.json && said.shape().is_none()
 }
 
 /// An empty screen, its top left corner first. What was there before the watch began can still be scrolled to.

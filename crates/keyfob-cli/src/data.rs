@@ -1,20 +1,19 @@
-//! The answer of a call, as data: picked out by jq, and as JSON, lines, comma-separated values or a table.
+//! The answer of a call, or the rows of an action, as data: picked out by jq, and as JSON, lines, comma-separated values or a table.
 
 use clap::ValueEnum;
-use keyfob::Session;
-use keyfob_providers::Query;
+use keyfob::proto::Scrubber;
+use keyfob_providers::{Query, Table};
 use serde_json::{Map, Value};
 
-use super::Call;
 use crate::card::Card;
 use crate::exit::Exit;
 use crate::output::{Output, without_terminal_controls};
 use crate::pretty::pretty;
-use crate::sheet::Sheet;
+use crate::sheet::{self, Sheet};
 
-/// What an answer is shown as.
+/// What data is shown as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Indented for a person, on one line for a program
     Json,
     /// A line for each element
@@ -25,8 +24,9 @@ pub(super) enum Format {
     Table,
 }
 
-/// What is to be made of an answer.
-pub(super) struct Shape {
+/// What is to be made of data.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
     jq: Option<Query>,
     format: Format,
     /// Whether text stands without quotes, as `jq -r` has it.
@@ -34,16 +34,30 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// As it was asked for; `None`: as it came.
-    pub(super) fn of(args: &Call) -> Option<Self> {
-        let said = args.format.or(args.table.then_some(Format::Table));
-        let some = args.jq.is_some() || said.is_some() || args.paginate;
-        some.then(|| Self { jq: args.jq.clone(), format: said.unwrap_or(Format::Json), raw: said.is_none() })
+    /// What was asked for; of nothing, the data itself as JSON.
+    pub(crate) fn of(jq: Option<Query>, format: Option<Format>) -> Self {
+        Self { jq, format: format.unwrap_or(Format::Json), raw: format.is_none() }
+    }
+}
+
+/// An expression as somebody types it.
+pub(crate) fn query(text: &str) -> Result<Query, String> {
+    Query::parse(text).map_err(|misuse| match &misuse.hint {
+        Some(hint) => format!("{misuse}; {hint}"),
+        None => misuse.to_string(),
+    })
+}
+
+/// Shows the rows of an action: an object for each, or its columns in the order that it has them.
+pub(crate) fn show_rows(table: &Table, shape: &Shape, scrubber: &Scrubber, out: &Output) -> Result<(), Card> {
+    match (&shape.jq, shape.format) {
+        (None, Format::Csv) => out.exact(&safe(&sheet::comma_separated(table), scrubber, out)),
+        _ => show(vec![sheet::json(table)], shape, scrubber, out),
     }
 }
 
 /// Shows what came, page for page.
-pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Output) -> Result<(), Card> {
+pub(crate) fn show(pages: Vec<Value>, shape: &Shape, scrubber: &Scrubber, out: &Output) -> Result<(), Card> {
     let mut values = joined(pages);
     if let Some(query) = &shape.jq {
         let mut results = Vec::new();
@@ -53,7 +67,7 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
                     Exit::Error,
                     "the expression does not fit the answer",
                     // jq quotes what it could not use: all of an answer, perhaps, and what lets anybody in with it.
-                    shortened(&session.scrubber().mask(&why)),
+                    shortened(&scrubber.mask(&why)),
                     "see the answer without --jq, and correct the expression",
                 )
             })?);
@@ -63,10 +77,10 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
     let text = match shape.format {
         Format::Json => values.iter().map(|value| json(value, shape, out)).collect::<Vec<_>>().join("\n"),
         Format::Ndjson => rows(values, shape.jq.is_none()).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
-        Format::Csv => csv(&Rows::of(values, shape.jq.is_none())),
-        Format::Table => return Rows::of(values, shape.jq.is_none()).print(session, out),
+        Format::Csv => Rows::of(values, shape.jq.is_none()).sheet().comma_separated(),
+        Format::Table => return Rows::of(values, shape.jq.is_none()).print(scrubber, out),
     };
-    if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, session, out)) }
+    if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, scrubber, out)) }
 }
 
 /// As much of a sentence as is read.
@@ -79,8 +93,8 @@ fn shortened(why: &str) -> String {
 }
 
 /// What a server says commands no terminal, and shows a person no secret. Programs get it as it is.
-fn safe(text: &str, session: &Session, out: &Output) -> String {
-    if out.to_person { session.scrubber().mask(text) } else { text.to_owned() }
+fn safe(text: &str, scrubber: &Scrubber, out: &Output) -> String {
+    if out.to_person { scrubber.mask(text) } else { text.to_owned() }
 }
 
 fn json(value: &Value, shape: &Shape, out: &Output) -> String {
@@ -173,16 +187,22 @@ impl Rows {
         Self { cells: cells.collect(), columns: names }
     }
 
-    fn print(&self, session: &Session, out: &Output) -> Result<(), Card> {
+    fn print(&self, scrubber: &Scrubber, out: &Output) -> Result<(), Card> {
         if self.cells.is_empty() {
             out.note(&out.note_paint().dim("nothing there"));
             return Ok(());
         }
         let mut sheet = Sheet::new(self.columns.iter().map(|name| without_terminal_controls(name)));
         for row in &self.cells {
-            sheet.row(row.iter().map(|text| safe(&one_line(text), session, out)));
+            sheet.row(row.iter().map(|text| safe(&one_line(text), scrubber, out)));
         }
         sheet.print(out)
+    }
+
+    fn sheet(&self) -> Sheet {
+        let mut sheet = Sheet::new(&self.columns);
+        self.cells.iter().for_each(|row| sheet.row(row));
+        sheet
     }
 }
 
@@ -196,15 +216,6 @@ fn cell(value: &Value) -> String {
 
 fn one_line(text: &str) -> String {
     without_terminal_controls(text).replace(['\n', '\t'], " ")
-}
-
-fn csv(rows: &Rows) -> String {
-    let quoted = |text: &String| {
-        let text = without_terminal_controls(text);
-        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-    };
-    let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",");
-    std::iter::once(&rows.columns).chain(&rows.cells).map(line).collect::<Vec<_>>().join("\r\n")
 }
 
 #[cfg(test)]
@@ -266,13 +277,8 @@ mod tests {
     #[test]
     fn what_a_filter_chose_is_wrapped_in_nothing() {
         let chosen = || vec![json!({"id": 1, "of": [{"a": 1}]}), json!({"id": 2, "of": []})];
-        assert_eq!(csv(&Rows::of(chosen(), false)), "id,of\r\n1,\"[{\"\"a\"\":1}]\"\r\n2,[]");
+        assert_eq!(Rows::of(chosen(), false).sheet().comma_separated(), "id,of\r\n1,\"[{\"\"a\"\":1}]\"\r\n2,[]");
         assert_eq!(rows(chosen(), false), chosen());
-    }
-
-    #[test]
-    fn values_with_commas_and_quotes_are_quoted() {
-        assert_eq!(csv(&Rows::of(vec![json!([{"a": "x,\"y\"\nz", "b": "plain"}])], true)), "a,b\r\n\"x,\"\"y\"\"\nz\",plain");
     }
 
     #[test]
