@@ -16,6 +16,7 @@ use crate::card::{Card, Doing};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::progress::{Progress, awaited};
+use crate::refusals;
 
 /// So many pages of an action that says itself how it goes on are read, unless somebody says otherwise: providers count calls.
 const PAGES: usize = 100;
@@ -87,6 +88,7 @@ pub(crate) async fn perform(
         let came = match sent {
             Ok(answer) => {
                 status = Some(answer.status());
+                refusals::tell_of_young_token(&answer, session, out);
                 let linked = links::next(answer.headers());
                 answer.json().await.map(|answer| (linked, answer))
             }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::store::Expected;
-use keyfob::{Account, Policy, Session};
+use keyfob::{Account, Answer, Policy, Session};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -51,13 +51,12 @@ pub(crate) async fn keep(status: StatusCode, account: &Account, context: &Contex
 }
 
 /// A token that was refreshed just now and is refused is not refreshed again (D8), which nobody could tell from the answer.
-pub(crate) fn tell_of_young_token(status: StatusCode, session: &Session, out: &Output) {
+pub(crate) fn tell_of_young_token(answer: &Answer, session: &Session, out: &Output) {
     let account = session.account();
-    let is_blamed = session.settings().api.expired.iter().any(|signal| signal.statuses.contains(&status.as_u16()));
     let TokenSet::OAuth2(tokens) = &account.tokens else { return };
     let age = now().since(tokens.received_at);
     let at_most_once_in = Policy::JUST_NOW.as_secs();
-    if !is_blamed || account.refreshed.is_none() || !u64::try_from(age).is_ok_and(|age| age < at_most_once_in) {
+    if !answer.blames_token() || account.refreshed.is_none() || !u64::try_from(age).is_ok_and(|age| age < at_most_once_in) {
         return;
     }
     let note = format!(

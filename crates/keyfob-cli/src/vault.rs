@@ -326,7 +326,8 @@ fn as_web_url(address: &str) -> Option<String> {
     let mut url = url::Url::parse(address).ok()?;
     let places = url.query_pairs().filter(|(name, _)| ["host", "hostaddr", "port", "dbname"].contains(&&**name));
     let places: String = places.map(|(name, value)| format!(" {name}={value}")).collect();
-    let _ = (url.set_password(None), url.set_username(""));
+    // libpq takes both schemes, for the same database.
+    let _ = (url.set_password(None), url.set_username(""), url.set_scheme("postgres"));
     url.set_query(None);
     Some(printable(url.as_str()) + &places)
 }
@@ -457,6 +458,7 @@ mod tests {
         ] {
             assert!(file(text).ends_with(key), "{text}: {}", file(text));
         }
+        assert_eq!(one, file("postgresql://me:canary@db.example:5433/x"), "libpq takes both schemes");
         // Who connects, and how, makes no other database of it.
         assert_eq!(one, file("postgres://you@db.example:5433/x?sslmode=require&pool=3"));
         for (one, other) in [

@@ -509,6 +509,53 @@ async fn d8_a_token_that_is_refused_just_after_its_refresh_is_told_of() {
     }
 }
 
+/// Some say errors with 200: of an answer that is one of theirs, and good, nobody is told anything; one that goes on blaming the token is an error.
+#[tokio::test(flavor = "multi_thread")]
+async fn d8_only_an_answer_that_blames_the_token_is_told_of() {
+    let (origin, _) = serve(|_, target| {
+        let said = match target {
+            "/token" => {
+                r#"{"access_token":"example-next-not-real","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#
+            }
+            "/good" => r#"{"code":"FINE","things":[]}"#,
+            _ => r#"{"code":"EXPIRED","error":"the token is over"}"#,
+        };
+        (200, "Content-Type: application/json\r\n".to_owned(), said.to_owned())
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let file = house.path("config/providers/hub.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let signal = "expired = [{ status = [200], pointer = \"/code\", values = [\"EXPIRED\"] }]";
+    std::fs::write(&file, text.replace("attach = \"bearer\"", &format!("attach = \"bearer\"\n{signal}"))).expect("written");
+    let tokens = r#"{"access_token":"example-access-not-real","refresh_token":"example-refresh-not-real","expires_in":3600}"#;
+    house.run_with(&["import", "hub", "--stdin", "--replace"], tokens).await.exits(0);
+    house.run(&["refresh", "hub"]).await.exits(0);
+    let good = house.run(&["get", "hub", "/good"]).await.exits(0);
+    assert!(!good.stderr.contains("not refreshed again"), "{good:#?}");
+    for asked in [&["get", "hub", "/x", "--fail"][..], &["get", "hub", "/x", "--jq", ".code"], &["hub", "things"]] {
+        let ended = house.run(asked).await.exits(5);
+        assert!(ended.stderr.contains("the token is over") && ended.stderr.contains("not refreshed again"), "{asked:?}: {ended:#?}");
+    }
+}
+
+/// The file that says how it is spoken to is no part of the vault, and may be left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_provider_file_is_gone_is_told_as_that() {
+    let (origin, _) = serve(|_, _| (200, String::new(), "{}".to_owned())).await;
+    let house = house_at(&origin).await;
+    let file = house.path("config/providers/hub.toml");
+    std::fs::rename(&file, house.path("hub.toml")).expect("moved away");
+    let why = "the provider file of hub is not here";
+    for asked in [&["status", "hub"][..], &["get", "hub", "/x"], &["token", "hub"]] {
+        house.run(asked).await.fails(1, ["cannot use hub", why, "put hub.toml back into "]);
+    }
+    let all = house.run(&["status"]).await.exits(0);
+    assert!(all.stderr.contains("unusable hub: put hub.toml back into "), "{all:#?}");
+    std::fs::rename(house.path("hub.toml"), &file).expect("put back");
+    house.good(&["get", "hub", "/x"]).await;
+}
+
 /// Neither the refresh token nor the app is blamed: no login is said to help, so the account is healthy, and its token has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_fails_is_told_in_the_list() {

@@ -205,6 +205,11 @@ async fn everything_moves_into_postgresql_and_back() {
     let held = |told: &serde_json::Value| ["apps", "accounts", "items"].map(|what| told[what].as_u64());
     let history = house.json(&["status", "netatmo", "--history"]).await;
 
+    // A database without a vault is not told as one.
+    house.set("KEYFOB_VAULT", &database.tcp_url("127.0.0.1"));
+    house.run(&["vault", "status"]).await.fails(7, ["there is no vault", "", ""]);
+    house.unset("KEYFOB_VAULT");
+
     house.set("ELSEWHERE", &database.tcp_url("127.0.0.1"));
     let moved = house.json(&["vault", "move", "--to-variable", "ELSEWHERE"]).await;
     assert_eq!(held(&moved), [Some(1); 3], "{moved}");

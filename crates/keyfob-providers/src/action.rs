@@ -99,6 +99,11 @@ impl Action {
         !self.shown.columns.is_empty()
     }
 
+    /// Whether its answer can be a [chart](Table::chart): it has columns for both axes.
+    pub fn is_charted(&self) -> bool {
+        [Axis::X, Axis::Y].into_iter().all(|axis| self.shown.columns.iter().any(|column| column.axis == Some(axis)))
+    }
+
     /// Those of its scopes that are not among these. A wider scope may do in the place of one that is missing: only the provider knows.
     pub fn lacking(&self, granted: &[String]) -> Vec<&str> {
         self.scopes.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect()

@@ -166,27 +166,49 @@ impl Context {
     pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
         let account = self.account(name).await?;
         let name = &account.name;
-        let provider = self.provider(&account.provider).await?;
-        let app = self.app(&account.provider).await?.ok_or_else(|| {
-            Card::new(
-                Exit::SignIn,
-                format!("cannot use {name}"),
-                format!("the app that {} gave its tokens to is no longer in the vault", provider.title),
-                format!("put it back: keyfob app add {}", provider.name),
-            )
-        })?;
-        if app.client_id != account.client_id {
-            return Err(Card::new(
-                Exit::SignIn,
-                format!("cannot use {name}"),
-                format!("its tokens belong to another app of {} than the one in the vault", provider.title),
-                format!("log in with the new app: {}", login_to(name, "")),
-            ));
-        }
+        let known = self.provider_of(&account)?;
+        let app = self.app_of(&account, known).await?;
+        let provider = self.pointed(known).await?;
         let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
         // Where its API is not known, a session says so: whoever uses `api` opens one first. To log it out, nobody has to know.
         let settings = settings.of_account(&account.kept).unwrap_or(settings);
         let Base { store, keyfob, .. } = self.base().await?;
         Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
+    }
+
+    /// The provider of an account that is there: where no file is, nobody has mistyped its name.
+    pub(crate) fn provider_of(&self, account: &Account) -> Result<&Provider, Card> {
+        self.known(&account.provider).map_err(|card| match card.exit {
+            Exit::Usage if self.catalogue().gone(&account.provider).is_none() => {
+                let provider = printable(&account.provider);
+                let folder = self.folders.providers();
+                Card::new(
+                    Exit::Error,
+                    format!("cannot use {}", account.name),
+                    format!("the provider file of {provider} is not here, and without it nobody knows where its tokens may be sent"),
+                    format!("put {provider}.toml back into {}", folder.display()),
+                )
+            }
+            _ => card,
+        })
+    }
+
+    /// The app that an account's tokens belong to.
+    pub(crate) async fn app_of(&self, account: &Account, provider: &Provider) -> Result<App, Card> {
+        let (name, title) = (&account.name, &provider.title);
+        let lost = |why: String, next: String| Card::new(Exit::SignIn, format!("cannot use {name}"), why, next);
+        let app = self.app(&account.provider).await?.ok_or_else(|| {
+            lost(
+                format!("the app that {title} gave its tokens to is no longer in the vault"),
+                format!("put it back: keyfob app add {}", provider.name),
+            )
+        })?;
+        if app.client_id != account.client_id {
+            return Err(lost(
+                format!("its tokens belong to another app of {title} than the one in the vault"),
+                format!("log in with the new app: {}", login_to(name, "")),
+            ));
+        }
+        Ok(app)
     }
 }

@@ -79,13 +79,12 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
             }
             refused.extend(past.refused.map(|_| account));
         } else {
-            needy.push(account);
+            let state = past.health(account, now).0;
+            needy.push(format!("{} {}: {}", paint.warn(state), account.name, past.mended_by(account)));
         }
     }
     sheet.print(&context.out)?;
-    for account in needy {
-        context.out.note(&format!("{} {}: {}", paint.warn("needs login"), account.name, account::login_again(account)));
-    }
+    needy.iter().for_each(|note| context.out.note(note));
     for account in refused {
         context.out.note(&refused_note(account, paint));
     }
@@ -212,6 +211,9 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         }
         return Ok(());
     }
+    if let Some(card) = past.unusable {
+        return Err(card);
+    }
     let why = reason.unwrap_or_else(|| state.to_owned());
     Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, account::login_again(account)))
 }
@@ -259,15 +261,22 @@ struct Past {
     refused: Option<Refused>,
     /// When the provider did not take the app itself, at the last refresh that says anything of it.
     app_refused: Option<Timestamp>,
-    /// Whether the vault has another app by now than the one that it was made with: no call of it is carried out.
-    of_another_app: bool,
+    /// Why no call of it is carried out, whatever its own record says: its app, or its provider's file, is not there any more.
+    unusable: Option<Card>,
 }
 
 impl Past {
     async fn of(account: &Account, context: &Context) -> Result<Self, Card> {
         let store = context.keyfob().await?.store();
         let entries = store.history(&account.id).await.doing("cannot read the vault")?;
-        let app = store.app(&account.provider).await.doing("cannot read the vault")?;
+        let unusable = match context.provider_of(account) {
+            Err(card) => Some(card),
+            Ok(provider) => match context.app_of(account, provider).await {
+                Ok(_) => None,
+                Err(card) if card.exit == Exit::SignIn => Some(card),
+                Err(card) => return Err(card),
+            },
+        };
         let last = |wanted: fn(&Event) -> bool| entries.iter().rev().find(|entry| wanted(&entry.event));
         let failed = |event: &Event| matches!(event, Event::RefreshFailed { .. } | Event::NeedsLogin { .. } | Event::Abandoned { .. });
         Ok(Self {
@@ -277,13 +286,18 @@ impl Past {
             renewable_until: renewable_until(account, &entries, context),
             refused: refusals::of(account, context).await?,
             app_refused: keyfob::history::app_refused(&entries),
-            of_another_app: app.is_some_and(|app| app.client_id != account.client_id),
+            unusable,
         })
     }
 
     /// Whether it can be used without a person.
     fn is_usable(&self, account: &Account, now: Timestamp) -> bool {
-        is_usable(account, now) && !self.of_another_app
+        is_usable(account, now) && self.unusable.is_none()
+    }
+
+    /// What makes it usable again.
+    fn mended_by(&self, account: &Account) -> String {
+        self.unusable.as_ref().map_or_else(|| account::login_again(account), |card| card.next().to_owned())
     }
 
     /// How the last try to renew its token failed, where that has ended.
@@ -296,8 +310,8 @@ impl Past {
     /// Its health as the record has it, or that the API thinks otherwise.
     fn health(&self, account: &Account, now: Timestamp) -> (&'static str, Option<String>) {
         match (health(account, now), &self.refused) {
-            (("ok", _), _) if self.of_another_app => {
-                ("needs login", Some("it was made with another app than the one that is there now".to_owned()))
+            (_, _) if let Some(card) = &self.unusable => {
+                (if card.exit == Exit::SignIn { "needs login" } else { "unusable" }, Some(card.why().to_owned()))
             }
             (("ok", _), _) if let Some(at) = self.app_refused => {
                 let why = "its id or secret is wrong, or the app was switched off there";
@@ -329,8 +343,10 @@ impl Past {
         let next = match state {
             "app refused" => app_again(account),
             "refused" => account::login_again(account),
-            _ if self.of_another_app => account::login_again(account),
-            _ => return told,
+            _ => match &self.unusable {
+                Some(card) => card.next().to_owned(),
+                None => return told,
+            },
         };
         told["health"] = json!({"state": state.replace(' ', "-"), "reason": reason});
         told["next"] = json!(context.out.again.in_text(&next));

@@ -28,11 +28,12 @@ pub struct Answer {
     session: Session,
     /// What the call was made with: by now the session may have others, and the answer may echo these.
     used: Arc<Known>,
+    blames_token: bool,
 }
 
 impl Answer {
-    pub(crate) fn new(inner: http::Response<Body>, session: Session, used: Arc<Known>) -> Self {
-        Self { inner, session, used }
+    pub(super) fn new(inner: http::Response<Body>, session: Session, used: Arc<Known>, blames_token: bool) -> Self {
+        Self { inner, session, used, blames_token }
     }
 
     /// The status; any number HTTP allows.
@@ -43,6 +44,19 @@ impl Answer {
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
+    }
+
+    /// Whether it says, in the standard's words or the provider's own, that the token is not good any more. Where a refresh could help, there was one, and
+    /// this is what was answered to the new token; unless there had been one just now ([`Policy::JUST_NOW`](crate::Policy::JUST_NOW)), or the body was a
+    /// stream, which cannot be sent again.
+    pub fn blames_token(&self) -> bool {
+        self.blames_token
+    }
+
+    /// Whether it may be an error, which only all of it tells: [`read`](Self::read) does.
+    pub fn may_be_error(&self) -> bool {
+        let status = self.status();
+        is_error(status) || self.blames_token || self.session.settings().api.failed.iter().any(|signal| signal.needs_body(status))
     }
 
     /// What it tells about the provider's rate limit, in the headers that the settings name.
@@ -81,10 +95,10 @@ impl Answer {
 
     /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
     pub async fn read(self) -> Result<Vec<u8>, Error> {
-        let (status, session, used) = (self.status(), self.session.clone(), self.used.clone());
+        let (status, session, used, blames_token) = (self.status(), self.session.clone(), self.used.clone(), self.blames_token);
         let headers = self.headers().clone();
         let bytes = self.bytes().await?;
-        match judge(&session, &used, Incoming::new(status, &headers, &bytes)) {
+        match judge(&session, &used, Incoming::new(status, &headers, &bytes), blames_token) {
             Some(error) => Err(Error::Api(Box::new(error))),
             None => Ok(bytes),
         }
@@ -116,15 +130,10 @@ impl std::fmt::Debug for Answer {
 }
 
 /// Whether an answer is an error, and what the provider says about it.
-fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiError> {
+fn judge(session: &Session, used: &Known, answer: Incoming<'_>, blames_token: bool) -> Option<ApiError> {
     let (status, body) = (answer.status, answer.body);
     let Settings { api, retired, flow, .. } = session.settings();
-    if !(status.is_client_error()
-        || status.is_server_error()
-        || status.is_redirection()
-        || status.as_u16() >= 600
-        || api.failed.iter().any(|signal| signal.given(status, body)))
-    {
+    if !(is_error(status) || blames_token || api.failed.iter().any(|signal| signal.given(status, body))) {
         return None;
     }
     let scrubber = used.tokens().secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
@@ -171,6 +180,11 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
     };
     let may_lack_scope = (status == StatusCode::FORBIDDEN && !names_the_token()) || says_so();
     Some(ApiError { status, message, hint, login_with, may_lack_scope, again_at })
+}
+
+/// Whether the status alone says so. A redirect is none of an API's answers.
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error() || status.is_redirection() || status.as_u16() >= 600
 }
 
 /// When calls are taken again, where the answer says so.

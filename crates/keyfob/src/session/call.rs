@@ -164,7 +164,7 @@ impl Call {
         let Self { session, method, headers, body, waits, .. } = self;
         let shared = session.shared;
         let mut call = Prepared { shared: &shared, method, uri, origin, headers, to: To::Api, waits, until: None };
-        let (answer, used) = match body {
+        let Sent { answer, used, blamed } = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
@@ -175,6 +175,7 @@ impl Call {
                 // There is nothing to send again, but the next call knows: the server's nonce, which any answer may tell, and its time.
                 let (answer, _) = call.judge_clock(answer, offset).await?;
                 let (answer, said) = call.judge(answer, &known).await?;
+                let blamed = !matches!(said, Said::Nothing);
                 // Whoever sends it once more finds a new token, or that a person has to log in. Here the answer says enough.
                 match said {
                     Said::Nothing => {}
@@ -184,10 +185,10 @@ impl Call {
                     Said::NotGood(why) if shared.ends_with(&known) => drop(Box::pin(shared.disowned(&known, &why)).await),
                     Said::Ended | Said::NotGood(_) => {}
                 }
-                (answer, known)
+                Sent { answer, used: known, blamed }
             }
         };
-        Ok(Answer::new(answer, Session::new(shared), used))
+        Ok(Answer::new(answer, Session::new(shared), used, blamed))
     }
 
     /// Shows how this call would be signed, instead of sending it. OAuth 1 only.
@@ -253,6 +254,15 @@ pub(super) struct Prepared<'a> {
     pub(super) until: Option<Instant>,
 }
 
+/// A call that was sent, and answered.
+pub(super) struct Sent {
+    pub(super) answer: http::Response<Body>,
+    /// What it was sent with last.
+    pub(super) used: Arc<Known>,
+    /// Whether the answer says that this is not good any more.
+    pub(super) blamed: bool,
+}
+
 /// What a call is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum To {
@@ -265,8 +275,8 @@ pub(super) enum To {
 impl Prepared<'_> {
     /// Sends a call that can be sent again: once more with a new token after "expired", once with the server's time after a refusal of the
     /// timestamp, once with the nonce that a proof has to repeat (RFC 9449 §9), and, where repeating is safe, after 429, 503 or a connection that
-    /// broke before the answer. Says which tokens were sent last.
-    pub(super) async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, Arc<Known>), Error> {
+    /// broke before the answer.
+    pub(super) async fn send_replayable(&mut self, bytes: &[u8]) -> Result<Sent, Error> {
         let mut known = self.shared.fresh(None).await?;
         let (mut refreshed, mut waits, mut broken, mut timed, mut renonced) = (false, 0, false, false, false);
         loop {
@@ -302,6 +312,7 @@ impl Prepared<'_> {
                 continue;
             }
             let (answer, said) = self.judge(answer, &known).await?;
+            let blamed = !matches!(said, Said::Nothing);
             match said {
                 Said::Ended | Said::NotGood(_) if known.renews() && !refreshed => {
                     refreshed = true;
@@ -326,7 +337,7 @@ impl Prepared<'_> {
                     tracing::info!(seconds, status = answer.status().as_u16(), "waiting as told");
                     Box::pin(tokio::time::sleep(Duration::from_secs(seconds))).await;
                 }
-                _ => return Ok((answer, known)),
+                _ => return Ok(Sent { answer, used: known, blamed }),
             }
         }
     }

@@ -8,7 +8,7 @@ use keyfob_proto::{Flow, Incoming, Misuse, Outgoing, TokenSet, Transport, Transp
 use tokio::time::Instant;
 
 use super::Session;
-use super::call::{Prepared, To};
+use super::call::{Prepared, Sent, To};
 use crate::error::Error;
 use crate::id_token::Verifier;
 use crate::transport::unpacked;
@@ -64,7 +64,7 @@ impl Session {
         let deadline = shared.keyfob.policy().back_channel();
         let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {
-            let (answer, used) = call.send_replayable(&[]).await?;
+            let Sent { answer, used, .. } = call.send_replayable(&[]).await?;
             let (parts, body) = unpacked(answer).into_parts();
             // What is left of the request's own time (C5): a head that came late leaves the body no more.
             let until = call.until.unwrap_or_else(Instant::now);

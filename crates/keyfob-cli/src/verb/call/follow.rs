@@ -172,6 +172,11 @@ impl Came {
         }
     }
 
+    /// Whether it may be an error, which only its body tells.
+    pub(super) fn may_be_error(&self) -> bool {
+        !self.status().is_success() || matches!(self, Self::Ours(answer) if answer.may_be_error())
+    }
+
     /// The same as it was before the server packed it, where that can be undone.
     pub(super) fn unpacked(self) -> Self {
         match self {

@@ -200,9 +200,9 @@ async fn carry_out(method: &Method, carried: &Carried, args: &Call, opened: &Ope
     let what = format!("cannot call {}", opened.account.name);
     // Who asks for a packing wants it, as with curl.
     let came = if carried.has_header(&ACCEPT_ENCODING) { sent? } else { sent?.unpacked() };
-    if matches!(came, Came::Ours(_)) {
-        refusals::keep(came.status(), &session.account(), context).await;
-        refusals::tell_of_young_token(came.status(), &session, &context.out);
+    if let Came::Ours(answer) = &came {
+        refusals::keep(answer.status(), &session.account(), context).await;
+        refusals::tell_of_young_token(answer, &session, &context.out);
     }
     match shape(args) {
         None => show::show(came, &session, args, &context.out, &what).await,

@@ -37,12 +37,7 @@ impl Paging<'_> {
         loop {
             let (linked, packing) = (links::next(answer.headers()), packing(answer.headers()));
             // An error is none of the data, also one that the provider says with status 200.
-            let signals = &self.session.settings().api.failed;
-            let bytes = if !answer.status().is_success() || signals.iter().any(|signal| signal.needs_body(answer.status())) {
-                answer.read(what, &self.session.account()).await?
-            } else {
-                answer.bytes(what).await?
-            };
+            let bytes = if answer.may_be_error() { answer.read(what, &self.session.account()).await? } else { answer.bytes(what).await? };
             // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
             if bytes.trim_ascii().is_empty() && pages.is_empty() {
                 return Ok(pages);

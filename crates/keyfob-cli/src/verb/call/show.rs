@@ -24,8 +24,7 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     let status = answer.status();
     let headers = answer.headers().clone();
     // Some providers say errors with status 200: then the body has to be looked at before any of it is printed. A redirect is no error, as with curl.
-    let may_fail = || !status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status));
-    let judge_first = args.fail && !status.is_redirection() && may_fail();
+    let judge_first = args.fail && !status.is_redirection() && answer.may_be_error();
     if out.json && args.include && args.output.is_none() {
         let bytes = if judge_first { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
         return out.json(&envelope(status, &headers, &bytes, session, out));

@@ -151,6 +151,14 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     if said.dry_run {
         return dry_run(&opened, &context.out, |session| call(session, action, &arguments)).await;
     }
+    // What cannot be shown is not asked for: with what acts it would be done all the same.
+    if let Some(option) = said.drawing().filter(|_| !action.is_charted()) {
+        return Err(Card::usage(
+            format!("cannot draw {action_name} of {name}"),
+            "there is no chart in it: nothing that changes along an axis",
+            format!("leave {option} away to see what there is"),
+        ));
+    }
     if action.acts && said.watch.is_some() {
         return Err(Card::usage(
             format!("{} is not done again and again", action.name),
@@ -170,12 +178,12 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         Err(card) => {
             if let Some(status) = card.status {
                 refusals::keep(status, &session.account(), context).await;
-                refusals::tell_of_young_token(status, &session, &context.out);
             }
             return Err(card);
         }
     };
-    show(&performed.table, &said, &session.scrubber(), &context.out)?;
+    show(&performed.table, &said, &session.scrubber(), &context.out)
+        .map_err(|card| if action.acts { done(action, name, &card) } else { card })?;
     let paint = context.out.note_paint();
     if let Some(read) = performed.stopped_at {
         context.out.note(&paint.warn(&there_is_more(read)));
@@ -208,6 +216,12 @@ fn find<'a>(provider: &'a Provider, name: &str, account: &str, out: &Output) -> 
             format!("{} lists the actions", out.again.command(account)),
         )
     })
+}
+
+/// What acted, and cannot be shown. Whoever reads that it failed does it again.
+fn done(action: &Action, account: &str, card: &Card) -> Card {
+    let what = format!("{} of {account} was done, and what came of it cannot be shown", action.name);
+    Card::new(card.exit, what, format!("{}: {}", card.what(), card.why()), "look at how it is now; it need not be done again")
 }
 
 /// Asks whether it is meant: `command` says on what it acts, and whose that is.

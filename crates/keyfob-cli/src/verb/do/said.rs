@@ -81,6 +81,11 @@ impl Said {
         (self.jq.is_some() || self.format.is_some()).then(|| Shape::of(self.jq.clone(), self.format))
     }
 
+    /// The option that asks for a chart and nothing else.
+    pub(super) fn drawing(&self) -> Option<&'static str> {
+        self.svg.is_some().then_some("--svg").or_else(|| self.chart.then_some("--chart"))
+    }
+
     /// The arguments by name, with what is told from now as it is now.
     pub(super) fn arguments(&self, action: &Action, account: &str) -> Result<BTreeMap<String, String>, Card> {
         let what = || format!("cannot do {} with {account}", action.name);

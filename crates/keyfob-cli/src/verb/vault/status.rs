@@ -23,6 +23,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         Ok(_) => vault.open(context.data_folder(), false, &context.out).await,
         Err(_) => Ok(None),
     };
+    if matches!((&seen, &opened), (Ok(None), Ok(None))) {
+        return Err(none(context));
+    }
     let (mut counts, mut of_shelf) = (None, None);
     if let Ok(Some(opened)) = &opened {
         let store = opened.store();
