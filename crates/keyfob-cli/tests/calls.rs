@@ -554,6 +554,10 @@ async fn an_account_whose_provider_file_is_gone_is_told_as_that() {
     assert!(all.stderr.contains("unusable hub: put hub.toml back into "), "{all:#?}");
     std::fs::rename(house.path("hub.toml"), &file).expect("put back");
     house.good(&["get", "hub", "/x"]).await;
+    house.good(&["app", "rm", "hub"]).await;
+    for asked in [&["status", "hub"][..], &["get", "hub", "/x"]] {
+        house.run(asked).await.fails(4, ["cannot use hub", "is no longer in the vault", "put it back: keyfob app add hub"]);
+    }
 }
 
 /// Neither the refresh token nor the app is blamed: no login is said to help, so the account is healthy, and its token has ended.

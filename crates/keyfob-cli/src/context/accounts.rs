@@ -167,7 +167,7 @@ impl Context {
         let account = self.account(name).await?;
         let name = &account.name;
         let known = self.provider_of(&account)?;
-        let app = self.app_of(&account, known).await?;
+        let app = app_of(&account, known, self.app(&account.provider).await?)?;
         let provider = self.pointed(known).await?;
         let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
         // Where its API is not known, a session says so: whoever uses `api` opens one first. To log it out, nobody has to know.
@@ -192,23 +192,23 @@ impl Context {
             _ => card,
         })
     }
+}
 
-    /// The app that an account's tokens belong to.
-    pub(crate) async fn app_of(&self, account: &Account, provider: &Provider) -> Result<App, Card> {
-        let (name, title) = (&account.name, &provider.title);
-        let lost = |why: String, next: String| Card::new(Exit::SignIn, format!("cannot use {name}"), why, next);
-        let app = self.app(&account.provider).await?.ok_or_else(|| {
-            lost(
-                format!("the app that {title} gave its tokens to is no longer in the vault"),
-                format!("put it back: keyfob app add {}", provider.name),
-            )
-        })?;
-        if app.client_id != account.client_id {
-            return Err(lost(
-                format!("its tokens belong to another app of {title} than the one in the vault"),
-                format!("log in with the new app: {}", login_to(name, "")),
-            ));
-        }
-        Ok(app)
+/// The app that an account's tokens belong to, of the one that is there.
+pub(crate) fn app_of(account: &Account, provider: &Provider, there: Option<App>) -> Result<App, Card> {
+    let (name, title) = (&account.name, &provider.title);
+    let lost = |why: String, next: String| Card::new(Exit::SignIn, format!("cannot use {name}"), why, next);
+    let app = there.ok_or_else(|| {
+        lost(
+            format!("the app that {title} gave its tokens to is no longer in the vault"),
+            format!("put it back: keyfob app add {}", provider.name),
+        )
+    })?;
+    if app.client_id != account.client_id {
+        return Err(lost(
+            format!("its tokens belong to another app of {title} than the one in the vault"),
+            format!("log in with the new app: {}", login_to(name, "")),
+        ));
     }
+    Ok(app)
 }

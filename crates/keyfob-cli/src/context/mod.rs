@@ -18,7 +18,7 @@ use keyfob_store::{KeySource, Shelf};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-pub(crate) use self::accounts::Opened;
+pub(crate) use self::accounts::{Opened, app_of};
 use self::folders::Folders;
 pub(crate) use self::servers::{certificates, kept_here, transport};
 use crate::card::{Card, Doing};

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::account::{self, expiry, health, is_usable};
 use crate::card::{Card, Doing};
-use crate::context::Context;
+use crate::context::{Context, app_of};
 use crate::exit::Exit;
 use crate::history;
 use crate::moment;
@@ -269,13 +269,12 @@ impl Past {
     async fn of(account: &Account, context: &Context) -> Result<Self, Card> {
         let store = context.keyfob().await?.store();
         let entries = store.history(&account.id).await.doing("cannot read the vault")?;
+        let app = store.app(&account.provider).await.doing("cannot read the vault")?;
         let unusable = match context.provider_of(account) {
+            // A sandbox's own app is in no vault.
+            Ok(_) if app.is_none() && context.sandbox().is_some() => None,
+            Ok(provider) => app_of(account, provider, app).err(),
             Err(card) => Some(card),
-            Ok(provider) => match context.app_of(account, provider).await {
-                Ok(_) => None,
-                Err(card) if card.exit == Exit::SignIn => Some(card),
-                Err(card) => return Err(card),
-            },
         };
         let last = |wanted: fn(&Event) -> bool| entries.iter().rev().find(|entry| wanted(&entry.event));
         let failed = |event: &Event| matches!(event, Event::RefreshFailed { .. } | Event::NeedsLogin { .. } | Event::Abandoned { .. });

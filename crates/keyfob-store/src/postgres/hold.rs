@@ -38,8 +38,16 @@ type Line = mpsc::UnboundedSender<Wish>;
 pub(super) struct Holds {
     connections: Arc<Connections>,
     vault: [u8; 16],
+    door: Mutex<Door>,
+}
+
+/// How to get to what holds the locks.
+#[derive(Default)]
+struct Door {
     /// To the task that owns the connection. It ends when the connection does.
-    line: Mutex<Option<Line>>,
+    line: Option<Line>,
+    /// When the last try to connect ended, and how, if it failed.
+    failed: Option<(Instant, StoreError)>,
 }
 
 /// Frees its lock when it is dropped: by a message, for dropping cannot wait.
@@ -55,7 +63,7 @@ enum Wish {
 
 impl Holds {
     pub(super) fn new(connections: Arc<Connections>, vault: [u8; 16]) -> Self {
-        Self { connections, vault, line: Mutex::default() }
+        Self { connections, vault, door: Mutex::default() }
     }
 
     /// Takes the right, if it is free.
@@ -83,10 +91,28 @@ impl Holds {
     }
 
     async fn line(&self) -> Result<Line, StoreError> {
-        let mut line = self.line.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
+        let asked = Instant::now();
+        let mut door = self.door.lock().await;
+        if let Some(line) = door.line.as_ref().filter(|line| !line.is_closed()) {
             return Ok(line.clone());
         }
+        // All of them waited for this try. One by one, each would wait for the same silence, and the last one for all of it.
+        if let Some((_, error)) = door.failed.as_ref().filter(|(at, _)| asked < *at) {
+            return Err(error.again());
+        }
+        match self.connect().await {
+            Ok(line) => {
+                *door = Door { line: Some(line.clone()), failed: None };
+                Ok(line)
+            }
+            Err(error) => {
+                door.failed = Some((Instant::now(), error.again()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Line, StoreError> {
         let (client, task) = self.connections.dial().await.map_err(|failure| failure.error)?;
         let address = self.connections.address();
         let session = match timeout(ANSWER, Session::begin(client, task)).await {
@@ -95,7 +121,7 @@ impl Holds {
         };
         let (sender, wishes) = mpsc::unbounded_channel();
         tokio::spawn(session.serve(wishes, sender.downgrade()));
-        Ok(line.insert(sender).clone())
+        Ok(sender)
     }
 }
 

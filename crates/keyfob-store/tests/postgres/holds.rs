@@ -89,11 +89,22 @@ async fn a_server_that_hangs_is_told_and_found_again() {
     cluster.freeze(true);
     // Nothing comes, so the clock goes on to the next deadline at once.
     tokio::time::pause();
-    let asked = tokio::time::timeout(Duration::from_secs(600), vault.try_hold(&account)).await;
+    let begun = tokio::time::Instant::now();
+    let vault = Arc::new(vault);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let vault = Arc::clone(&vault);
+        asking.spawn(async move { tokio::time::timeout(Duration::from_secs(600), vault.try_hold(&AccountId::random())).await });
+    }
+    let asked = asking.join_all().await;
+    let waited = begun.elapsed();
     tokio::time::resume();
     cluster.freeze(false);
-    let error = asked.expect("it is told").expect_err("the server hangs").to_string();
-    assert!(error.contains("does not answer"), "{error}");
+    for asked in asked {
+        let error = asked.expect("it is told").expect_err("the server hangs").to_string();
+        assert!(error.contains("does not answer"), "{error}");
+    }
+    assert!(waited < Duration::from_secs(120), "twenty wait as long as one does: {waited:?}");
     let (_held, _) = taken(&vault, &account).await;
 }
 

@@ -23,7 +23,8 @@ use crate::keyfob::Keyfob;
 ///
 /// # Errors
 ///
-/// `TakenName` if there is an account of that name which somebody has approved: that is not given up for what can be had at any time. `Misuse` for a
+/// `TakenName` if there is an account of that name which somebody has approved: that is not given up for what can be had at any time. `NotKept` if the store
+/// fails: then the provider is asked to forget the tokens. `Misuse` for a
 /// public app, which cannot prove who it is; and those of [`client_credentials`](keyfob_proto::oauth2::Client::client_credentials) and its answer.
 pub async fn client_credentials(
     keyfob: &Keyfob,

@@ -22,7 +22,7 @@ use crate::keyfob::Keyfob;
 ///
 /// # Errors
 ///
-/// `TakenName` as [`client_credentials`](super::client_credentials()); `Misuse` for an app without key or a provider without issuer; and those of
+/// `TakenName` and `NotKept` as [`client_credentials`](super::client_credentials()); `Misuse` for an app without key or a provider without issuer; and those of
 /// [`jwt_bearer_for`](keyfob_proto::oauth2::Client::jwt_bearer_for) and its answer.
 pub async fn jwt_bearer(
     keyfob: &Keyfob,

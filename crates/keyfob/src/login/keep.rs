@@ -80,14 +80,29 @@ impl Place<'_> {
                 Ok(()) => self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await,
                 Err(error) => Err(error),
             };
-            match written {
+            match self.or_revoked(client, &received.tokens, works_without, written).await {
                 Err(Error::Store(StoreError::Conflict)) => {}
-                Err(Error::Store(error)) => return Err(self.not_kept(client, &received.tokens, works_without, error).await),
-                Err(Error::Protocol(refused)) => return Err(self.refused(client, &received.tokens, refused).await),
-                written => return written,
+                kept => return kept,
             }
         }
         Err(self.not_kept(client, &received.tokens, works_without, StoreError::Conflict).await)
+    }
+
+    /// What was written; or, unless somebody else got in between, an error, and the tokens are revoked.
+    async fn or_revoked(
+        &self,
+        client: Option<&oauth2::Client>,
+        tokens: &TokenSet,
+        works_without: bool,
+        written: Result<LoggedIn, Error>,
+    ) -> Result<LoggedIn, Error> {
+        match written {
+            Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => {
+                Err(self.not_kept(client, tokens, works_without, error).await)
+            }
+            Err(Error::Protocol(refused)) => Err(self.refused(client, tokens, refused).await),
+            written => written,
+        }
     }
 
     /// Somebody approved, and the store failed: tokens that nobody has any more can only be stolen. Not where the login before is still good, which at some
@@ -154,8 +169,16 @@ impl Place<'_> {
         let received = exchange.receive(&answer, self.keyfob.now()).map_err(|error| grant.explain(error.into()))?;
         let received = grant.keeps(received);
         let id_token = self.verified_if_brought(&client, app, &received).await?;
-        self.make_way(before.as_ref()).await?;
-        self.write(before, grant, scopes.to_vec(), received, id_token).await
+        let (tokens, works_without) = (received.tokens.clone(), before.as_ref().is_some_and(|before| before.value.health == Health::Ok));
+        let written = match self.make_way(before.as_ref()).await {
+            Ok(()) => self.write(before, grant, scopes.to_vec(), received, id_token).await,
+            Err(error) => Err(error),
+        };
+        match self.or_revoked(Some(&client), &tokens, works_without, written).await {
+            // Whoever got in between has an account there, and nobody these tokens.
+            Err(Error::Store(error)) => Err(self.not_kept(Some(&client), &tokens, works_without, error).await),
+            kept => kept,
+        }
     }
 
     /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider: with other keys that is another account.
@@ -206,11 +229,8 @@ impl Place<'_> {
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
         let tokens = received.tokens.clone();
-        match self.write(None, grant, requested_scopes, received, id_token).await {
-            Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => Err(self.not_kept(client, &tokens, false, error).await),
-            Err(Error::Protocol(refused)) => Err(self.refused(client, &tokens, refused).await),
-            written => written,
-        }
+        let written = self.write(None, grant, requested_scopes, received, id_token).await;
+        self.or_revoked(client, &tokens, false, written).await
     }
 
     /// Keeps the account in place of this one. Anything else that is there by now is a `Conflict`.
@@ -228,13 +248,8 @@ impl Place<'_> {
             self.revoke_new(client, &tokens).await;
             return Err(self.taken(&before));
         }
-        match self.write(Some(before), grant, requested_scopes, received, id_token).await {
-            Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => {
-                Err(self.not_kept(client, &tokens, works_without, error).await)
-            }
-            Err(Error::Protocol(refused)) => Err(self.refused(client, &tokens, refused).await),
-            written => written,
-        }
+        let written = self.write(Some(before), grant, requested_scopes, received, id_token).await;
+        self.or_revoked(client, &tokens, works_without, written).await
     }
 
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.

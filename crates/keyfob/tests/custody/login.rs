@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keyfob::login::client_credentials;
+use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{Answer, Settings, TransportKind};
 use keyfob::store::Expected;
 use keyfob::{Account, Error, LoggedIn, Login, Redirect, Store};
@@ -105,6 +107,17 @@ async fn d6_tokens_of_a_login_that_cannot_be_kept_are_revoked_and_the_error_says
     }
     let error = without_room(&house).await;
     assert!(matches!(error, Error::NotKept { revoked: false, .. }) && error.to_string().contains("are not revoked there"), "{error}");
+}
+
+/// An app needs nobody to ask again; its tokens are as good as a person's to whoever steals them.
+#[tokio::test(start_paused = true)]
+async fn d6_tokens_of_the_app_itself_that_cannot_be_kept_are_revoked() {
+    let house = House::empty();
+    house.store.fail(&[Write::Other]);
+    let settings = provider("https://provider.example");
+    let error = client_credentials(&house.keyfob(), &settings, &app(), "home", &AccessRequest::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NotKept { revoked: true, .. }), "{error}");
+    assert_eq!(house.provider.asked(), ["client_credentials", "revoke access-2"]);
 }
 
 #[tokio::test(start_paused = true)]
