@@ -20,8 +20,12 @@ pub(crate) struct Issuers {
     by_name: Mutex<Bounded<(String, bool), Arc<Place>>>,
 }
 
-/// One at a time asks an issuer; the others wait, and have what it got.
-type Place = tokio::sync::Mutex<Kept>;
+/// One at a time asks an issuer. The others have the copy that is there, however old; where there is none they wait, and have what it got.
+#[derive(Default)]
+struct Place {
+    asking: tokio::sync::Mutex<()>,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -41,13 +45,30 @@ impl Issuers {
     }
 }
 
+impl Place {
+    fn known(&self) -> Option<CachedMetadata> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
+    }
+
+    /// Why there is none, if that was found out just now.
+    fn failure(&self, now: Timestamp) -> Option<Error> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, failure) = kept.failure.as_ref()?;
+        (0..CachedMetadata::PAUSE).contains(&now.since(*since)).then(|| failure.again())
+    }
+
+    fn keep(&self, new: Kept) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+}
+
 /// The settings of a provider that describes itself (RFC 8414, OpenID Connect Discovery): endpoints, keys, client authentication, and what it
 /// always does. `api` is where its API is, which no metadata says; its other habits are fields to change. Until then a 401 says that a token is not good any
 /// more (RFC 6750 §3.1), and the call is made once more with a new one.
 ///
 /// The issuer is what *you* configured, never what an answer named: a document is believed about that issuer alone. It is asked at its well-known places
-/// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6). Where there
-/// is none yet, the failure counts for a minute.
+/// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6), and so does one that is
+/// under way, for all but who asks. Where there is none yet, the failure counts for a minute.
 ///
 /// ```
 /// # use keyfob::{Error, Keyfob, proto::{App, Endpoint, oauth2::metadata::{Order, Preferences}}};
@@ -131,37 +152,40 @@ impl Keyfob {
         // Judged before anything is kept under its name.
         let discovery = Discovery::of(issuer, order)?;
         let place = self.issuers().place(issuer, order);
-        let mut kept = place.lock().await;
-        let now = self.now();
-        let new = match kept.known.take() {
-            Some(known) if !known.is_due(now) => known,
+        if let Some(known) = place.known().filter(|known| !known.is_due(self.now())) {
+            return Ok(known.metadata().clone());
+        }
+        let _asking = match (place.asking.try_lock(), place.known()) {
+            (Ok(asking), _) => asking,
+            // An issuer that is silent must not keep everybody waiting who can do without its answer.
+            (Err(_), Some(known)) => return Ok(known.metadata().clone()),
+            (Err(_), None) => place.asking.lock().await,
+        };
+        // What there is by now.
+        let known = match place.known() {
+            Some(known) if !known.is_due(self.now()) => known,
             Some(known) => {
-                // Put back first: whoever gives up waiting must not lose it.
-                kept.known = Some(known.clone());
-                let asked = self.ask(discovery).await;
-                let (known, told) = known.refreshed(asked, self.now());
+                let (known, told) = known.refreshed(self.ask(discovery).await, self.now());
                 if let Some(error) = told {
                     tracing::warn!(issuer, %error, "the metadata was not refreshed; the old copy counts");
                 }
                 known
             }
             None => {
-                if let Some((since, failure)) = &kept.failure
-                    && (0..CachedMetadata::PAUSE).contains(&now.since(*since))
-                {
-                    return Err(failure.again());
+                if let Some(failure) = place.failure(self.now()) {
+                    return Err(failure);
                 }
                 match self.ask(discovery).await.map_err(Error::from) {
                     Ok(known) => known,
                     Err(error) => {
-                        kept.failure = Some((self.now(), error.again()));
+                        place.keep(Kept { known: None, failure: Some((self.now(), error.again())) });
                         return Err(error);
                     }
                 }
             }
         };
-        let metadata = new.metadata().clone();
-        *kept = Kept { known: Some(new), failure: None };
+        let metadata = known.metadata().clone();
+        place.keep(Kept { known: Some(known), failure: None });
         Ok(metadata)
     }
 

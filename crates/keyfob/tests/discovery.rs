@@ -175,6 +175,39 @@ async fn f6_a_copy_is_kept_and_a_bad_refresh_does_not_lose_it() {
     assert!(flow.jwks.is_some());
 }
 
+/// Answers until it falls silent.
+struct FallsSilent(HyperTransport, std::sync::atomic::AtomicBool);
+
+impl Transport for FallsSilent {
+    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+        if self.1.load(Ordering::SeqCst) { Box::pin(std::future::pending()) } else { self.0.send(request) }
+    }
+}
+
+/// One waits for the new copy; the others have logins to make.
+#[tokio::test(start_paused = true)]
+async fn f6_a_silent_issuer_keeps_nobody_waiting_who_has_a_copy() {
+    let house = House::new().await;
+    let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
+    let transport = Arc::new(FallsSilent(transport, false.into()));
+    let keyfob = Keyfob::with(Arc::new(MemoryStore::new()), transport.clone(), house.clock.clone(), Arc::new(OsEntropy));
+    discover(&keyfob, &house.server.origin).await.unwrap();
+    house.clock.0.fetch_add(3600, Ordering::SeqCst);
+    transport.1.store(true, Ordering::SeqCst);
+    let asks = tokio::spawn({
+        let (keyfob, issuer) = (keyfob.clone(), house.server.origin.clone());
+        async move { discover(&keyfob, &issuer).await.map(drop) }
+    });
+    tokio::task::yield_now().await;
+    let others = async {
+        for _ in 0..3 {
+            discover(&keyfob, &house.server.origin).await.unwrap();
+        }
+    };
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(1), others).await.is_ok());
+    asks.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn f6_a_first_failure_counts_for_a_minute() {
     let house = House::new().await;
