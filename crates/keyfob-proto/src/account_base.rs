@@ -23,6 +23,10 @@ pub struct AccountBase {
 impl AccountBase {
     /// A URL with places for kept values, and the hosts that it may come to. `Misuse` if a value makes the host and no host is listed, or the other way
     /// round: a list that restricts nothing would look as if it did.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn new(url: Template, hosts: Vec<HostPattern>) -> Result<Self, Misuse> {
         match (Self::is_host_said(&url), hosts.is_empty()) {
             (true, true) => Err(Misuse::new("the hosts that tokens may go to, where the login says which it is", "none")
@@ -51,6 +55,10 @@ impl AccountBase {
     }
 
     /// The API of the account that these values are kept with. `Misbehaved` says which of them is missing, is no part of a URL, or leads elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved`, as said: it is what the login brought that does not do.
     pub fn of(&self, kept: &BTreeMap<String, String>) -> Result<Endpoint, Misbehaved> {
         let says_host = Self::is_host_said(&self.url);
         for name in self.url.names() {
@@ -98,6 +106,10 @@ pub struct HostPattern(String);
 
 impl HostPattern {
     /// Reads one. `Misuse` for what is no name in lower case, for an address, and for a star before a name of one label: `*.com` is everybody's.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
         let name = text.strip_prefix("*.").unwrap_or(text);
         let label = |label: &str| {

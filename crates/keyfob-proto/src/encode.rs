@@ -44,6 +44,10 @@ pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '
 }
 
 /// The same, for text: bytes that are not UTF-8 are refused.
+///
+/// # Errors
+///
+/// [`NotUtf8`], for a name or a value that is none.
 pub fn decode_text_pairs(text: &[u8]) -> Result<Vec<(String, String)>, NotUtf8> {
     decode_pairs(text)
         .map(|(name, value)| Ok((String::from_utf8(name).map_err(|_| NotUtf8)?, String::from_utf8(value).map_err(|_| NotUtf8)?)))

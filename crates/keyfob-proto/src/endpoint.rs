@@ -21,6 +21,10 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads a URL. `Misuse` if it is relative, has user information or a fragment, or is `http` off loopback.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said; it shows the URL without query and fragment, and nothing of one with user information.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
         // A password, or a token in query or fragment, must not get into a message.
         let shown = text.split(['?', '#']).next().filter(|shown| !shown.contains('@')).map(crate::scrub::printable);
@@ -67,6 +71,10 @@ impl Endpoint {
     }
 
     /// The same path and query at another origin: how a provider is pointed at the sandbox.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` where the whole is no endpoint: an `http` origin off loopback.
     pub fn at(&self, origin: &Origin) -> Result<Self, Misuse> {
         let rest = self.uri.path_and_query().map_or("/", |rest| rest.as_str());
         let bare = !self.text.ends_with('/') && rest == "/";

@@ -15,6 +15,10 @@ use crate::template::Template;
 
 impl Api {
     /// Sets the provider's fixed headers (an API key, a version), before the call is signed or the token attached.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a value that neither the app nor the account has, or that no header can hold.
     pub fn set_headers(&self, app: &App, kept: &BTreeMap<String, String>, parts: &mut Parts) -> Result<(), Misuse> {
         for (name, template) in &self.headers {
             set_from_template(parts, name, template, app, kept, None)?;
@@ -23,6 +27,10 @@ impl Api {
     }
 
     /// Adds the provider's fixed query parameters (an API key), before the call is signed. One that the call has already is the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a value that neither the app nor the account has, or where the whole is no URL any more.
     pub fn set_query(&self, app: &App, kept: &BTreeMap<String, String>, parts: &mut Parts) -> Result<(), Misuse> {
         for (name, template) in &self.query {
             let is_there = |query: &str| encode::decode_pairs(query.as_bytes()).any(|(known, _)| known == name.as_bytes());

@@ -162,6 +162,7 @@ impl From<&str> for Secret {
 
 /// Serialisation in clear, for the fields of types made to be stored: `#[serde(with = "keyfob_proto::secret::stored")]`.
 /// Whoever serialises such a type seals the result (see the crate `keyfob-store`).
+#[allow(clippy::missing_errors_doc, reason = "they are the serializer's")]
 pub mod stored {
     use serde::{Deserialize, Deserializer, Serializer};
 

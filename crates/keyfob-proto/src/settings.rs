@@ -85,6 +85,10 @@ impl Settings {
 
     /// The settings for one account: where its login said where the API is, that is where it is. `Misbehaved` if what it said is missing, or leads
     /// elsewhere than the provider's file lists.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved`, as said.
     pub fn of_account(&self, kept: &BTreeMap<String, String>) -> Result<Self, Misbehaved> {
         let mut own = self.clone();
         if let Some(base) = &self.api.base_of_account {

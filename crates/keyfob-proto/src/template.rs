@@ -19,6 +19,10 @@ enum Piece {
 
 impl Template {
     /// Reads a template. `Misuse` if a brace is left open or a name is not of letters, digits, `_`, `-` and `.`.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
         let wrong = |found: &str| {
             Misuse::new("a template such as \"Bearer {access_token}\"", format!("{found} in \"{text}\""))
@@ -85,6 +89,10 @@ impl Template {
     }
 
     /// The text with every place filled; `Misuse` names the first one that has no value.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn render(&self, value_of: impl Fn(&str) -> Option<String>) -> Result<String, Misuse> {
         let mut out = String::new();
         for piece in &self.pieces {

@@ -116,6 +116,10 @@ impl Action {
 
     /// Gives words that were said by their place their names, beside arguments that were named; `Misuse` if there are more words than
     /// places.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said; its hint is the usage.
     pub fn bind(&self, words: &[String], mut named: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Misuse> {
         let places: Vec<&Parameter> = self.positional().filter(|parameter| !named.contains_key(&parameter.name)).collect();
         if words.len() > places.len() {
@@ -144,6 +148,10 @@ impl Action {
 
     /// The request for these arguments, of an account that these values are kept with. `Misuse` names the parameter that is missing, unknown, or of
     /// another type, or the value that the login did not bring.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn request(&self, arguments: &BTreeMap<String, String>, kept: &BTreeMap<String, String>) -> Result<ActionRequest, Misuse> {
         let mut read = self.arguments(arguments)?;
         for name in self.call.names().filter(|name| self.kept.iter().any(|known| known == name)) {
@@ -156,6 +164,10 @@ impl Action {
     }
 
     /// Whether what was said so far is what its parameters take, and a span of time ends after it begins; the rest may still be said.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for the first that is not.
     pub fn check(&self, said: &BTreeMap<String, String>) -> Result<(), Misuse> {
         let mut read = BTreeMap::new();
         for parameter in &self.parameters {
@@ -167,6 +179,10 @@ impl Action {
     }
 
     /// What an answer looks like to a person. The arguments are those of the request: columns may depend on them.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] for an answer of another shape than the file says, with what was looked for.
     pub fn table(&self, arguments: &BTreeMap<String, String>, answer: &Value) -> Result<Table, Unreadable> {
         let unreadable = |why: String| Unreadable { action: self.name.clone(), why };
         let read = self.arguments(arguments).map_err(|misuse| unreadable(misuse.to_string()))?;
@@ -177,6 +193,10 @@ impl Action {
     }
 
     /// The arguments for the next page of a long answer; `None` if this was the last.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`], as [`table`](Self::table).
     pub fn next(&self, arguments: &BTreeMap<String, String>, answer: &Value) -> Result<Option<BTreeMap<String, String>>, Unreadable> {
         let unreadable = |why: String| Unreadable { action: self.name.clone(), why };
         let Some(page) = &self.page else { return Ok(None) };

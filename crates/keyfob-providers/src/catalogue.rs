@@ -70,6 +70,10 @@ impl Catalogue {
     }
 
     /// A provider by its name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProvider`], with the nearest name, or with what is known of one that has ended.
     pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
         self.find(name).ok_or_else(|| UnknownProvider {
             name: printable(name),
@@ -222,6 +226,10 @@ impl Catalogue {
 }
 
 /// Checks a provider file: one that stands on its own, or, if it has no `kind`, one that changes an embedded provider.
+///
+/// # Errors
+///
+/// Every problem that there is, with line and column, and what to do about it.
 pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
     let ended = |name: &str| RETIRED.iter().any(|(file, _)| stem(file) == name);
     file::read(text, file_name, base, ended, EMBEDDED.iter().map(|(file, _)| stem(file)))

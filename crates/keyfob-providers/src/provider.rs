@@ -112,6 +112,10 @@ impl Provider {
     }
 
     /// An action by its name; `Misuse` says which ones there are, and the nearest.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse`, as said.
     pub fn action(&self, name: &str) -> Result<&Action, Misuse> {
         self.actions.iter().find(|action| action.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.actions.iter().map(|action| action.name.as_str()).collect();
@@ -440,6 +444,10 @@ impl Field {
     }
 
     /// Whether a value looks like one of this field. The value stays out of the error: it may be a secret.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for nothing, for text with control characters or blanks around it, and for what has not the form that the file says.
     pub fn check(&self, value: &str) -> Result<(), Misuse> {
         let found = if value.is_empty() {
             "nothing"

@@ -55,6 +55,10 @@ pub struct Moved {
 
 /// Copies apps, accounts, histories and the [shelf](crate::shelf::Shelf) into an empty vault. Ids, names, generations and times stay; logins under way
 /// do not move, and begin anew. The vault that is read is not changed.
+///
+/// # Errors
+///
+/// `NotEmpty` for a vault that has something in it; and those of either vault. The second one is as it was then.
 pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, StoreError> {
     copy(from, to, true).await
 }
@@ -91,6 +95,10 @@ fn is_unsettled(account: &Versioned<Account>) -> bool {
 }
 
 /// Opens everything, as it was at one moment, and counts it. The first record that does not open ends it.
+///
+/// # Errors
+///
+/// `Corrupt` for that record, and `Io`.
 pub async fn count(from: &dyn Portable) -> Result<Moved, StoreError> {
     let (sender, mut receiver) = mpsc::channel::<Bundle>(4);
     let counting = async {
@@ -106,6 +114,10 @@ pub async fn count(from: &dyn Portable) -> Result<Moved, StoreError> {
 
 /// Writes apps, accounts and histories into one new file, sealed with a passphrase: a vault like any other. `scratch` is a folder of ours to
 /// make it in. The shelf stays behind: who is signed in at a web app, and the keys that it gave out, belong to that one, and not to a copy.
+///
+/// # Errors
+///
+/// As [`copy_all`], and `Io` where the file is there already, or cannot be written: then there is none.
 pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: &Secret) -> Result<Moved, StoreError> {
     let scratch = Scratch::within(scratch)?;
     let vault = Vault::open(&scratch.vault(), KeySource::Passphrase(passphrase.clone()))?;
@@ -119,6 +131,10 @@ pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: 
 }
 
 /// Takes everything from such a file, which is not changed, into an empty vault.
+///
+/// # Errors
+///
+/// As [`Exported::open`] and [`copy_all`].
 pub async fn import(from: &Path, passphrase: &Secret, scratch: &Path, to: &dyn Portable) -> Result<Moved, StoreError> {
     Exported::open(from, passphrase, scratch)?.pour_into(to).await
 }
@@ -133,6 +149,10 @@ pub struct Exported {
 
 impl Exported {
     /// Opens a copy of the file, in a folder of ours within `scratch`.
+    ///
+    /// # Errors
+    ///
+    /// `Missing`, `WrongKey`, `Corrupt`, `Newer`, and `Io`, also for what is no such file.
     pub fn open(from: &Path, passphrase: &Secret, scratch: &Path) -> Result<Self, StoreError> {
         // First: what is waited for here, a FIFO without its other end, may be given up, and nothing is left behind then.
         let mut file = match File::open(from) {
@@ -149,6 +169,10 @@ impl Exported {
     }
 
     /// Everything in it, into an empty vault.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy_all`].
     pub async fn pour_into(&self, to: &dyn Portable) -> Result<Moved, StoreError> {
         copy_all(&self.vault, to).await
     }

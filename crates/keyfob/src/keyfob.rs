@@ -176,6 +176,10 @@ impl Keyfob {
 
     /// An account in use. The settings and the app are the provider's as they are now: a session of this account that is open already is shared only
     /// where it has the same ones, so that an app that was changed counts. The account is bound to the origins of its login.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAccount`](Error::NoAccount), [`AnotherApp`](Error::AnotherApp) for an app with another client id than the login's, and [`Store`](Error::Store). That a login is needed is told by who uses it.
     pub async fn session(&self, settings: Settings, app: App, account: &str) -> Result<Session, Error> {
         let opened = self.opened().get(account);
         if let Some(shared) = opened.filter(|shared| shared.is_of(&settings, &app)) {
@@ -234,6 +238,10 @@ impl Keyfob {
 
     /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried. How long
     /// to give it: [`Policy::SETTLING`].
+    ///
+    /// # Errors
+    ///
+    /// As said: [`Unsaved`](Error::Unsaved), most of all.
     pub async fn settle(&self, within: Duration) -> Result<(), Error> {
         let open = self.opened().all();
         // Nothing begins while something else is waited for.
@@ -373,6 +381,10 @@ impl Keyfob {
     /// Sends a request of the protocol core and reads the whole answer, within the policy's deadline and the core's cap: for the steps of the core that nothing
     /// here takes. It goes out as it is: what has to be fresh about a client (an assertion, a proof) is not added. A redirect is an answer, and is not followed. It goes where the request says, so an endpoint that
     /// somebody else wrote down is yours to judge first ([`keyfob_proto::Reach`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](Error::Protocol) with a `Transport` error inside: no connection, no answer in time, or one that is too large.
     pub async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
         Ok(transport::exchange(self.transport(), request, None, self.policy().back_channel()).await?)
     }

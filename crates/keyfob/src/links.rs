@@ -54,6 +54,10 @@ pub enum Lost {
 
 impl Walk {
     /// Begins at this path, or whole URL, of an API.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost::Unresolved`] where that is no URL.
     pub fn begin(base: &str, path: &str) -> Result<Self, Lost> {
         let here = absolute(base, path).ok_or(Lost::Unresolved)?;
         Ok(Self { seen: vec![here.clone()], here })
@@ -65,6 +69,10 @@ impl Walk {
     }
 
     /// Goes on to where that page leads: what to ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost::Unresolved`], and [`Lost::Circle`] for a page that was there before.
     pub fn step(&mut self, target: &str) -> Result<String, Lost> {
         let (url, text) = resolved(&self.here, target).ok_or(Lost::Unresolved)?;
         if self.seen.contains(&url) {

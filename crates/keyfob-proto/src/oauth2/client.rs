@@ -268,6 +268,10 @@ impl Client {
 
     /// Asks the provider to forget a token (RFC 7009). `None` where the provider has no revocation endpoint. Revoke the refresh
     /// token first: servers end the access token with it (§2.1).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` where the app cannot say who it is in the way that the settings want.
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
         let Some(endpoint) = &self.shared.settings.revoke else { return Ok(None) };
         let (told, kind) = (token.expose(), hint.as_str());

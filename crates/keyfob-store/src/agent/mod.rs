@@ -73,6 +73,10 @@ impl Agent {
     }
 
     /// Gives a key to the first agent that takes it. Says whether one did; an error where one is there and does not answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Silent`], as said.
     pub fn keep(&self, unlocked: &Unlocked, time: Duration) -> Result<bool, Silent> {
         let request = wire::Request::Keep(unlocked.id, &unlocked.key, bounded(time));
         let taken = self.first(&request, |reply| matches!(reply, wire::Reply::Done).then_some(()));
@@ -80,6 +84,10 @@ impl Agent {
     }
 
     /// What the agents hold, each vault once; nothing if none runs, and an error where one is there and does not answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Silent`], as said.
     pub fn held(&self) -> Result<Vec<Held>, Silent> {
         let mut held: Vec<Held> = Vec::new();
         for reply in self.all(&wire::Request::Status)? {
@@ -96,12 +104,20 @@ impl Agent {
 
     /// Has every agent forget everything, and end. Says whether any ran; an error where one is there and does not answer, for that one has its
     /// keys still. The others have forgotten theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`Silent`], as said.
     pub fn lock(&self) -> Result<bool, Silent> {
         self.all(&wire::Request::Lock).map(|replies| !replies.is_empty())
     }
 
     /// Is the agent: takes the first key from `handed` (as [`Unlocked::hand_over`] wrote it), listens, tells `ready`, and returns when the
     /// last key's time is over, or on [`lock`](Self::lock), SIGTERM, SIGINT or SIGHUP. `false` if another agent runs already: give it the key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where the folder is not safe, the socket cannot be had, or what came through `handed` is no key.
     pub async fn serve(&self, handed: impl io::Read, ready: impl FnOnce() -> io::Result<()>) -> Result<bool, StoreError> {
         server::serve(&self.folder()?, handed, ready).await
     }
@@ -154,6 +170,10 @@ impl Agent {
 
 impl Unlocked {
     /// Writes the key for [`Agent::serve`]: into a pipe, never into an argument, a variable or a file.
+    ///
+    /// # Errors
+    ///
+    /// Of `to`.
     pub fn hand_over(&self, time: Duration, mut to: impl Write) -> io::Result<()> {
         let message = wire::kept(self.id, &self.key, bounded(time));
         to.write_all(&message)?;

@@ -105,11 +105,19 @@ impl Vault {
     /// none yet. On a file system that is read-only, or that is so full that SQLite cannot share its index with other processes, a vault that
     /// was closed can be read, and each write is refused. Blocks while it looks at
     /// the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: `Locked` without its key, `WrongKey`, `Corrupt`, `Newer` for what a newer version wrote, `Unsafe` for a place that others may change, and `Io` of the disk.
     pub fn open(path: &Path, source: KeySource) -> Result<Self, StoreError> {
         Self::open_or(path, &source, true)
     }
 
     /// Opens the vault if there is one; otherwise [`StoreError::Missing`], and nothing is made. Blocks while it looks at the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and `Missing`.
     pub fn open_existing(path: &Path, source: KeySource) -> Result<Self, StoreError> {
         Self::open_or(path, &source, false)
     }
@@ -212,23 +220,39 @@ impl Vault {
     }
 
     /// What a vault says of itself without its key.
+    ///
+    /// # Errors
+    ///
+    /// `Missing`, `Corrupt`, `Newer`, `Unsafe`, and `Io`.
     pub fn inspect(path: &Path) -> Result<Inspection, StoreError> {
         inspect::inspect(path)
     }
 
     /// Makes the key of a passphrase, for an [agent](crate::agent::Agent) to keep. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`inspect`](Self::inspect), and `WrongKey` for another passphrase.
     pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Unlocked, StoreError> {
         inspect::unlock(path, passphrase)
     }
 
     /// Moves a vault that cannot be used out of the way, with its log and key file: `vault.db` becomes `vault.db` and `suffix`. Never over
     /// something that is there. Gives the new path, which opens like any other once it can be.
+    ///
+    /// # Errors
+    ///
+    /// `Missing`, `Unsafe`, and `Io`: where something of that name is there already, say.
     pub fn set_aside(path: &Path, suffix: &str) -> Result<PathBuf, StoreError> {
         inspect::set_aside(path, suffix)
     }
 
     /// Seals everything anew under a new data key, and that under what `to` gives, in one transaction. A process that is killed in it leaves
     /// the old vault or the new one. Logins under way have to begin anew.
+    ///
+    /// # Errors
+    ///
+    /// `Io` for a disk that is full or fails, `Corrupt` for a record that does not open: then nothing is changed. What `to` cannot give is told as by [`open`](Self::open).
     pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
         let (vault, to) = (self.path.clone(), to.clone());
         self.writer.alone(move |connection, sealing| rekey::rekey(connection, sealing, &vault, &to)).await
@@ -236,11 +260,19 @@ impl Vault {
 
     /// Looks at every page of the file and opens every record. Opening a vault does that only while it is small (see the README); this takes
     /// some seconds for a million accounts, and keeps nobody waiting meanwhile. Damage is a finding, not an error.
+    ///
+    /// # Errors
+    ///
+    /// `Io` where the file cannot be read.
     pub async fn check(&self) -> Result<Checked, StoreError> {
         self.readers.alone(|connection, pool| check::check(connection, &pool.sealing)).await
     }
 
     /// How many items are on the [shelf](crate::shelf), and how many lines in its book; whether they open or not.
+    ///
+    /// # Errors
+    ///
+    /// `Io` where the file cannot be read.
     pub async fn shelf_size(&self) -> Result<(u64, u64), StoreError> {
         self.readers.elsewhere(|_| false, |connection, _| items::size(connection)).await
     }

@@ -44,6 +44,10 @@ pub struct Listener {
 
 impl Listener {
     /// Binds 127.0.0.1, on this port (0: any free one), for callbacks to this path.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: somebody else has the port, say.
     pub async fn bind(port: u16, path: &str) -> std::io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = socket.local_addr()?;
@@ -52,6 +56,10 @@ impl Listener {
 
     /// The same for a redirect URI of the name `localhost`, which browsers look up to `::1` first: unless that port is ours as well,
     /// another user of this machine could wait there for the answer. Where there is no IPv6, nobody can.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind), for either address.
     pub async fn bind_localhost(port: u16, path: &str) -> std::io::Result<Self> {
         let mut listener = Self::bind(port, path).await?;
         listener.other = match TcpListener::bind((Ipv6Addr::LOCALHOST, listener.address.port())).await {
@@ -75,6 +83,10 @@ impl Listener {
     /// Waits for an answer that ends the login one way or the other: valid, or a refusal that names our request. Closes the
     /// socket then, after [`PATIENCE`], or when dropped. Once it is over nobody here has the login any more: `Arc::into_inner` gives it back to whoever
     /// shared it with nobody else, to be [finished](Login::finish).
+    ///
+    /// # Errors
+    ///
+    /// The refusal, as [`Login::verify`] has it; `Misuse` where nobody came back.
     pub async fn wait(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {
         let waited = tokio::time::timeout(PATIENCE, self.answered(login)).await;
         waited.unwrap_or_else(|_| {

@@ -105,6 +105,10 @@ pub struct LoggedIn {
 
 impl Login {
     /// Begins a login: for OAuth 1 this asks the provider for temporary credentials.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_with`](Self::begin_with).
     pub async fn begin(
         keyfob: &Keyfob,
         settings: &Settings,

@@ -85,6 +85,10 @@ impl Answer {
     }
 
     /// The whole body, [unpacked](Answer::unpacked), up to 64 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](Error::Protocol) with a `Transport` error inside: the answer broke off, did not end in time, or is larger.
     pub async fn bytes(self) -> Result<Vec<u8>, Error> {
         let origin = self.session.settings().api.base.origin();
         // A byte a minute is an answer that never ends.
@@ -94,6 +98,10 @@ impl Answer {
     }
 
     /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Api`](Error::Api), as said; and those of [`bytes`](Self::bytes).
     pub async fn read(self) -> Result<Vec<u8>, Error> {
         let (status, session, used, blames_token) = (self.status(), self.session.clone(), self.used.clone(), self.blames_token);
         let headers = self.headers().clone();
@@ -105,6 +113,10 @@ impl Answer {
     }
 
     /// The same as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read); `Misbehaved` for what is no JSON.
     pub async fn json(self) -> Result<Value, Error> {
         let answer = self.unpacked();
         let (status, packing) = (answer.status(), packing(answer.headers()));

@@ -159,6 +159,12 @@ impl Call {
     }
 
     /// Sends it. Any status comes back as an answer; judge it with [`Answer::read`].
+    ///
+    /// # Errors
+    ///
+    /// No status is one. [`NeedsLogin`](Error::NeedsLogin), where a person has to log in first; [`Unbound`](Error::Unbound) for a URL that the account's tokens may not be sent to;
+    /// [`Held`](Error::Held), `AskedToWait` and others of a refresh; [`Protocol`](Error::Protocol) with a `Transport` error inside where the request or the head of the answer did not come
+    /// through, and with `Misuse` for what is no URL.
     pub async fn send(self) -> Result<Answer, Error> {
         let (uri, origin) = self.target()?;
         let Self { session, method, headers, body, waits, .. } = self;
@@ -192,6 +198,10 @@ impl Call {
     }
 
     /// Shows how this call would be signed, instead of sending it. OAuth 1 only.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for an account that is not OAuth 1, or what is no URL; [`NeedsLogin`](Error::NeedsLogin), and [`Unbound`](Error::Unbound).
     pub fn explain(&self) -> Result<Explanation, Error> {
         let shared = &self.session.shared;
         let known = shared.known();

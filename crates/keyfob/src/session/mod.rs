@@ -79,6 +79,10 @@ impl Session {
     /// proof by it for each request.
     ///
     /// A provider whose tokens live less than `min_valid` is asked once a minute at most; then the token is what there is.
+    ///
+    /// # Errors
+    ///
+    /// `NeedsLogin` and `Misuse`, as said; and those of a refresh, as [`refresh`](Self::refresh).
     pub async fn token(&self, min_valid: i64) -> Result<Token, Error> {
         let known = self.shared.known();
         let TokenSet::OAuth2(_) = known.tokens() else {

@@ -66,6 +66,10 @@ impl Body {
     }
 
     /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`]: the connection broke, or nothing came for as long as an answer may be silent.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         if let Some(ahead) = self.ahead.take() {
             return Ok(Some(ahead));
@@ -96,6 +100,10 @@ impl Body {
     }
 
     /// All of it, if it is no more than `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Self::chunk), and `TooLarge`.
     pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, TransportError> {
         let told = |error: TransportError| if error.kind == TransportKind::TooLarge { error.caused_by(Limit(limit)) } else { error };
         self.whole(limit).await.map_err(told)

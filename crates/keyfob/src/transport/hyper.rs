@@ -62,6 +62,10 @@ impl HyperTransport {
     pub const USER_AGENT: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
 
     /// A transport with the usual settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](HyperTransportBuilder::build).
     pub fn new() -> io::Result<Self> {
         Self::builder().build()
     }
@@ -72,6 +76,10 @@ impl HyperTransport {
     }
 
     /// Reads now what the system trusts, so that a server that starts says at once if there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where it trusts nobody, or its store cannot be read.
     pub fn read_certificates(&self) -> io::Result<()> {
         self.trusting().map(drop)
     }
@@ -143,6 +151,10 @@ impl HyperTransportBuilder {
 
     /// The transport. Fails for certificates and keys that are none, or do not belong together. Whether the system has a certificate store is seen with the
     /// first request that needs it, or by [`HyperTransport::read_certificates`].
+    ///
+    /// # Errors
+    ///
+    /// As said.
     pub fn build(self) -> io::Result<HyperTransport> {
         let transport = HyperTransport { open: Arc::default(), trusting: Arc::default(), settings: Arc::new(self) };
         if transport.settings.tls.is_given() {
