@@ -5,6 +5,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use keyfob_proto::{App, Timestamp};
 use tokio::time::Instant;
@@ -158,9 +159,9 @@ impl Hold {
         Self { _held: Box::new(held), server: Some((now, Instant::now())), asked: None }
     }
 
-    /// When the server was asked for it: on a busy machine, or behind a slow line, its answer may be some seconds old when it is read.
-    pub fn asked_at(self, asked: Instant) -> Self {
-        Self { asked: Some(asked), ..self }
+    /// How long ago the server was asked for it: on a busy machine, or behind a slow line, its answer may be some seconds old when it is read.
+    pub fn asked(self, ago: Duration) -> Self {
+        Self { asked: Instant::now().checked_sub(ago), ..self }
     }
 
     /// Whether the holder before may still be at work.

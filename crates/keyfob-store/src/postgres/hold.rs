@@ -75,7 +75,7 @@ impl Holds {
             if self.line().await?.send(Wish::Take { key, answer }).is_ok()
                 && let Ok(held) = answered.await
             {
-                return Ok(held.map(|(held, now)| Hold::that_may_lapse(held, now).asked_at(asked)));
+                return Ok(held.map(|(held, now)| Hold::that_may_lapse(held, now).asked(asked.elapsed())));
             }
         }
         let lost = Failure::silence(self.connections.address(), Fate::Unsent);

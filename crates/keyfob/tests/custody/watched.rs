@@ -208,7 +208,7 @@ impl Store for Watched {
             // As a database server's, which forgets who has it when it is started again.
             let now = SERVER.plus(*self.served.lock().unwrap());
             let asked = Instant::now() - *self.late_by.lock().unwrap();
-            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, now).asked_at(asked)) } else { hold })
+            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, now).asked(asked.elapsed())) } else { hold })
         })
     }
 
