@@ -10,6 +10,7 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::time::MissedTickBehavior;
 
 use super::event::{Name, message};
 use super::{Webhook, list};
@@ -33,12 +34,6 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// How far it was read is written down about this often.
 const NOTED: Duration = Duration::from_secs(30);
-
-/// A number that is not there yet may belong to a transaction that takes longer than a later one: so far back is read again.
-const LOOK_BACK: u64 = 256;
-
-/// How many entries are asked for at once.
-const PAGE: usize = 500;
 
 /// A message that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,42 +66,37 @@ pub(super) async fn follow(site: &Site, shelf: &dyn Shelf) {
 async fn follow_on(site: &Site, shelf: &dyn Shelf) -> Result<(), Error> {
     // Before the past is read: what happens meanwhile is seen twice rather than never.
     let mut watch = Watch::begin(&site.keyfob, EVERY).await?;
-    let mut read = catch_up(site, shelf).await?;
+    catch_up(site, shelf).await?;
     let mut clock = tokio::time::interval(NOTED);
+    // After a store that was slow, one note is enough.
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             entry = watch.next() => queue(site, shelf, &entry?).await?,
-            _ = clock.tick() => {
-                // What was the newest a while ago has been through here by now.
-                note(shelf, read).await?;
-                read = newest(site).await?;
-            }
+            // What is seen and not queued yet is not read: whoever stumbles over it, and whoever starts next, begins before it.
+            _ = clock.tick() => note(shelf, watch.position()).await?,
         }
     }
 }
 
 /// What happened while no broker was there.
-async fn catch_up(site: &Site, shelf: &dyn Shelf) -> Result<u64, Error> {
-    let newest = newest(site).await?;
+async fn catch_up(site: &Site, shelf: &dyn Shelf) -> Result<(), Error> {
     let known = shelf.item(POSITION, "history", site.keyfob.now()).await?;
     let known = known.and_then(|found| serde_json::from_slice::<u64>(&found.value.content).ok());
     // Nobody is told of what was before there were webhooks at all.
-    let Some(known) = known else { return Ok(newest) };
-    let mut after = known.saturating_sub(LOOK_BACK);
+    let Some(known) = known else { return Ok(()) };
+    // What became visible late is read again with the rest.
+    let mut after = known.saturating_sub(Watch::LOOK_BACK);
     loop {
-        let page = site.keyfob.store().entries(Some(EntryNumber(after)), PAGE).await?;
+        let page = site.keyfob.store().entries(Some(EntryNumber(after)), Watch::PAGE).await?;
         for (number, entry) in &page {
             after = number.0;
             queue(site, shelf, entry).await?;
         }
-        if page.len() < PAGE {
-            return Ok(newest);
+        if page.len() < Watch::PAGE {
+            return Ok(());
         }
     }
-}
-
-async fn newest(site: &Site) -> Result<u64, StoreError> {
-    Ok(site.keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0))
 }
 
 async fn note(shelf: &dyn Shelf, number: u64) -> Result<(), StoreError> {

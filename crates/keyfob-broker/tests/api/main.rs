@@ -13,6 +13,7 @@ mod nouns;
 mod once;
 mod standing;
 mod strangers;
+mod told;
 mod webhooks;
 
 use std::net::SocketAddr;

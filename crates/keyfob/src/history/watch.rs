@@ -11,13 +11,6 @@ use crate::error::Error;
 use crate::keyfob::Keyfob;
 use crate::store::{EntryNumber, StoreError};
 
-/// How many entries are asked for at once.
-const PAGE: usize = 500;
-
-/// How far back a number is waited for that is not there yet: on a database with several writers it may belong to a transaction that
-/// takes longer than a later one.
-const LOOK_BACK: u64 = 256;
-
 /// How long it is waited for. After that the number was given up, or its entry made room for newer ones.
 const LATE: Duration = Duration::from_secs(10);
 
@@ -46,11 +39,19 @@ pub struct Watch {
     last: Option<Entry>,
     /// Numbers before the newest that were not there, and since when they are missed.
     missing: BTreeMap<u64, Instant>,
-    ready: VecDeque<Entry>,
+    /// What was seen and not told yet, with its number.
+    ready: VecDeque<(u64, Entry)>,
     looked: Option<Instant>,
 }
 
 impl Watch {
+    /// How many entries are asked for at once.
+    pub const PAGE: usize = 500;
+
+    /// How far back a number is waited for that is not there yet: on a database with several writers it may belong to a transaction that
+    /// takes longer than a later one.
+    pub const LOOK_BACK: u64 = 256;
+
     /// Follows from now on, and looks about once every `every`.
     ///
     /// # Errors
@@ -58,7 +59,7 @@ impl Watch {
     /// `Store`.
     pub async fn begin(keyfob: &Keyfob, every: Duration) -> Result<Self, Error> {
         let newest = keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0);
-        let begin = newest.saturating_sub(LOOK_BACK);
+        let begin = newest.saturating_sub(Self::LOOK_BACK);
         let (missing, ready) = (BTreeMap::new(), VecDeque::new());
         let mut watch = Self { keyfob: keyfob.clone(), every, newest: begin, last: None, missing, ready, looked: Some(Instant::now()) };
         watch.look().await?;
@@ -74,7 +75,7 @@ impl Watch {
     /// `Store`.
     pub async fn next(&mut self) -> Result<Entry, Error> {
         loop {
-            if let Some(entry) = self.ready.pop_front() {
+            if let Some((_, entry)) = self.ready.pop_front() {
                 return Ok(entry);
             }
             // Where thousands came at once, their room would be kept for good.
@@ -95,7 +96,13 @@ impl Watch {
     pub async fn news(&mut self) -> Result<Vec<Entry>, Error> {
         self.looked = Some(Instant::now());
         self.look().await?;
-        Ok(std::mem::take(&mut self.ready).into())
+        Ok(std::mem::take(&mut self.ready).into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// How far the history was told: every entry up to this number was, but for those that were given up. For whoever writes down where to go on.
+    pub fn position(&self) -> u64 {
+        let untold = self.ready.iter().map(|(number, _)| *number).chain(self.missing.keys().next().copied());
+        untold.min().map_or(self.newest, |oldest| oldest.saturating_sub(1))
     }
 
     /// One look: everything after the oldest number that is missed, and the newest that was seen once more.
@@ -104,8 +111,8 @@ impl Watch {
         let mut after = self.missing.first_key_value().map_or(self.newest, |(number, _)| *number).saturating_sub(1);
         let (newest, mut is_there) = (self.newest, self.last.is_none());
         loop {
-            let page = self.keyfob.store().entries(Some(EntryNumber(after)), PAGE).await?;
-            let is_last = page.len() < PAGE;
+            let page = self.keyfob.store().entries(Some(EntryNumber(after)), Self::PAGE).await?;
+            let is_last = page.len() < Self::PAGE;
             for (EntryNumber(number), entry) in page {
                 after = number;
                 if number == newest && self.last.as_ref().is_some_and(|last| *last != entry) {
@@ -114,7 +121,7 @@ impl Watch {
                 // It may have made room for newer ones since.
                 is_there |= number >= newest;
                 let is_news = if number > self.newest {
-                    let from = (self.newest + 1).max(number.saturating_sub(LOOK_BACK));
+                    let from = (self.newest + 1).max(number.saturating_sub(Self::LOOK_BACK));
                     self.missing.extend((from..number).map(|missing| (missing, now)));
                     (self.newest, self.last) = (number, Some(entry.clone()));
                     true
@@ -122,7 +129,7 @@ impl Watch {
                     self.missing.remove(&number).is_some()
                 };
                 if is_news {
-                    self.ready.push_back(entry);
+                    self.ready.push_back((number, entry));
                 }
             }
             if is_last {
@@ -141,11 +148,12 @@ impl Watch {
     async fn begin_anew(&mut self) -> Result<(), StoreError> {
         tracing::warn!("the vault was put back to an earlier state: refresh tokens that were spent since then may be refused");
         let newest = self.keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0);
-        let entries = self.keyfob.store().entries(Some(EntryNumber(newest.saturating_sub(LOOK_BACK))), PAGE).await?;
+        let entries = self.keyfob.store().entries(Some(EntryNumber(newest.saturating_sub(Self::LOOK_BACK))), Self::PAGE).await?;
         let seen = self.last.take().map(|last| last.at);
         self.missing.clear();
         (self.newest, self.last) = entries.last().map_or((0, None), |(number, entry)| (number.0, Some(entry.clone())));
-        self.ready.extend(entries.into_iter().map(|(_, entry)| entry).filter(|entry| Some(entry.at) > seen));
+        let news = entries.into_iter().filter(|(_, entry)| Some(entry.at) > seen);
+        self.ready.extend(news.map(|(number, entry)| (number.0, entry)));
         Ok(())
     }
 }

@@ -96,6 +96,26 @@ async fn a_watch_hears_what_becomes_visible_late() {
     assert!(heard(&mut watch).await.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_watch_knows_how_far_it_has_told() {
+    let house = House::new().await;
+    enter(&house, "before").await;
+    let mut watch = Watch::begin(&house.keyfob(), Duration::from_secs(1)).await.unwrap();
+    let begun = watch.position();
+    *house.store.hidden.lock().unwrap() = vec![EntryNumber(begun + 2)];
+    for host in ["one", "late", "three"] {
+        enter(&house, host).await;
+    }
+    assert_eq!(watch.position(), begun, "nobody looked");
+    assert_eq!(watch.next().await.unwrap().by.host, "one");
+    assert_eq!(watch.position(), begun + 1, "seen is not told");
+    assert_eq!(watch.next().await.unwrap().by.host, "three");
+    assert_eq!(watch.position(), begun + 1, "one that is missing may still come");
+    house.store.hidden.lock().unwrap().clear();
+    assert_eq!(watch.next().await.unwrap().by.host, "late");
+    assert_eq!(watch.position(), begun + 3);
+}
+
 /// A database that is put back from a backup counts again from where it was then: what happens from now on has numbers that were seen.
 #[tokio::test(start_paused = true)]
 async fn a_watch_goes_on_where_the_store_is_put_back_to_an_earlier_state() {
