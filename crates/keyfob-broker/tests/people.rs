@@ -11,7 +11,8 @@ use keyfob::proto::{App, Secret, Timestamp};
 use keyfob_broker::{Config, Pretended, paths};
 use keyfob_sandbox::Sandbox;
 use keyfob_store::shelf::Kind;
-use support::{Browser, Setup, World};
+use support::disk::Disk;
+use support::{Browser, Setup, World, shelves};
 
 /// How many items of a kind there are, also such as nobody counts any more.
 async fn kept(world: &World, kind: &'static str) -> usize {
@@ -402,6 +403,40 @@ fn stage(sandbox: &Sandbox, config: &mut Config, pretended: Pretended) {
     config.pretended = pretended;
     config.catalogue = vec![support::service(sandbox, "august", None).provider];
     config.unplayed = vec![support::provider("github")];
+}
+
+/// Whichever write fails: they come in when they try again, as one person, and nobody else does.
+#[tokio::test]
+async fn whom_a_store_fails_half_way_comes_in_by_the_same_invitation_and_nobody_else() {
+    for writes in 0.. {
+        let disk = std::sync::Arc::new(Disk::default());
+        let setup = Setup { known: true, place: Some(shelves::of(disk.clone())), ..Setup::default() };
+        let world = World::with(&["august"], setup).await;
+        let mut owner = world.owner().await;
+        let link = owner.invite("Robin").await;
+        let (mut robin, mut other) = (world.browser(), world.browser());
+        let form_token = other.get(&link).await.form_token();
+        disk.fails_after(writes);
+        let first = robin.enter(&link).await;
+        let has_failed = disk.has_failed();
+        let token = link.split_once("token=").expect("a token").1;
+        if first.status != 303 {
+            assert!(has_failed && first.status >= 500, "{} {}", first.status, first.text);
+            // Where it failed before anything was written the invitation is anybody's still.
+            if writes > 0 {
+                assert_eq!(other.post("/invite", &[("form_token", &form_token), ("token", token)]).await.status, 403, "{writes}");
+            }
+            assert_eq!(robin.enter(&link).await.location(), "/", "{writes}");
+        }
+        assert!(robin.get("/").await.has("Welcome, Robin."), "{writes}");
+        assert_eq!(other.post("/invite", &[("form_token", &form_token), ("token", token)]).await.status, 403, "{writes}");
+        let people = world.ask("owner", "GET", "/v1/people", "").await.json();
+        assert_eq!(people["items"].as_array().expect("a list").len(), 2, "{writes}: {people}");
+        if !has_failed {
+            assert!(writes > 4, "an invitation, a person, a line of the book, a session");
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -127,6 +127,57 @@ async fn l19_whoever_came_in_by_another_tab_meanwhile_is_one_person() {
     assert_eq!(kept(&world, "person").await, 1);
 }
 
+/// Whichever write fails: whoever signs in comes in when they try again, as one person to whom their subject leads.
+#[tokio::test]
+async fn whom_a_store_fails_half_way_comes_in_when_they_sign_in_again() {
+    let invited: fn(&Sandbox, &mut Config) = |sandbox, config| allowing(sandbox, config, &["sub:kim"]);
+    let listed: fn(&Sandbox, &mut Config) = |sandbox, config| allowing(sandbox, config, &["any"]);
+    for more in [invited, listed] {
+        for writes in 0.. {
+            let disk = Arc::new(Disk::default());
+            let setup = Setup { known: true, more: Some(more), place: Some(shelves::of(disk.clone())), ..Setup::default() };
+            let world = World::with(&["acme"], setup).await;
+            let mut owner = world.owner().await;
+            let link = if more as usize == invited as usize { Some(owner.invite("Robin").await) } else { None };
+            let mut browser = world.browser();
+            let there = async |browser: &mut Browser| {
+                let url = match &link {
+                    Some(link) => browser.enter(link).await.location().to_owned(),
+                    None => begin(browser).await,
+                };
+                browser.approve(&url).await
+            };
+            let back = there(&mut browser).await;
+            disk.fails_after(writes);
+            let first = browser.get(&back).await;
+            let has_failed = disk.has_failed();
+            if first.status != 303 {
+                assert!(has_failed && first.status >= 500, "{} {}", first.status, first.text);
+                // What is written down is whole: nobody is here to whom no subject leads.
+                assert!(kept(&world, "person").await <= 1 + kept(&world, "subject").await, "{writes}");
+                // By the invitation, if it is there still; or by what is known of them by now.
+                let is_open = match &link {
+                    Some(link) => browser.get(link).await.status == 200,
+                    None => true,
+                };
+                let back = if is_open {
+                    there(&mut browser).await
+                } else {
+                    let url = begin(&mut browser).await;
+                    browser.approve(&url).await
+                };
+                assert_eq!(browser.get(&back).await.location(), "/", "{writes}");
+            }
+            assert!(browser.get("/").await.has("You are signed in as Robin"), "{writes}");
+            assert_eq!((kept(&world, "person").await, kept(&world, "subject").await), (2, 1), "{writes}");
+            if !has_failed {
+                assert!(writes > 3, "a subject, a person, a line of the book, a session");
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn l19_the_owner_links_their_sign_in_by_themselves() {
     let world = by_invitation().await;

@@ -28,12 +28,33 @@ pub(crate) struct Invite {
     /// The number of the API token that it was made with, if it was: it is taken back with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) made_with: Option<String>,
+    /// Who is coming in by it, where somebody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<Claim>,
+}
+
+/// Somebody is coming in, and may not be in yet: a store may fail them half-way. They go on by doing it again, and nobody else comes in by it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    /// A hash of what they are known by: their subject, or their browser.
+    by: String,
+    /// The id of the person who they are then.
+    person: String,
+}
+
+/// Who somebody is from now on.
+#[derive(Debug)]
+pub(super) enum Becomes {
+    /// A person who is here already.
+    Known(Person),
+    /// A new one, who is not kept yet.
+    New(Person),
 }
 
 impl Invite {
     /// Of somebody who is not here yet.
     pub(crate) fn of(name: &str) -> Self {
-        Self { name: name.to_owned(), person: None, made_with: None }
+        Self { name: name.to_owned(), person: None, made_with: None, claim: None }
     }
 
     /// Until when one that is made now is good, unless somebody says otherwise.
@@ -107,9 +128,22 @@ impl People {
         found.map(|found| super::read(&found.value)).transpose()
     }
 
-    /// Spends an invitation: of any number who come with it, one is let in. `None`: it is spent, too old, or its person is not here any more.
-    pub(crate) async fn take_invitation(&self, token: &str, now: Timestamp) -> Result<Option<Person>, StoreError> {
-        self.accept(&id_of(KIND, token), now).await
+    /// Lets a browser in by an invitation: of any number who come with it, one. It stays theirs until it is [spent](Self::spend_by). `None`: it is spent, too
+    /// old, another browser's, or its person is not here any more.
+    pub(crate) async fn come_in_by(&self, token: &str, binding: &Secret, now: Timestamp) -> Result<Option<Person>, StoreError> {
+        Ok(match self.accept(&id_of(KIND, token), &id_of(KIND, binding.expose()), None, now).await? {
+            None => None,
+            Some(Becomes::Known(person)) => Some(person),
+            Some(Becomes::New(person)) => {
+                self.add(&person).await?;
+                self.person(&person.id, now).await?
+            }
+        })
+    }
+
+    /// Whoever came in by an invitation with this browser is in.
+    pub(crate) async fn spend_by(&self, token: &str, binding: &Secret, now: Timestamp) {
+        self.spend(&id_of(KIND, token), &id_of(KIND, binding.expose()), now).await;
     }
 
     /// What names an invitation where its link must not be written.
@@ -117,16 +151,46 @@ impl People {
         id_of(KIND, token)
     }
 
-    /// The same by its id.
-    pub(super) async fn accept(&self, id: &str, now: Timestamp) -> Result<Option<Person>, StoreError> {
-        let Some(taken) = self.shelf.take_item(KIND, id, now).await? else { return Ok(None) };
-        let invite: Invite = super::read(&taken)?;
+    /// Accepts an invitation, for whoever is known by that: nobody else comes in by it from now on, and each step that follows may be done again. Who is new
+    /// becomes the person of this id, where there is one. `None`: it is spent, too old, somebody else's, or its person is not here any more.
+    pub(super) async fn accept(&self, id: &str, by: &str, as_whom: Option<&str>, now: Timestamp) -> Result<Option<Becomes>, StoreError> {
+        let (invite, claim) = loop {
+            let Some(found) = self.shelf.item(KIND, id, now).await? else { return Ok(None) };
+            let mut invite: Invite = super::read(&found.value)?;
+            if let Some(claim) = invite.claim.take() {
+                if claim.by != by {
+                    return Ok(None);
+                }
+                break (invite, claim);
+            }
+            let person = invite.person.as_deref().or(as_whom).map_or_else(keyfob::random_hex, str::to_owned);
+            let claim = Claim { by: by.to_owned(), person };
+            let content = serde_json::to_vec(&Invite { claim: Some(claim.clone()), ..invite.clone() }).expect("text").into();
+            // It goes with that person.
+            let claimed = Item { content, owner: Some(claim.person.clone()), ..found.value };
+            match self.shelf.put_item(KIND, &claimed, Expected::Generation(found.generation)).await {
+                Ok(_) => break (invite, claim),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        };
         if let Some(id) = &invite.person {
-            return self.person(id, now).await;
+            return Ok(self.person(id, now).await?.map(Becomes::Known));
         }
-        let person = Person::member(&invite.name, now);
-        self.add(&person).await?;
-        Ok(Some(person))
+        let id = as_whom.map_or(claim.person, str::to_owned);
+        Ok(Some(Becomes::New(Person { id, ..Person::member(&invite.name, now) })))
+    }
+
+    /// Whoever accepted an invitation is in. Where that cannot be written down they are in all the same, and nobody else comes in by it until it ends.
+    pub(super) async fn spend(&self, id: &str, by: &str, now: Timestamp) {
+        let spent = async {
+            let Some(found) = self.shelf.item(KIND, id, now).await? else { return Ok(()) };
+            let is_theirs = super::read::<Invite>(&found.value)?.claim.is_some_and(|claim| claim.by == by);
+            if is_theirs { self.shelf.remove_item(KIND, id).await.map(drop) } else { Ok(()) }
+        };
+        if let Err(error) = spent.await {
+            tracing::warn!(%error, "an invitation that was used is still listed");
+        }
     }
 
     /// Takes back what a person could sign in by.

@@ -125,7 +125,7 @@ impl People {
         }
     }
 
-    /// Takes back somebody who was never here.
+    /// Forgets a person, who is removed.
     pub(super) async fn drop_person(&self, id: &str) -> Result<(), StoreError> {
         self.shelf.remove_item(KIND, id).await?;
         self.persons.forget(id);

@@ -9,12 +9,13 @@ use keyfob::proto::jose::Claims;
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oidc::IdToken;
 use keyfob::proto::{App, Endpoint, Flow, Misuse, Secret, Settings, Timestamp};
-use keyfob::store::{Expected, Generation};
+use keyfob::store::Expected;
 use keyfob::{Approved, Crowd, Error, Keyfob, Login, LoginOptions, Redirect, StoreError};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::invite::Becomes;
 use super::person::Subject;
 use super::{People, Person};
 use crate::listing::Listing;
@@ -227,84 +228,77 @@ impl Site {
         let now = self.keyfob.now();
         let subject = Subject { issuer: id_token.issuer.clone(), subject: id_token.subject.clone() };
         let id = people.keyed(SUBJECT, &[&subject.issuer, &subject.subject], now).await?;
-        // Made of an invitation, and not known by their subject yet.
-        let mut made: Option<Person> = None;
         loop {
             let found = people.shelf.item(SUBJECT, &id, now).await?;
             let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
             let known: Option<Known> = found.map(|found| super::read(&found.value)).transpose()?;
-            let before = match known.as_ref().and_then(|known| known.person.as_deref()) {
+            let whose = known.as_ref().and_then(|known| known.person.as_deref());
+            let before = match whose {
                 Some(person) => people.person(person, now).await?,
                 None => None,
             };
-            let (before, purpose) = match (before, purpose.clone()) {
-                (Some(person), Purpose::Link(whose)) if person.id != whose => return Ok(Outcome::SomebodyElse),
-                (Some(_), Purpose::Link(_)) => return Ok(Outcome::Linked),
+            let is_known = before.as_ref().is_some_and(|person| person.subject.as_ref() == Some(&subject));
+            let becomes = match (before, &purpose) {
+                (Some(person), Purpose::Link(id)) if person.id != *id => return Ok(Outcome::SomebodyElse),
                 // An invitation is for somebody who is not here yet; it stays good. Whoever came in by another tab meanwhile is one person and not two.
-                (Some(person), _) => {
-                    if let Some(made) = made {
-                        people.drop_person(&made.id).await?;
-                    }
-                    return Ok(Outcome::In(person));
-                }
-                (None, purpose) => (known, purpose),
-            };
-            let person = match &purpose {
-                Purpose::Link(whose) => match people.person(whose, now).await? {
-                    Some(person) => person,
-                    None => return Ok(Outcome::NotInvited),
-                },
-                Purpose::Invited(invite) => match made.take() {
-                    Some(person) => person,
-                    None => match people.accept(invite, now).await? {
-                        Some(person) => person,
-                        None => return Ok(Outcome::NotInvited),
-                    },
-                },
-                Purpose::Nothing => {
+                (Some(person), _) => Some(Becomes::Known(person)),
+                (None, Purpose::Link(id)) => people.person(id, now).await?.map(Becomes::Known),
+                (None, Purpose::Invited(invite)) => people.accept(invite, &id, whose, now).await?,
+                // Whoever was removed is not let in by a list that still names them.
+                (None, Purpose::Nothing) if known.as_ref().is_some_and(|known| known.person.is_none()) => None,
+                (None, Purpose::Nothing) => {
                     let claimed = claimed(approved, id_token).await;
-                    // Whoever was removed is not let in by a list that still names them.
-                    if before.is_some() || !sign_in.allow.iter().any(|allow| allow.lets_in(id_token, &claimed)) {
-                        return Ok(Outcome::NotInvited);
-                    }
-                    let person = Person::member(claimed.name.as_deref().unwrap_or("Somebody"), now);
-                    people.add(&person).await?;
-                    person
+                    let is_let_in = sign_in.allow.iter().any(|allow| allow.lets_in(id_token, &claimed));
+                    let new = Person::member(claimed.name.as_deref().unwrap_or("Somebody"), now);
+                    // Where a store failed them half-way they go on as whom they were known then.
+                    let id = whose.map_or(new.id, str::to_owned);
+                    is_let_in.then_some(Becomes::New(Person { id, ..new }))
                 }
             };
-            match people.knows(&id, expected, &person, &subject, now).await {
-                Ok(_) if matches!(purpose, Purpose::Link(_)) => return Ok(Outcome::Linked),
-                Ok(_) => return Ok(Outcome::In(person)),
-                // The same person in another tab was faster: they are who came in there.
-                Err(StoreError::Conflict) if purpose == Purpose::Nothing => people.drop_person(&person.id).await?,
-                Err(StoreError::Conflict) if matches!(purpose, Purpose::Invited(_)) => made = Some(person),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            let (person, is_new) = match becomes {
+                None => return Ok(Outcome::NotInvited),
+                Some(Becomes::Known(person)) => (person, false),
+                Some(Becomes::New(person)) => (Person { subject: Some(subject.clone()), ..person }, true),
+            };
+            // The subject first: nobody is left behind to whom none leads.
+            if !is_known {
+                match people.knows(&id, expected, &person, &subject, now).await {
+                    Ok(()) => {}
+                    // The same person in another tab was faster: they are who came in there.
+                    Err(StoreError::Conflict) => continue,
+                    Err(error) => return Err(error.into()),
+                }
             }
+            if is_new {
+                people.add(&person).await?;
+            }
+            // As they are kept; and nobody whom somebody is removing.
+            let Some(person) = people.person(&person.id, now).await? else { return Ok(Outcome::NotInvited) };
+            return Ok(match &purpose {
+                Purpose::Link(_) => Outcome::Linked,
+                Purpose::Nothing => Outcome::In(person),
+                Purpose::Invited(invite) => {
+                    people.spend(invite, &id, now).await;
+                    Outcome::In(person)
+                }
+            });
         }
     }
 }
 
 impl People {
     /// Writes down that a subject is this person, and no other subject is.
-    async fn knows(
-        &self,
-        id: &str,
-        expected: Expected,
-        person: &Person,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Generation, StoreError> {
+    async fn knows(&self, id: &str, expected: Expected, person: &Person, subject: &Subject, now: Timestamp) -> Result<(), StoreError> {
         let known = Known { person: Some(person.id.clone()) };
         let item = Item::new(id, serde_json::to_vec(&known).expect("text")).owned_by(person.id.clone());
-        let generation = self.shelf.put_item(SUBJECT, &item, expected).await?;
+        self.shelf.put_item(SUBJECT, &item, expected).await?;
         for other in Listing::of(&*self.shelf, SUBJECT, Some(&person.id)).all(now).await? {
             if other.value.id != id {
                 self.shelf.remove_item(SUBJECT, &other.value.id).await?;
             }
         }
         self.change(&person.id, now, |person| person.subject = Some(subject.clone())).await?;
-        Ok(generation)
+        Ok(())
     }
 
     /// Whoever signs in as this person is nobody from now on, until they are invited again.

@@ -40,7 +40,11 @@ pub(crate) async fn enter(
         let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding, arrival.client).await;
         return Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?));
     }
-    let person = people.take_invitation(token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;
+    let binding = &knocked.door.binding;
+    let person = people.come_in_by(token, binding, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;
     let notice = Notice::good(format!("Welcome, {}.", person.name));
-    site.sign_in(&person, before.map(|Extension(visit)| visit), notice).await
+    let response = site.sign_in(&person, before.map(|Extension(visit)| visit), notice).await?;
+    // Now that they are in: with the link and this browser they could go on until here.
+    people.spend_by(token, binding, now).await;
+    Ok(response)
 }

@@ -24,6 +24,8 @@ pub struct Hand {
     unread: Mutex<Option<Kind>>,
     damaged: Mutex<BTreeSet<String>>,
     first: Mutex<Option<(Kind, First)>>,
+    /// So many writes go well before one fails.
+    good: Mutex<Option<usize>>,
 }
 
 /// What somebody else does on the shelf behind, right before an item is put.
@@ -37,11 +39,38 @@ impl Default for Hand {
 
 impl Hand {
     pub fn over(behind: Arc<dyn Shelf>) -> Self {
-        Self { behind, full: AtomicBool::default(), unread: Mutex::default(), damaged: Mutex::default(), first: Mutex::default() }
+        let (unread, damaged, first, good) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self { behind, full: AtomicBool::default(), unread, damaged, first, good }
     }
 
     pub fn is_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// So many writes go well, and the one after them fails.
+    pub fn fails_after(&self, writes: usize) {
+        *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(writes);
+    }
+
+    /// All writes go well from now on; whether one has failed.
+    pub fn has_failed(&self) -> bool {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).take().is_none()
+    }
+
+    /// An error where it is this write's turn to fail.
+    fn written(&self) -> Result<(), StoreError> {
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        match *good {
+            Some(0) => {
+                *good = None;
+                Err(StoreError::Io("the disk fails".to_owned(), std::io::ErrorKind::Other.into()))
+            }
+            Some(left) => {
+                *good = Some(left - 1);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Items of this kind cannot be read any more; `None`: all can.
@@ -129,7 +158,25 @@ impl Hooks for Hand {
             if let Some((_, act)) = first {
                 act(self.behind.clone(), item.clone()).await?;
             }
+            // That the history was read is written by nobody who is waited for.
+            if kind != Kind("webhook-position") {
+                self.written()?;
+            }
             self.behind.put_item(kind, item, expected).await
+        })
+    }
+
+    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
+        Box::pin(async move {
+            self.written()?;
+            self.behind.remove_item(kind, id).await
+        })
+    }
+
+    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
+        Box::pin(async move {
+            self.written()?;
+            self.behind.take_item(kind, id, now).await
         })
     }
 
@@ -146,6 +193,7 @@ impl Hooks for Hand {
             if self.full.load(Ordering::SeqCst) {
                 return Err(StoreError::Io("the disk is full".to_owned(), std::io::ErrorKind::StorageFull.into()));
             }
+            self.written()?;
             self.behind.record(acts).await
         })
     }

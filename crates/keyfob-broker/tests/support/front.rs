@@ -17,6 +17,14 @@ pub trait Hooks: Send + Sync + std::fmt::Debug {
         self.behind().put_item(kind, item, expected)
     }
 
+    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
+        self.behind().remove_item(kind, id)
+    }
+
+    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
+        self.behind().take_item(kind, id, now)
+    }
+
     fn items<'a>(
         &'a self,
         kind: Kind,
@@ -63,11 +71,11 @@ impl<H: Hooks> Shelf for Front<H> {
     }
 
     fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
-        self.0.behind().remove_item(kind, id)
+        self.0.remove_item(kind, id)
     }
 
     fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
-        self.0.behind().take_item(kind, id, now)
+        self.0.take_item(kind, id, now)
     }
 
     fn items<'a>(
