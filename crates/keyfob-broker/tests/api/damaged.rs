@@ -75,6 +75,27 @@ async fn a_damaged_record_hides_no_other_in_a_list() {
     .await;
 }
 
+/// A newer version's, say, while that is put in place.
+#[tokio::test]
+async fn a_login_that_cannot_be_read_counts_as_one_that_waits_and_keeps_nobody_else_from_beginning() {
+    World::on_each_shelf_in_hand(&["acme"], async |world, disk| {
+        let mut owner = world.owner().await;
+        let ends = keyfob::Clock::now(&*world.clock).plus(600);
+        let strange = async |number: usize, owner: &str| {
+            let item = Item::new(format!("{number:032x}"), *b"{}").owned_by(owner).until(ends);
+            disk.put_item(Kind("waiting"), &item, Expected::Nothing).await.expect("put");
+        };
+        strange(0, "somebody").await;
+        let begun = owner.begin_as("acme", "code").await;
+        assert_eq!(begun.status, 303, "{}", begun.text);
+        for number in 1..20 {
+            strange(number, "owner").await;
+        }
+        assert_eq!(owner.begin_as("acme", "code").await.status, 429, "with the one before they are as many as may wait");
+    })
+    .await;
+}
+
 /// Whoever leaves takes along what is damaged, too: it would stand in the way for ever.
 #[tokio::test]
 async fn l23_who_leaves_leaves_nothing_damaged_behind() {
