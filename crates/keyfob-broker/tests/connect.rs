@@ -303,6 +303,24 @@ async fn what_the_vault_gets_meanwhile_is_there_to_be_connected() {
     assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
 }
 
+#[tokio::test]
+async fn a_links_answer_may_come_to_an_instance_that_has_heard_of_nothing() {
+    let world = world().await;
+    world.owner().await;
+    let app = support::service(&world.sandbox, "telldus", None).app;
+    world.store.put_app("telldus", &app).await.expect("kept");
+    let made = world.ask("owner", "POST", "/v1/connect-links", r#"{"provider":"telldus","account":"telldus/ada"}"#).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let mut somebody = world.browser();
+    let url = somebody.enter(made.json()["url"].as_str().expect("a URL")).await.location().to_owned();
+    let back = somebody.approve(&url).await;
+    let (_other, address) = world.another().await;
+    somebody.reach(address);
+    let over = somebody.send("GET", &back, &[("sec-fetch-site", "cross-site")], None).await;
+    assert_eq!(over.status, 303, "{}", over.text);
+    assert!(world.account("telldus/ada").await.is_some());
+}
+
 /// However short it was there: an app that is taken away must not be served until the next start.
 #[tokio::test]
 async fn an_app_that_is_taken_away_at_once_is_gone() {

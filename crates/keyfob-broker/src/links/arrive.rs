@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use keyfob::proto::{Answer, Timestamp, encode};
+use keyfob::proto::{Timestamp, encode};
 use keyfob::store::Expected;
-use keyfob::{Login, PendingLogin, StoreError};
+use keyfob::{PendingLogin, StoreError};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Link, State, by_number};
 use crate::failure::{Failure, Handed};
 use crate::guard::caught;
-use crate::routes::callback::{By, Coming, Done, Expects, finish, put_back, seat_of};
+use crate::routes::callback::{Answered, By, Coming, Done, Expects, answered, finish};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -34,7 +34,7 @@ pub(crate) async fn connecting(shelf: &dyn Shelf, login: &PendingLogin, link: &L
 }
 
 /// Takes the provider's answer, if it is one to a link's login. `None`: it is somebody's who is known here.
-pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key: &str) -> Result<Option<Response>, Failure> {
+pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, key: &str) -> Result<Option<Response>, Failure> {
     let Some(people) = &site.people else { return Ok(None) };
     let (shelf, now) = (&*people.shelf, site.keyfob.now());
     let Some(found) = shelf.item(CONNECTING, &id(key), now).await? else { return Ok(None) };
@@ -49,26 +49,15 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     site.open_book().await?;
     let taken = site.keyfob.store().take_pending(key, door.binding.expose(), now).await?;
     let pending = taken.ok_or_else(Failure::not_our_answer)?;
-    let Some(seat) = seat_of(site, &link.owner, &pending, request.uri.path()) else {
-        put_back(site, &pending, &door.binding).await;
-        return Err(Failure::not_our_answer());
-    };
-    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
-        .map_err(|wrong| Failure::from_error(wrong.into(), &seat))?;
-    let verified = match login.verify(Answer::Query(query)) {
-        Ok(verified) => verified,
-        Err(error) if error.ends_login() => {
+    let (seat, coming) = match answered(site, &link.owner, pending, &door.binding, request).await? {
+        Answered::Verified(seat, coming) => (seat, coming),
+        Answered::Ended(_, error) => {
             tracing::info!(link = link.id, %error, "a link's login ended");
             return Ok(Some(onward(site, &link, "denied").await.unwrap_or_else(|| see_other(&link::over_path(&link)))));
         }
-        Err(error) => {
-            tracing::warn!(%error, "a callback was refused; the login goes on");
-            put_back(site, &pending, &door.binding).await;
-            return Err(Failure::not_our_answer());
-        }
     };
     // Whoever came by it is nobody here, and has no book.
-    let _ = spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
+    let _ = spend_and_connect(site, link.clone(), &seat, coming).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
     Ok(Some(onward(site, &link, "connected").await.unwrap_or_else(|| see_other(&link::over_path(&link)))))
 }

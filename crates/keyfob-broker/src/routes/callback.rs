@@ -46,7 +46,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
     let query = request.uri.query().filter(|query| query.len() <= LONGEST).ok_or_else(Failure::not_our_answer)?;
     // A link's browser is nobody's here; and who is known may have opened a link, too.
     if let Some(key) = key(query)
-        && let Some(response) = links::receive(site, request, query, &key).await?
+        && let Some(response) = links::receive(site, request, &key).await?
     {
         return Ok(response);
     }
@@ -65,30 +65,12 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         tracing::warn!("a callback that answers no login of its browser was refused");
         return Err(Failure::not_our_answer());
     };
-    // Whose account it becomes was written down when it began, and the place it came to is the place that this provider was told, and no other one's
-    // (RFC 9700 §4.4).
-    // The login may have begun at another instance, with an app that this one has not heard of.
-    if let Err(failure) = site.look_for(&pending.provider).await {
-        put_back(site, &pending, &visit.binding).await;
-        return Err(failure);
-    }
-    let Some(seat) = seat_of(site, visit.person(), &pending, request.uri.path()) else {
-        put_back(site, &pending, &visit.binding).await;
-        return Err(Failure::not_our_answer());
+    let is_new = pending.is_new;
+    let (seat, coming) = match answered(site, visit.person(), pending, &visit.binding, request).await? {
+        Answered::Verified(seat, coming) => (seat, coming),
+        Answered::Ended(seat, error) => return Ok(ended(site, &seat, &visit, *error).await),
     };
-    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
-        .map_err(|wrong| Failure::from_error(wrong.into(), &seat))?;
-    let verified = match login.verify(Answer::Query(query)) {
-        Ok(verified) => verified,
-        Err(error) if error.ends_login() => return Ok(ended(site, &seat, &visit, error).await),
-        Err(error) => {
-            tracing::warn!(%error, "a callback was refused; the login goes on");
-            put_back(site, &pending, &visit.binding).await;
-            return Err(Failure::not_our_answer());
-        }
-    };
-    let coming = Coming::Proof(Box::new(login), verified);
-    let done = finish(site, &seat, coming, Expects::of(pending.is_new), By::Visit(Some(&visit))).await?;
+    let done = finish(site, &seat, coming, Expects::of(is_new), By::Visit(Some(&visit))).await?;
     let notice = done.notice();
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&done.seat));
@@ -115,8 +97,52 @@ pub(super) fn key(query: &str) -> Option<String> {
     })
 }
 
+/// What an answer to a login under way comes to.
+pub(crate) enum Answered {
+    /// Somebody approved it.
+    Verified(Seat, Coming),
+    /// The person, or the provider, said no.
+    Ended(Seat, Box<ProtoError>),
+}
+
+/// Judges an answer to a login of this person's that was taken to be answered. Whatever does not end it leaves it under way, for the right answer.
+pub(crate) async fn answered(
+    site: &Site,
+    person: &str,
+    pending: PendingLogin,
+    binding: &Secret,
+    request: &Parts,
+) -> Result<Answered, Failure> {
+    let judged = judge(site, person, &pending, request).await;
+    if judged.is_err() {
+        put_back(site, &pending, binding).await;
+    }
+    judged
+}
+
+async fn judge(site: &Site, person: &str, pending: &PendingLogin, request: &Parts) -> Result<Answered, Failure> {
+    let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
+    // The login may have begun at another instance, with an app that this one has not heard of.
+    site.look_for(&pending.provider).await?;
+    // Whose account it becomes was written down when it began, and the place it came to is the place that this provider was told, and no other one's
+    // (RFC 9700 §4.4).
+    let Some(seat) = seat_of(site, person, pending, path) else {
+        return Err(Failure::not_our_answer());
+    };
+    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
+        .map_err(|wrong| Failure::from_error(wrong.into(), &seat))?;
+    match login.verify(Answer::Query(query)) {
+        Ok(verified) => Ok(Answered::Verified(seat, Coming::Proof(Box::new(login), verified))),
+        Err(error) if error.ends_login() => Ok(Answered::Ended(seat, Box::new(error))),
+        Err(error) => {
+            tracing::warn!(%error, "a callback was refused; the login goes on");
+            Err(Failure::not_our_answer())
+        }
+    }
+}
+
 /// The seat that a login was begun for, if it is this person's, and its provider's answer came to where that provider was told.
-pub(crate) fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &str) -> Option<Seat> {
+fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &str) -> Option<Seat> {
     site.seat_in_vault(person, &pending.account).filter(|Seat { desk, .. }| {
         desk.provider.name == pending.provider && desk.callback_path == path && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
     })

@@ -93,14 +93,14 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
 pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: &str, visit: Option<&Visit>) -> Result<Came, Failure> {
     let (shelf, now) = (&*site.waiting, site.keyfob.now());
     let Login::Pin { login: kept, url } = waiting.record.login.clone() else { return Ok(Came::Nothing) };
+    let desk = &seat.desk;
+    let login = keyfob::Login::resume(&site.keyfob, &desk.settings, &desk.app, (*kept).clone())
+        .map_err(|wrong| Failure::from_error(wrong.into(), seat))?;
     site.open_book().await?;
     // Of two that are typed at once one counts: a PIN is good once.
     if !waiting.is_free(now) || !waiting.take_turn(shelf, now).await? {
         return Ok(Came::Nothing);
     }
-    let desk = &seat.desk;
-    let login = keyfob::Login::resume(&site.keyfob, &desk.settings, &desk.app, (*kept).clone())
-        .map_err(|wrong| Failure::from_error(wrong.into(), seat))?;
     let goes_on = || Login::Pin { login: kept.clone(), url: url.clone() };
     let verified = match login.verify(Answer::Bare(pin.trim())) {
         Ok(verified) => verified,
