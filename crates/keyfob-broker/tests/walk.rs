@@ -147,6 +147,25 @@ async fn what_a_provider_says_no_with_is_a_page() {
     assert!(gone.status == 200 && gone.has("HTTP 410") && gone.has("Google Health"), "{}", gone.text);
 }
 
+/// Where it was shown nothing is any more: whoever was led there would be told that what went well failed.
+#[tokio::test]
+async fn what_was_deleted_is_looked_for_nowhere() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let (hostile, asked) = support::hostile::start().await;
+    let world = World::serving(sandbox, vec![hostile], None).await;
+    let mut browser = world.browser();
+    let begun = browser.begin("hostile").await;
+    let state = begun.split(['?', '&']).find(|said| said.starts_with("state=")).expect("a state");
+    assert_eq!(browser.get(&format!("/callback/hostile?code=x&{state}")).await.location(), "/accounts/hostile");
+    let form_token = browser.get("/").await.form_token();
+    let led = async |browser: &mut support::Browser, action: &str| {
+        browser.post(&format!("/accounts/hostile/do/{action}"), &[("form_token", &form_token), ("id", "1")]).await.location().to_owned()
+    };
+    assert_eq!(led(&mut browser, "use").await, "/accounts/hostile/do/thing?id=1", "what was used is there");
+    assert_eq!(led(&mut browser, "drop").await, "/accounts/hostile");
+    assert!(asked.lock().expect("the list").iter().any(|line| line.starts_with("DELETE /things/1 ")));
+}
+
 #[tokio::test]
 async fn an_expired_token_is_refreshed_without_a_word() {
     let world = World::new(&["netatmo"]).await;

@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use keyfob::links::{self, Walk};
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Error as ProtoError, Scrubber, Timestamp, TokenSet, encode};
@@ -179,10 +179,13 @@ pub(crate) async fn act(
     let said = arguments(action, &posted.fields);
     // One account from here on: whoever else logs in under its name meanwhile does not act.
     let session = open(&site, &seat).await?;
-    if let Err(misuse) = session.look(|account| action.check(&said).and_then(|()| action.request(&said, &account.kept))) {
-        let problem = told(&misuse);
-        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST, site.keyfob.now()));
-    }
+    let method = match session.look(|account| action.check(&said).and_then(|()| action.request(&said, &account.kept))) {
+        Ok(request) => request.method,
+        Err(misuse) => {
+            let (problem, status, now) = (Some(told(&misuse)), StatusCode::BAD_REQUEST, site.keyfob.now());
+            return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, problem, status, now));
+        }
+    };
     let subject = holder.subject(&action.name, &said);
     let concerned = concerned(&site, &seat, action, &said, subject.as_deref()).await?;
     // As above.
@@ -204,8 +207,10 @@ pub(crate) async fn act(
     // Whose the account is by now makes no difference: what is told has no links whose names would have to be remembered.
     notice.lines = called.view(action, &seat, &Holder::default()).lines();
     site.leave(visit, notice).await;
+    // Of what was deleted there is nothing to show: whoever was led there would be told that it failed.
+    let onward = if method == Method::DELETE { page::account_path(&seat) } else { place(&seat, &said) };
     // 303: reloading the page shows it again, and does not act again.
-    Ok(super::see_other(&place(&seat, &said)))
+    Ok(super::see_other(&onward))
 }
 
 /// What the book calls the thing that is acted on: as a page called it, or else the first that the action has to be told. Anybody can write

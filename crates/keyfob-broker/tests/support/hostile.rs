@@ -77,6 +77,13 @@ view = "details"
 rows = ".things[0]"
 columns = [{ title = "Name", value = ".name" }, { title = "Echo", value = ".echo" }]
 
+[actions.drop]
+about = "Drop a thing"
+acts = true
+method = "DELETE"
+path = "/things/{id}"
+parameters = [{ name = "id", about = "its ID", positional = true }]
+
 [actions.use]
 about = "Use a thing"
 acts = true
