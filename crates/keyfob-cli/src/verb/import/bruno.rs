@@ -3,7 +3,8 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, filled, protocol, scalars, variable};
+use super::elsewhere::{NotFound, Wanted, filled, one, protocol, variable};
+use super::lines::scalars;
 use super::login::{Login, not_elsewhere};
 use super::names::named;
 
@@ -39,8 +40,9 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Option<Map<String, 
     let sent_to: Vec<String> = methods.iter().filter_map(|method| url(&block(&format!("{method} {{\n"))?, "url")).collect();
     pairs.extend(variables.iter().cloned());
     let (called, object) = (sent_to.clone(), named(&pairs, wanted.provider));
-    let login = Login { name: "request".to_owned(), object, made_at, sent_to };
-    Ok(not_elsewhere(vec![login], &called, "a request of Bruno", wanted)?.pop().map(|(_, object)| object))
+    let name = block("meta {\n").and_then(|meta| Some(meta.iter().find(|(name, _)| name == "name")?.1.as_str()?.to_owned()));
+    let login = Login { name: name.unwrap_or_else(|| "request".to_owned()), object, made_at, sent_to };
+    one(not_elsewhere(vec![login], &called, "a request of Bruno", wanted)?, wanted.profile, None)
 }
 
 /// What `bearer` calls its token.

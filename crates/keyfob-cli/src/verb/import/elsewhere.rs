@@ -5,8 +5,9 @@ use keyfob_providers::{Catalogue, Kind, Provider};
 use serde_json::{Map, Value};
 
 use super::names::named;
+use super::objects::scalars_of_one;
 use super::whom::{Leads, Whom};
-use super::{bruno, home_assistant, postman, python, twurl, xurl, yaml};
+use super::{bruno, home_assistant, lines, postman, python, twurl, xurl, yaml};
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) enum NotFound {
     CutOff(&'static str),
     /// It is of an account, which is another provider's: its tokens are not to be sent to this one.
     OfAnother(String),
+    /// They stand under the names of other providers.
+    UnderAnother(Vec<String>),
     /// Its tokens, of this protocol where only one is possible, are sent to these URLs, where another provider is, or nobody who is known.
     SentElsewhere { kind: &'static str, urls: Vec<String>, protocol: Option<&'static str> },
     /// There are several, of these names, and which one is meant was not said, or is not among them. Half of one and half of another would be a login that
@@ -67,12 +70,13 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
         let object: Map<String, Value> = object.into_iter().filter(|(_, value)| variable(value).is_none()).collect();
         if object.is_empty() { Err(NotFound::Empty(kind)) } else { Ok(Found { kind, object }) }
     };
-    let of_scalars = |kind, scalars: &[(String, Value)]| {
+    let of_document = |kind, document: &Value| {
+        let scalars = scalars_of_one(document, wanted)?;
         // What `env` prints says whose it is.
         let account = scalars.iter().find(|(name, _)| name == "keyfob_account").and_then(|(_, account)| account.as_str());
         match account.filter(|account| account.split('/').next() != Some(wanted.provider.name.as_str())) {
             Some(account) => Err(NotFound::OfAnother(account.to_owned())),
-            None => found(kind, named(scalars, wanted.provider)),
+            None => found(kind, named(&scalars, wanted.provider)),
         }
     };
     match serde_json::from_str::<Value>(text) {
@@ -86,22 +90,23 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
             if let Some(object) = postman::read(&json, wanted)? {
                 return found("a request of Postman", object);
             }
-            return of_scalars(if json.is_object() { "a JSON object" } else { "JSON" }, &scalars_of(&json));
+            return of_document(if json.is_object() { "a JSON object" } else { "JSON" }, &json);
         }
         Err(error) if error.is_eof() && text.trim_start().starts_with('{') => return Err(NotFound::CutOff("a JSON object")),
         Err(_) => {}
     }
     if let Some(printed) = python::read(text) {
-        return of_scalars("a dictionary of Python", &scalars_of(&printed));
+        return of_document("a dictionary of Python", &printed);
     }
     if let Some(object) = bruno::read(text, wanted)? {
         return found("a request of Bruno", object);
     }
-    if let Some(document) = yaml::read(text) {
-        if let Some(object) = twurl::read(&document, wanted)? {
+    let document = yaml::read(text);
+    if let Some(document) = &document {
+        if let Some(object) = twurl::read(document, wanted)? {
             return found("twurl's file", object);
         }
-        if let Some(object) = xurl::read(&document, wanted)? {
+        if let Some(object) = xurl::read(document, wanted)? {
             return found("xurl's file", object);
         }
     }
@@ -112,7 +117,7 @@ pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
         Some("apps:") => return Err(NotFound::CutOff("xurl's file")),
         _ => {}
     }
-    of_scalars("lines of names and values", &scalars(text))
+    of_document("lines of names and values", &document.unwrap_or_else(|| lines::read(text)))
         .map_err(|why| if matches!(why, NotFound::Empty(_)) { NotFound::Unknown } else { why })
 }
 
@@ -150,55 +155,6 @@ pub(super) fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&
     }
 }
 
-/// All scalars of JSON, with the names they stand under; in the order of the document's depth, so that an outer one counts first.
-pub(super) fn scalars_of(json: &Value) -> Vec<(String, Value)> {
-    /// Deeper than this no program keeps a token.
-    const DEEPEST: usize = 8;
-    let (mut found, mut level) = (Vec::new(), vec![json]);
-    for _ in 0..DEEPEST {
-        let mut below = Vec::new();
-        for value in level {
-            match value {
-                Value::Object(members) => {
-                    for (name, value) in members {
-                        match value {
-                            Value::Array(items) if items.iter().all(Value::is_string) => {
-                                found.push((name.to_ascii_lowercase(), value.clone()))
-                            }
-                            Value::Object(_) | Value::Array(_) => below.push(value),
-                            Value::Null => {}
-                            scalar => found.push((name.to_ascii_lowercase(), scalar.clone())),
-                        }
-                    }
-                }
-                Value::Array(items) => below.extend(items),
-                _ => {}
-            }
-        }
-        level = below;
-    }
-    found
-}
-
-/// `name: value` and `NAME=value` lines, as YAML, env-files, Bruno and shells have them. Nesting is passed over: the first of a name counts.
-pub(super) fn scalars(text: &str) -> Vec<(String, Value)> {
-    let line = |line: &str| {
-        let line = line.trim().trim_start_matches("export ").trim_start_matches("$env:").trim_start_matches("- ");
-        if line.starts_with('#') {
-            return None;
-        }
-        let (line, signs): (&str, &[char]) = match line.strip_prefix("set -gx ") {
-            Some(of_fish) => (of_fish, &[' ']),
-            None => (line, &[':', '=']),
-        };
-        let at = line.find(signs)?;
-        let (name, value) = (line[..at].trim(), line[at + 1..].trim().trim_matches(['"', '\'']));
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-        is_name.then(|| (name.to_ascii_lowercase(), Value::from(value)))
-    };
-    text.lines().filter_map(line).filter(|(_, value)| value.as_str().is_some_and(|value| !value.is_empty())).collect()
-}
-
 pub(super) const fn protocol(kind: Kind) -> &'static str {
     match kind {
         Kind::OAuth1 => "oauth1",
@@ -231,9 +187,7 @@ pub(crate) mod tests {
 
     /// The same for a provider that is known.
     fn of_provider(text: &str, provider: &str) -> Result<Value, NotFound> {
-        let catalogue = Catalogue::embedded();
-        let provider = catalogue.get(provider).expect("embedded");
-        read(text, Wanted { provider, catalogue: &catalogue, profile: None }).map(|found| Value::Object(found.object))
+        of_profile(text, provider, None)
     }
 
     fn several(names: &[&str]) -> Result<Value, NotFound> {
@@ -404,6 +358,72 @@ pub(crate) mod tests {
         assert_eq!(of_provider(&request("{{other}}/user"), "netatmo"), Ok(json!({"access_token": "a"})));
         let made = "auth:oauth2 {\n  access_token_url: https://github.com/login/oauth/access_token\n  client_id: i\n}\n";
         assert!(matches!(of_provider(made, "netatmo"), Err(NotFound::SentElsewhere { .. })));
+    }
+
+    fn of_profile(text: &str, provider: &str, profile: Option<&str>) -> Result<Value, NotFound> {
+        let catalogue = Catalogue::embedded();
+        let provider = catalogue.get(provider).expect("embedded");
+        read(text, Wanted { provider, catalogue: &catalogue, profile }).map(|found| Value::Object(found.object))
+    }
+
+    #[test]
+    fn of_several_logins_in_one_document_one_is_taken_and_none_is_mixed() {
+        let token = |token: &str| Ok(json!({"access_token": token}));
+        let under_names = r#"{"fitbit":{"client_id":"f","client_secret":"fs","token":{"access_token":"F","refresh_token":"FR"}},"netatmo":{"token":{"access_token":"N"}}}"#;
+        assert_eq!(of_profile(under_names, "netatmo", None), token("N"));
+        assert_eq!(of_profile(under_names, "strava", None), Err(NotFound::UnderAnother(vec!["fitbit".to_owned(), "netatmo".to_owned()])));
+        assert_eq!(
+            of_profile(r#"{"fitbit":{"access_token":"F"}}"#, "netatmo", None),
+            Err(NotFound::UnderAnother(vec!["fitbit".to_owned()]))
+        );
+        assert_eq!(of_profile(r#"{"google":{"access_token":"G"}}"#, "google-health", None), token("G"));
+        let two = [
+            r#"{"alex":{"access_token":"A"},"robin":{"access_token":"B","refresh_token":"BR"}}"#,
+            r#"{"people":{"alex":{"token":{"access_token":"A"}},"robin":{"token":{"access_token":"B","refresh_token":"BR"}}}}"#,
+            "{'alex': {'access_token': 'A'}, 'robin': {'access_token': 'B', 'refresh_token': 'BR'}}",
+            "alex:\n  access_token: A\nrobin:\n  access_token: B\n  refresh_token: BR\n",
+            "[alex]\naccess_token = A\n\n[robin]\naccess_token = \"B\"\nrefresh_token = BR\n",
+        ];
+        for text in two {
+            assert_eq!(of_profile(text, "netatmo", None), several(&["alex", "robin"]), "{text}");
+            assert_eq!(of_profile(text, "netatmo", Some("alex")), token("A"), "{text}");
+            assert_eq!(of_profile(text, "netatmo", Some("robin")), Ok(json!({"access_token": "B", "refresh_token": "BR"})), "{text}");
+            assert_eq!(of_profile(text, "netatmo", Some("carol")), several(&["alex", "robin"]), "{text}");
+        }
+        for list in [r#"[{"access_token":"A"},{"access_token":"B"}]"#, "- access_token: A\n- access_token: B\n"] {
+            assert_eq!(of_profile(list, "netatmo", None), several(&["0", "1"]));
+            assert_eq!(of_profile(list, "netatmo", Some("1")), token("B"));
+        }
+        // Each with an app of its own, and all with the same one; apps alone are told apart too.
+        let apps = r#"{"client_id":"i","alex":{"client_id":"a","token":{"access_token":"A"}},"robin":{"access_token":"B"}}"#;
+        assert_eq!(of_profile(apps, "netatmo", Some("alex")), Ok(json!({"client_id": "a", "access_token": "A"})));
+        assert_eq!(of_profile(apps, "netatmo", Some("robin")), Ok(json!({"client_id": "i", "access_token": "B"})));
+        let keys = r#"{"fitbit":{"client_id":"f"},"netatmo":{"client_id":"n","client_secret":"s"}}"#;
+        assert_eq!(of_profile(keys, "netatmo", None), Ok(json!({"client_id": "n", "client_secret": "s"})));
+        let keys = r#"{"fitbit":{"client_id":"f"},"mine":{"access_token":"A"}}"#;
+        assert_eq!(of_profile(keys, "netatmo", None), token("A"));
+    }
+
+    #[test]
+    fn one_login_is_one_also_where_its_parts_stand_apart() {
+        let whole = Ok(json!({"client_id": "i", "access_token": "a", "refresh_token": "r"}));
+        for text in [
+            r#"{"client":{"client_id":"i"},"token":{"access_token":"a","refresh_token":"r"}}"#,
+            r#"{"client_id":"i","access_token":"a","more":{"refresh_token":"r"}}"#,
+            r#"{"client_id":"i","access_token":"a","refresh_token":"r","answer":{"access_token":"a"}}"#,
+            // What was given beside it to somebody else is another's.
+            r#"{"client_id":"i","access_token":"a","refresh_token":"r","authed_user":{"access_token":"b","scope":"x"}}"#,
+        ] {
+            assert_eq!(of_profile(text, "netatmo", None), whole, "{text}");
+            assert!(matches!(of_profile(text, "netatmo", Some("x")), Err(NotFound::Several(_))), "{text}");
+        }
+        let inner = r#"{"access_token":"a","refresh_token":"r","authed_user":{"access_token":"b"}}"#;
+        assert_eq!(of_profile(inner, "slack-user", Some("authed_user")), Ok(json!({"access_token": "b"})));
+        // A name that nothing has is none, whatever the file is.
+        let bruno = "meta {\n  name: hub\n}\n\nauth:bearer {\n  token: a\n}\n";
+        assert_eq!(of_profile(bruno, "netatmo", Some("hub")), Ok(json!({"access_token": "a"})));
+        assert_eq!(of_profile(bruno, "netatmo", Some("x")), several(&["hub"]));
+        assert_eq!(of_profile("ACCESS_TOKEN=a\n", "netatmo", Some("x")), several(&[]));
     }
 
     #[test]

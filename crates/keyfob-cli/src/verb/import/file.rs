@@ -44,6 +44,14 @@ fn unfit(why: NotFound, shown: &str, wanted: Wanted<'_>) -> Card {
             format!("they are of the account {}, says KEYFOB_ACCOUNT", printable(&account)),
             format!("import them there: keyfob import {} --from {}", quoted(&printable(&account)), quoted(shown)),
         ),
+        NotFound::UnderAnother(others) => {
+            let import: Vec<String> = others.iter().map(|other| format!("keyfob import {other} --from {}", quoted(shown))).collect();
+            Card::usage(
+                format!("the tokens in {shown} are not for {}", provider.title),
+                format!("they stand under {}, another provider's name", printable(&others.join(", "))),
+                format!("import them there: {}", import.join(", or ")),
+            )
+        }
         NotFound::SentElsewhere { kind, urls, protocol } => {
             let option = profile.map(|profile| format!(" --profile {}", quoted(&printable(profile)))).unwrap_or_default();
             let import = |other: &Provider| format!("keyfob import {} --from {}{option}", other.name, quoted(shown));
@@ -55,6 +63,9 @@ fn unfit(why: NotFound, shown: &str, wanted: Wanted<'_>) -> Card {
                 format!("it is {kind}, and what it has is sent to {}", printable(&urls.join(", "))),
                 if next.is_empty() { login } else { format!("import them there: {}", next.join(", or ")) },
             )
+        }
+        NotFound::Several(names) if names.is_empty() => {
+            Card::usage(format!("{shown} has no login of that name"), "it has one login, and that one has no name", "leave --profile out")
         }
         NotFound::Several(names) => {
             let all = printable(&names.join(", "));

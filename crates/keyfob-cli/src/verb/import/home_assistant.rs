@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, one, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one};
 use super::names::named;
+use super::objects::scalars_of;
 
 /// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
 pub(super) fn read(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {

@@ -4,8 +4,10 @@ mod bruno;
 mod elsewhere;
 mod file;
 mod home_assistant;
+mod lines;
 mod login;
 mod names;
+mod objects;
 mod postman;
 mod python;
 mod replaced;
@@ -86,7 +88,7 @@ What --from takes, recognised by what it looks like:
   dictionaries of oauthlib, requests-oauthlib, rauth (JSON, or as Python prints them); ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
   .storage/core.config_entries; requests and collections of Postman and Bruno (.bru); env-files; what keyfob env prints.
   Where only a refresh token is kept, it is used at once.
-  Where there are several: the one that the file says is the usual one, or --profile NAME."#;
+  Where there are several: the one that the file says is the usual one, or that stands under the provider's own name, or --profile NAME."#;
 
 impl Import {
     /// Tokens that were found somewhere, by the names that `--stdin` takes.

@@ -87,8 +87,8 @@ fn known_in(name: &str, provider: &Provider) -> Option<&'static str> {
     (!SAY_TOO_LITTLE.contains(known) && is_of(whose, provider)).then_some(*known)
 }
 
-/// Whether words name this provider, or nobody.
-fn is_of(whose: &str, provider: &Provider) -> bool {
+/// Whether words, with _ between, name this provider, or nobody.
+pub(super) fn is_of(whose: &str, provider: &Provider) -> bool {
     const NOBODY: [&str; 4] = ["my", "app", "api", "oauth"];
     // A step of a login, although a title has it.
     const STEP: &str = "device";

@@ -3,8 +3,9 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, one, protocol, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one, protocol};
 use super::names::named;
+use super::objects::scalars_of;
 
 /// Whose API twurl calls, whatever is in its file.
 const SENT_TO: [&str; 2] = ["https://api.twitter.com", "https://api.x.com"];

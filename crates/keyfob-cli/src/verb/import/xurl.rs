@@ -3,8 +3,9 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
-use super::elsewhere::{NotFound, Wanted, one, scalars_of};
+use super::elsewhere::{NotFound, Wanted, one};
 use super::names::named;
+use super::objects::scalars_of;
 
 /// Whose API xurl calls, whatever is in its file.
 const SENT_TO: [&str; 2] = ["https://api.x.com", "https://api.twitter.com"];

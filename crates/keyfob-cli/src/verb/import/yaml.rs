@@ -11,13 +11,20 @@ pub(super) fn read(text: &str) -> Option<Value> {
     let mut lines = Vec::new();
     for line in text.lines() {
         let content = line.trim_start();
-        if !content.is_empty() && !content.starts_with(['#', '%']) && content.trim_end() != "---" {
-            lines.push((line.len() - content.len(), content.trim_end()));
+        if content.is_empty() || content.starts_with(['#', '%']) || content.trim_end() == "---" {
+            continue;
+        }
+        let (indent, content) = (line.len() - content.len(), content.trim_end());
+        match item(content).filter(|text| member(text).is_some() && !is_quoted(text)) {
+            // A map in a list stands where its first name does.
+            Some(first) => lines.extend([(indent, "-"), (line.trim_end().len() - first.trim_start().len(), first.trim_start())]),
+            None => lines.push((indent, content)),
         }
     }
     let mut rest = &lines[..];
     let value = block(&mut rest, 0)?;
-    (value.is_object() && rest.is_empty()).then_some(value)
+    let is_document = value.is_object() || value.as_array().is_some_and(|items| items.iter().all(Value::is_object));
+    (is_document && rest.is_empty()).then_some(value)
 }
 
 type Lines<'a> = &'a [(usize, &'a str)];
@@ -29,7 +36,8 @@ fn block(lines: &mut Lines<'_>, depth: usize) -> Option<Value> {
         let mut items = Vec::new();
         while let Some(text) = lines.first().filter(|(at, _)| *at == indent).and_then(|(_, line)| item(line)) {
             *lines = &lines[1..];
-            items.push(scalar(text));
+            let below = text.is_empty() && lines.first().is_some_and(|(at, _)| *at > indent);
+            items.push(if below { block(lines, depth + 1)? } else { scalar(text) });
         }
         return Some(Value::Array(items));
     }
@@ -49,6 +57,11 @@ fn block(lines: &mut Lines<'_>, depth: usize) -> Option<Value> {
 
 fn item(line: &str) -> Option<&str> {
     if line == "-" { Some("") } else { line.strip_prefix("- ") }
+}
+
+/// Whether all of it is one text: a colon in it is none of ours.
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote) && text.matches(*quote).count() == 2)
 }
 
 fn member(line: &str) -> Option<(String, &str)> {
@@ -83,7 +96,10 @@ mod tests {
     fn maps_and_lists_are_told_apart_by_where_they_stand() {
         let text = "---\n# mine\na:\n  b: c # note\n  'd:e': \"f g\"\n  h:\n  - i\n  - 7\nj: {}\nk:\nl: m:n\n";
         assert_eq!(read(text), Some(json!({"a": {"b": "c", "d:e": "f g", "h": ["i", "7"]}, "j": {}, "k": null, "l": "m:n"})));
-        for other in ["", "- a", "hello", "a: b\n   c: d\n", "a:\n    b: c\n  d: e\n"] {
+        let list = "a:\n- b: c\n  d:\n  - e\n-   f: g\n- 'h: i'\n- j\n";
+        assert_eq!(read(list), Some(json!({"a": [{"b": "c", "d": ["e"]}, {"f": "g"}, "h: i", "j"]})));
+        assert_eq!(read("- a: b\n- a: c\n"), Some(json!([{"a": "b"}, {"a": "c"}])));
+        for other in ["", "- a", "- a\n- b: c", "hello", "a: b\n   c: d\n", "a:\n    b: c\n  d: e\n"] {
             assert_eq!(read(other), None, "{other}");
         }
         let deep: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
