@@ -8,7 +8,7 @@ use keyfob::Session;
 use keyfob::links::{self, Lost, Walk};
 use keyfob::proto::Error as ProtoError;
 use keyfob::proto::scrub::printable;
-use keyfob_providers::{Action, ActionRequest, Provider, Table};
+use keyfob_providers::{Action, ActionRequest, NoList, Provider, Table};
 
 use crate::account::{login_again, login_again_with, login_for, now, with_scopes};
 use crate::again::Again;
@@ -28,14 +28,22 @@ const LINKED: usize = 10;
 pub(crate) struct Performed {
     /// All pages that were read.
     pub(crate) table: Table,
-    /// So many were read, and there would have been more.
+    /// So many were read, as no more were asked for, and there would have been more.
     pub(crate) stopped_at: Option<usize>,
 }
 
 /// What is said behind so many pages that are not all.
 pub(crate) fn there_is_more(read: usize) -> String {
-    let were = if read == 1 { "1 page was" } else { &format!("{read} pages were") };
-    format!("there is more: only {were} read (--pages N reads more)")
+    format!("there is more: {} (--pages N reads more)", only(read))
+}
+
+fn only(read: usize) -> String {
+    if read == 1 { "only 1 page was read".to_owned() } else { format!("only {read} pages were read") }
+}
+
+/// A first page behind which nobody can tell whether there are more: what is shown may not be all.
+pub(crate) fn tell_of_no_list(why: &NoList, out: &Output) {
+    out.note(&out.note_paint().warn(&format!("this may not be all: {why}; keyfob provider check FILE says where rows are not counted")));
 }
 
 /// The call of an action with these arguments.
@@ -110,8 +118,8 @@ pub(crate) async fn perform(
                 };
                 // Nobody asked for more than the first.
                 if is_linked && pages.is_none() {
-                    out.note(&out.note_paint().warn(&format!("the next page could not be read: {}", card.why())));
-                    return Ok(Performed { table, stopped_at: Some(page - 1) });
+                    out.note(&out.note_paint().warn(&format!("{}: the next page could not be read: {}", only(page - 1), card.why())));
+                    return Ok(Performed { table, stopped_at: None });
                 }
                 return Err(card);
             }
@@ -125,8 +133,12 @@ pub(crate) async fn perform(
             Err(error) => return Err(unreadable(error)),
         }
         let next = action.next(&arguments, &answer).map_err(unreadable)?;
-        let linked = linked.or_else(|| provider.pages()?.next(walk.here().as_str(), &answer)).filter(|_| action.goes_on_by_links());
+        let counted = provider.pages().filter(|_| linked.is_none() && action.goes_on_by_links());
+        let linked = linked.or_else(|| counted?.next(walk.here().as_str(), &answer)).filter(|_| action.goes_on_by_links());
         if next.is_none() && linked.is_none() {
+            if let Some(Err(why)) = counted.filter(|_| page == 1).map(|pages| pages.check(&answer)) {
+                tell_of_no_list(&why, out);
+            }
             break;
         }
         if page >= pages.unwrap_or(if next.is_some() { PAGES } else { LINKED }) {

@@ -157,7 +157,8 @@ async fn a_next_page_that_cannot_be_had_costs_no_first_one() {
     let house = house_at(&origin).await;
     let first = house.run(&["hub", "things"]).await.exits(0);
     assert_eq!(first.stdout, "Name\tID\na\t1\n");
-    assert!(first.stderr.contains("the next page could not be read") && first.stderr.contains("only 1 page was read"), "{first:#?}");
+    assert!(first.stderr.contains("only 1 page was read: the next page could not be read"), "{first:#?}");
+    assert!(!first.stderr.contains("--pages"), "more pages would not help: {first:#?}");
     house.run(&["hub", "things", "--pages", "2"]).await.exits(5);
 }
 
@@ -191,6 +192,37 @@ async fn an_action_reads_the_pages_that_its_file_tells_of() {
     house.file("config/providers/hub.toml", &(file.replace("rows = \".[]\"", "rows = \".things[]\"") + round));
     assert_eq!(house.good(&["hub", "things"]).await, "Name\tID\na\t1\nb\t2\n");
     house.run(&["hub", "round"]).await.fails(1, ["cannot do round with hub", "read already", "--pages"]);
+}
+
+/// Items that are counted where an answer has none look like the last page.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_counts_items_where_there_are_none_hears_that_there_may_be_more() {
+    let (origin, count) = serve(|_, target| match target {
+        "/things" => (200, String::new(), r#"{"things":[{"name":"a","id":1}]}"#.into()),
+        "/me" => (200, String::new(), r#"{"name":"me","tags":["x"]}"#.into()),
+        _ => (200, String::new(), r#"{"things":[]}"#.into()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let file = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("its file");
+    let file = file.replace("rows = \".[]\"", "rows = \".things[]\"");
+    let counted = |items: &str| {
+        file.replace("[actions.things]", &format!("pages = {{ counts = \"pages\", parameter = \"page\"{items} }}\n[actions.things]"))
+    };
+    for (items, why) in
+        [("", "has no items, and the answer is not a list itself"), (", items = \"/all\"", "is \"/all\", where the answer has no list")]
+    {
+        house.file("config/providers/hub.toml", &counted(items));
+        for words in [&["hub", "things"][..], &["get", "hub", "/things", "--paginate"]] {
+            let told = house.run(words).await.exits(0).stderr;
+            assert!(told.contains("this may not be all") && told.contains(why) && told.contains("lists at /things"), "{words:?}: {told}");
+        }
+        assert_eq!(house.run(&["get", "hub", "/me", "--paginate"]).await.exits(0).stderr, "", "what has no list has no pages");
+    }
+    let before = count.load(Ordering::SeqCst);
+    house.file("config/providers/hub.toml", &counted(", items = \"/things\""));
+    assert_eq!(house.run(&["hub", "things"]).await.exits(0).stderr, "");
+    assert_eq!(count.load(Ordering::SeqCst), before + 2, "until a page has none");
 }
 
 /// The one page that was wanted is not all, and says so.

@@ -39,7 +39,7 @@ pub use file::url_hint;
 pub use gone::Gone;
 pub use moment::{Day, Rfc3339};
 pub use nearest::nearest;
-pub use pages::{Counts, Pages};
+pub use pages::{Counts, NoList, Pages};
 pub use parameter::{Parameter, ParameterKind};
 pub use problem::Problem;
 pub use provider::{ClientHelp, Confidence, Field, Import, Kind, Provider, Redirect, RefreshFrom, RefreshLifetime, Source, Status};

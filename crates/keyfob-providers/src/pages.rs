@@ -1,6 +1,9 @@
 //! How an API's long answers go on, where it is not said by a `Link` header (RFC 8288): `keyfob get --paginate` and actions read it.
 
+use std::fmt;
+
 use keyfob_proto::encode;
+use keyfob_proto::scrub::printable;
 use serde_json::Value;
 
 /// Where the page behind an answer is.
@@ -27,6 +30,27 @@ pub enum Pages {
     },
 }
 
+/// There is no list where the items of a page are counted: nobody can tell whether the answer goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoList {
+    /// Where the provider's file has them.
+    items: Option<String>,
+    /// Where the answer has lists.
+    lists: Vec<String>,
+}
+
+impl fmt::Display for NoList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.items {
+            Some(at) => write!(f, "pages.items of the provider's file is \"{at}\", where the answer has no list")?,
+            None => f.write_str("pages of the provider's file has no items, and the answer is not a list itself")?,
+        }
+        write!(f, "; it has lists at {}", printable(&self.lists.join(", ")))
+    }
+}
+
+impl std::error::Error for NoList {}
+
 /// What the parameter of a page counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,7 +68,7 @@ impl Pages {
             Self::Next(at) => said(answer, at),
             Self::Cursor { at, parameter } => Some(with(url, parameter, &said(answer, at)?)),
             Self::Counted { parameter, counts, items } => {
-                let list = items.as_ref().map_or(Some(answer), |at| answer.pointer(at))?.as_array()?;
+                let list = counted(items.as_deref(), answer)?;
                 let step = match counts {
                     _ if list.is_empty() => return None,
                     Counts::Pages => 1,
@@ -55,6 +79,36 @@ impl Pages {
                 Some(with(url, parameter, &step.checked_add(here)?.to_string()))
             }
         }
+    }
+
+    /// Whether items are counted where a first answer has none, while it has lists elsewhere: then it may well go on, and [`Pages::next`] cannot tell. What has
+    /// no list of anything has no pages.
+    pub fn check(&self, answer: &Value) -> Result<(), NoList> {
+        let Self::Counted { items, .. } = self else { return Ok(()) };
+        let mut there = Vec::new();
+        if counted(items.as_deref(), answer).is_none() {
+            lists(answer, "", &mut there);
+        }
+        if there.is_empty() { Ok(()) } else { Err(NoList { items: items.clone(), lists: there }) }
+    }
+}
+
+fn counted<'a>(items: Option<&str>, answer: &'a Value) -> Option<&'a Vec<Value>> {
+    items.map_or(Some(answer), |at| answer.pointer(at))?.as_array()
+}
+
+/// Where lists of objects are, from the outside in. Inside a list is no further one: that would be an item's own.
+fn lists(value: &Value, at: &str, found: &mut Vec<String>) {
+    /// More would be no advice.
+    const SHOWN: usize = 3;
+    match value {
+        Value::Array(items) if items.first().is_some_and(Value::is_object) && found.len() < SHOWN => found.push(at.to_owned()),
+        Value::Object(members) => {
+            for (name, value) in members {
+                lists(value, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -125,6 +179,23 @@ mod tests {
             [("https://hub.example/l", json!({"entries": 3})), ("https://hub.example/l", json!({})), ("https://hub.example/l?n=x", answer)]
         {
             assert_eq!(items.next(url, &answer), None, "{url} {answer}");
+        }
+        for (pages, answer, told) in [
+            (
+                &items,
+                json!({"page": 1, "all": {"lamps": [{}]}}),
+                "pages.items of the provider's file is \"/entries\", where the answer has no list; it has lists at /all/lamps",
+            ),
+            (
+                &pages,
+                json!({"a/b": [{}], "c": ["x"]}),
+                "pages of the provider's file has no items, and the answer is not a list itself; it has lists at /a~1b",
+            ),
+        ] {
+            assert_eq!(pages.check(&answer).map_err(|error| error.to_string()), Err(told.to_owned()));
+        }
+        for none in [json!({}), json!({"entries": []}), json!({"name": "x", "tags": ["y"]}), json!({"entries": [{}], "more": [{}]})] {
+            assert_eq!(items.check(&none), Ok(()), "{none}");
         }
         let end = format!("https://hub.example/l?n={}", u64::MAX);
         assert_eq!(pages.next(&end, &two), None, "it does not wrap round");

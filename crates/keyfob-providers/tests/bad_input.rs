@@ -194,6 +194,17 @@ fn what_goes_nowhere_is_doubted() {
     };
     let unused = GOOD.replacen("positional = true }, {", "positional = true }, { name = \"room\" }, {", 1);
     assert!(only(&unused, "hub.toml").contains("the parameter room of actions.things is used nowhere"));
+    let pages = |said: &str| GOOD.replacen("[api]\n", &format!("[api]\npages = {{ counts = \"pages\", parameter = \"page\"{said} }}\n"), 1);
+    assert!(
+        only(&pages(""), "hub.toml")
+            .contains("the rows of actions.things are in \"/things\", and api.pages counts those of the answer itself")
+    );
+    assert!(only(&pages(", items = \"/all\""), "hub.toml").contains("counts those of items = \"/all\""));
+    let told = |text: &str| doubts(text, "hub.toml", "2026-11-21", |_| false, []);
+    assert_eq!(told(&pages(", items = \"/things\"")), []);
+    for (rows, said) in [(".[]", ""), ("to_entries[]", ""), (".things[]\"\nview = \"details", "")] {
+        assert_eq!(told(&pages(said).replacen("rows = \".things[]\"", &format!("rows = \"{rows}\""), 1)), [], "{rows}");
+    }
     let field = GOOD.replacen("fields = [", "fields = [{ name = \"room\", label = \"Room\" }, ", 1);
     assert!(only(&field, "hub.toml").contains("the field room of client.fields is used nowhere"));
     let moved = GOOD.replacen(

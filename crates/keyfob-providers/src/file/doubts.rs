@@ -36,6 +36,7 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, is_sou
     if is_sound {
         unused_parameters(reader, own, below);
         unused_fields(reader, own, below);
+        uncounted_rows(reader, own, below);
     }
     strange_origins(reader, own, below);
     let known: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(scopes).collect();
@@ -154,6 +155,47 @@ fn unused_parameters(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
                 reader.problem(*place, format!("the parameter {name} of actions.{action} is used nowhere"), Some(hint));
             }
         }
+    }
+}
+
+/// Rows of a list that stand elsewhere than where the items of a page are counted: only the first page would be read.
+fn uncounted_rows(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
+    let pages = [Some(own), below].into_iter().flatten().find_map(|file| file.get("api")?.get("pages"));
+    let Some(pages) = pages.filter(|pages| pages.get("counts").is_some()) else { return };
+    let items = pages.get("items").map_or("", text);
+    for (action, node) in members(own.get("actions")) {
+        let says = |key| node.get(key).map_or("", text);
+        // One that has no pages, or a way of its own.
+        if says("view") == "details" || !["", "GET"].contains(&says("method")) || node.get("page").is_some() {
+            continue;
+        }
+        let Some((rows, place)) = node.get("rows").and_then(|rows| Some((list_of(text(rows))?, rows.place))) else { continue };
+        if rows != items {
+            let counted = if items.is_empty() { "the answer itself".to_owned() } else { format!("items = \"{items}\"") };
+            let message = format!("the rows of actions.{action} are in \"{rows}\", and api.pages counts those of {counted}");
+            let hint = match rows.as_str() {
+                "" => "leave items of api.pages away; or, where this answer has no pages, say view = \"details\"".to_owned(),
+                _ => format!("say items = \"{rows}\" in api.pages; or, where this answer has no pages, view = \"details\""),
+            };
+            reader.problem(place, message, Some(hint));
+        }
+    }
+}
+
+/// The JSON pointer of the list that an expression begins with: `.data.lamps[] | …`. What begins otherwise makes its rows of something else.
+fn list_of(rows: &str) -> Option<String> {
+    let (path, _) = rows.trim_start().strip_prefix('.')?.split_once("[]")?;
+    let is_plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match path {
+        "" => Some(String::new()),
+        path => path.split('.').all(is_plain).then(|| format!("/{}", path.replace('.', "/"))),
+    }
+}
+
+fn text(node: &Node) -> &str {
+    match &node.value {
+        Content::Text(text) => text,
+        _ => "",
     }
 }
 

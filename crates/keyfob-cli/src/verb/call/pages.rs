@@ -13,7 +13,7 @@ use super::retry;
 use crate::card::Card;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::perform::there_is_more;
+use crate::perform::{tell_of_no_list, there_is_more};
 use crate::request::Carried;
 
 /// How to go on.
@@ -53,6 +53,10 @@ impl Paging<'_> {
                 Card::new(Exit::Error, format!("cannot read the answer of {}", self.session.account().name), why, next)
             })?;
             let next = linked.or_else(|| self.pages?.next(walk.here().as_str(), &page));
+            let counted = self.pages.filter(|_| next.is_none() && self.most.is_some() && pages.is_empty());
+            if let Some(Err(why)) = counted.map(|counted| counted.check(&page)) {
+                tell_of_no_list(&why, out);
+            }
             pages.push(page);
             let (Some(next), Some(most)) = (next, self.most) else { return Ok(pages) };
             if pages.len() as u32 >= most {
