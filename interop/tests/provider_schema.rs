@@ -68,11 +68,16 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("base_url = \"{client_id}\"", "whether a place is filled by the login or by the app"),
     ("base_url = \"https://${client_id}.hub.example\"", "what stands in front of a place"),
     ("value = \".name[$index]\"", JQ),
-    ("value = \".name\", axis = \"x\"", "what another column says"),
+    ("value = \".name\", axis = \"x\"", COLUMN),
+    ("{ title = \"Name\", value = \".id\" }, { each = ", COLUMN),
+    ("{ each = \"kinds\", value = \".more[$index]\" }, { each = ", COLUMN),
+    ("{ title = \"T\", value = \".t\" }, { units = { T = \"C\" }, each = ", COLUMN),
+    ("{ title = \"A\", value = \".a\", axis = \"x\" }, { title = \"B\", value = \".b\", axis = \"x\" }, { axis = \"y\", each = ", COLUMN),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";
 const JQ: &str = "jq";
+const COLUMN: &str = "what another column says";
 
 #[test]
 fn the_schema_finds_the_mistakes_that_check_finds_but_for_those_named_here() {

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use keyfob_proto::Template;
 
 use super::advice::THE_TOKEN;
-use super::document::{Content, Key, Node};
+use super::document::{Content, Key, Node, Place};
 use super::oauth2::ONE_EACH;
 use super::parameter::{parameter_names, parameters};
 use super::protocol::{headers, to_json};
@@ -139,22 +139,63 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
 
 fn columns(action: &Table<'_>, parameters: &[Parameter]) -> Vec<ColumnTemplate> {
     let before = action.reader.told();
-    let columns: Vec<ColumnTemplate> = action.tables("columns").into_iter().filter_map(|column| self::column(column, parameters)).collect();
+    let named = |column: &Table<'_>| column.get("title").or(column.get("each")).map_or(column.place, |node| node.place);
+    let columns: Vec<(Place, ColumnTemplate)> =
+        (action.tables("columns").into_iter()).filter_map(|column| Some((named(&column), self::column(column, parameters)?))).collect();
+    if action.reader.told() == before {
+        told_apart(action, &columns, parameters);
+    }
+    let columns: Vec<ColumnTemplate> = columns.into_iter().map(|(_, column)| column).collect();
     if action.reader.told() == before {
         whole_chart(action, &columns);
     }
     columns
 }
 
+/// As JSON, a row has each title once.
+fn told_apart(action: &Table<'_>, columns: &[(Place, ColumnTemplate)], parameters: &[Parameter]) {
+    let mut known: Vec<&str> = Vec::new();
+    let mut each: Vec<&str> = Vec::new();
+    for (place, column) in columns {
+        let items = || {
+            let list = parameters.iter().find(|parameter| Some(&parameter.name) == column.each.as_ref());
+            let choices = match list.map(|list| &list.kind) {
+                Some(ParameterKind::List { choices }) => choices.as_slice(),
+                _ => &[],
+            };
+            choices.iter().chain(column.units.keys()).chain(column.kinds.keys()).map(String::as_str)
+        };
+        let own: Vec<&str> = if column.each.is_some() { items().collect() } else { vec![&column.title] };
+        let message = match (own.iter().find(|title| known.contains(title)), &column.each) {
+            (_, Some(list)) if each.contains(&list.as_str()) => format!("two columns of {} for each of {list}", action.name),
+            (Some(title), _) => format!("two columns of {} have the title \"{title}\"", action.name),
+            (None, _) => {
+                known.extend(own);
+                each.extend(column.each.as_deref());
+                continue;
+            }
+        };
+        let hint = "give one of them another title: in JSON, a row has a value for each title".to_owned();
+        return action.reader.problem(*place, message, Some(hint));
+    }
+}
+
 /// A chart has positions and heights.
 fn whole_chart(action: &Table<'_>, columns: &[ColumnTemplate]) {
+    let places = || action.get("columns").into_iter().flat_map(Node::items).filter_map(|column| column.get("axis"));
+    if columns.iter().filter(|column| column.axis == Some(Axis::X)).count() > 1 {
+        let is_x = |node: &&Node| matches!(&node.value, Content::Text(text) if text == "x");
+        let place = places().filter(is_x).nth(1).map_or(action.place, |node| node.place);
+        let hint = "leave axis away at one of them: x is where a point lies, and a point lies in one place".to_owned();
+        return action.reader.problem(place, format!("two columns of {} with axis = \"x\"", action.name), Some(hint));
+    }
     let has = |axis| columns.iter().any(|column| column.axis == Some(axis));
     let (there, missing) = match (has(Axis::X), has(Axis::Y)) {
         (true, false) => ("x", "y"),
         (false, true) => ("y", "x"),
         _ => return,
     };
-    let place = action.get("columns").into_iter().flat_map(Node::items).find_map(|column| column.get("axis")).map(|node| node.place);
+    let place = places().next().map(|node| node.place);
     let message = format!("a column of {} with axis = \"{there}\", and none with axis = \"{missing}\"", action.name);
     let hint = format!("say axis = \"{missing}\" at another: x is where a point lies, mostly a time, and y how high; or leave it away");
     action.reader.problem(place.unwrap_or(action.place), message, Some(hint));

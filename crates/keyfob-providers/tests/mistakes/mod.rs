@@ -630,5 +630,33 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("{ title = \"Name\",", "{ title = \"Name\", units = { a = \"C\" },", "units", "units of a column that is not there", "each = "),
     ("value = \".name\"", "value = \".name[$index]\"", "\".name[$index]\"", "$index in a column", "each = "),
     ("value = \".name\"", "value = \".name\", axis = \"x\"", "\"x\"", "with axis = \"x\", and none with axis = \"y\"", "axis = \"y\""),
+    (
+        "{ each = ",
+        "{ title = \"Name\", value = \".id\" }, { each = ",
+        "\"Name\", value = \".id\"",
+        "two columns of actions.things have the title \"Name\"",
+        "another title",
+    ),
+    (
+        "{ each = ",
+        "{ each = \"kinds\", value = \".more[$index]\" }, { each = ",
+        "\"kinds\", value = \".values",
+        "two columns of actions.things for each of kinds",
+        "another title",
+    ),
+    (
+        "{ each = ",
+        "{ title = \"T\", value = \".t\" }, { units = { T = \"C\" }, each = ",
+        "\"kinds\", value",
+        "have the title \"T\"",
+        "another title",
+    ),
+    (
+        "{ each = ",
+        "{ title = \"A\", value = \".a\", axis = \"x\" }, { title = \"B\", value = \".b\", axis = \"x\" }, { axis = \"y\", each = ",
+        "\"x\" }, { axis",
+        "two columns of actions.things with axis = \"x\"",
+        "leave axis away",
+    ),
     ("rows = ", "headers = { Authorization = \"x\" }\nrows = ", "Authorization", "the header authorization in", "leave it away"),
 ];
