@@ -33,6 +33,24 @@ async fn what_was_tolerated_is_reported() {
     assert!(ended.stderr.contains("scope-array (RFC 6749 §3.3)"), "{ended:#?}");
 }
 
+/// What an action needs of the login and the answer has not is said at once, with what it has: no other login would bring it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_answer_does_not_bring_is_told_at_the_login() {
+    let house = House::new().await;
+    let own = "keep = [\"user_number\", \"expires_in\"]\n[actions.mine]\nabout = \"Mine\"\npath = \"/users/{user_number}\"\n\
+        [actions.ends]\nabout = \"Ends\"\npath = \"/ends/{expires_in}\"\n";
+    house.file("config/providers/acme.toml", own);
+    let told = house.log_in("acme").await.stderr;
+    let expected = "has no user_number, which mine needs; it has access_token, ";
+    assert!(told.contains(expected) && told.contains("token_type") && !told.contains("no expires_in"), "{told}");
+    house
+        .run(&["acme", "mine"])
+        .await
+        .fails(2, ["cannot do mine", "a value for user_number", "where the provider's answer has no user_number"]);
+    house.file("config/providers/acme.toml", &own.replace("\"user_number\", ", "").replace("{user_number}", "me"));
+    assert!(!house.log_in("acme").await.stderr.contains("note:"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn by_callback_and_the_port_is_closed_afterwards() {
     let house = House::new().await;

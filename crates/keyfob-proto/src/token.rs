@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deviation::Tolerated;
 use crate::oauth2::AuthorizationDetail;
+use crate::scrub::printable;
 use crate::secret::{Secret, stored};
 use crate::time::Timestamp;
 
@@ -213,6 +214,15 @@ pub struct Received {
     pub kept: BTreeMap<String, String>,
     /// The deviations that were needed to accept it.
     pub tolerated: Tolerated,
+    /// What the answer's members are called, where it lacks a value that the provider file asks to keep: what that is called here instead may be among them.
+    pub members: Vec<String>,
+}
+
+/// Names of a server's making, as many as somebody may look through.
+pub(crate) fn names<'a>(all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const SHOWN: usize = 20;
+    const LONGEST: usize = 40;
+    all.filter(|name| name.len() <= LONGEST).take(SHOWN).map(printable).collect()
 }
 
 #[cfg(test)]

@@ -35,6 +35,41 @@ fn needs(body: &str, deviations: &[Deviation]) -> Received {
     received
 }
 
+/// What a provider file could allow is told as it would be written there.
+#[test]
+fn what_a_file_could_allow_is_said_with_its_keys() {
+    let client = oauth2_client(|settings, _| settings.keep = vec!["user_id".into()]);
+    let told = |body: &str| {
+        let error = misbehaved(exchange2(&client).receive(&json_answer(200, body), NOW));
+        format!("{error}; {}", error.hint())
+    };
+    for (body, expected) in [
+        (
+            r#"{"access_token":"a","token_type":"User Access Token"}"#,
+            &["found \"User Access Token\"", "oauth2.token_type = \"User Access Token\"", "deviations.other-token-type"][..],
+        ),
+        (r#"{"access_token":"a","token_type":"c3d7-1e2f"}"#, &["found another type"]),
+        (r#"{"access_token":"a","token_type":"\u001b[2J"}"#, &["found another type"]),
+        (r#"{"ok":true,"data":{"access_token":"a"}}"#, &["oauth2.tokens_at = \"/data\"", "deviations.nested-tokens"]),
+        (r#"{"errcode":40029,"errmsg":"canary"}"#, &["oauth2.token_error = { code = \"/errcode\"", "deviations.own-error"]),
+        (r#"{"x":{"y":1}}"#, &["an answer without it"]),
+    ] {
+        let told = told(body);
+        assert!(expected.iter().all(|part| told.contains(part)) && !told.contains("canary"), "{body}: {told}");
+    }
+    let bound = r#"{"access_token":"a","token_type":"c3d7"}"#;
+    assert!(!told(bound).contains("deviations."), "a word that may be a token is shown nowhere");
+}
+
+#[test]
+fn what_an_answer_has_instead_of_what_is_to_be_kept_is_told_by_name() {
+    let client = oauth2_client(|settings, _| settings.keep = vec!["user_id".into()]);
+    let members = |body: &str| exchange2(&client).receive(&json_answer(200, body), NOW).expect("tokens").members;
+    let body = r#"{"access_token":"a","token_type":"bearer","user":{"id":"canary"},"uid\u001b":"canary"}"#;
+    assert_eq!(members(body), ["access_token", "token_type", "user", "uid"]);
+    assert_eq!(members(r#"{"access_token":"a","token_type":"bearer","user_id":"u"}"#), [] as [&str; 0]);
+}
+
 #[test]
 fn august_answers_without_token_type() {
     let received = needs(

@@ -109,6 +109,11 @@ impl Action {
         self.scopes.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect()
     }
 
+    /// Whether its request has this value, which a login brings.
+    pub fn needs(&self, kept: &str) -> bool {
+        self.kept.iter().any(|name| name == kept) && self.call.names().any(|name| name == kept)
+    }
+
     /// The parameters that may be said by their place, in that order.
     pub fn positional(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|parameter| parameter.positional)
@@ -156,7 +161,9 @@ impl Action {
         let mut read = self.arguments(arguments)?;
         for name in self.call.names().filter(|name| self.kept.iter().any(|known| known == name)) {
             let value = kept.get(name).ok_or_else(|| {
-                Misuse::new(format!("a value for {name}, which a login brings"), "an account that has none").with_hint("log in again")
+                Misuse::new(format!("a value for {name}, which a login brings"), "an account that has none").with_hint(format!(
+                    "log in again; where the provider's answer has no {name}, no login brings it, and keep in its file is to be corrected"
+                ))
             })?;
             read.insert(name.to_owned(), Argument { sent: value.clone(), json: Value::from(value.clone()) });
         }

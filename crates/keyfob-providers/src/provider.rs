@@ -137,6 +137,12 @@ impl Provider {
         &self.spec.keep
     }
 
+    /// Those of its [values](Self::kept) that an action needs and a login did not bring, each with the first action that does.
+    pub fn lacking<'a>(&'a self, kept: &'a BTreeMap<String, String>) -> impl Iterator<Item = (&'a str, &'a Action)> {
+        let missing = self.spec.keep.iter().filter(|name| !kept.contains_key(*name));
+        missing.filter_map(|name| Some((name.as_str(), self.actions.iter().find(|action| action.needs(name))?)))
+    }
+
     /// Scopes that are asked for unless a person names others (OAuth 2).
     pub fn default_scopes(&self) -> &[String] {
         self.spec.default_scopes()

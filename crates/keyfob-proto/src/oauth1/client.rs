@@ -23,7 +23,7 @@ use crate::message::{Body, Incoming, Outgoing, with_query};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use crate::token::{OAuth1Tokens, Received, TokenSet};
+use crate::token::{OAuth1Tokens, Received, TokenSet, names};
 
 /// An app at an OAuth 1.0a provider.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ impl Client {
                 .with_hint("log in, as people do at this provider"));
         }
         let tokens = TokenSet::OAuth1(OAuth1Tokens { token: Secret::new(""), secret: Secret::new("") });
-        Ok(Received { tokens, kept: Default::default(), tolerated: Default::default() })
+        Ok(Received { tokens, kept: Default::default(), tolerated: Default::default(), members: Vec::new() })
     }
 
     /// Legacy: token credentials for a person's name and password, without a browser ("xAuth"; `x_auth_mode=client_auth`). No RFC has it, and
@@ -420,9 +420,14 @@ impl Exchange {
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, _now: Timestamp) -> Result<Received, Error> {
         let credentials = token::read(answer.into(), &self.scrubber)?;
         let mut kept = self.kept;
+        let lacks = |name: &String| !kept.contains_key(name) && !credentials.others.contains_key(name);
+        let members = match self.client.keep.iter().any(lacks) {
+            true => names(credentials.others.keys().map(String::as_str)),
+            false => Vec::new(),
+        };
         let found = credentials.others.into_iter().filter(|(name, _)| self.client.keep.contains(name));
         kept.extend(found.map(|(name, value)| (name, crate::scrub::printable(&value))));
         let tokens = TokenSet::OAuth1(OAuth1Tokens { token: credentials.token, secret: credentials.secret });
-        Ok(Received { tokens, kept, tolerated: self.tolerated })
+        Ok(Received { tokens, kept, tolerated: self.tolerated, members })
     }
 }

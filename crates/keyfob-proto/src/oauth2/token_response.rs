@@ -15,7 +15,7 @@ use crate::retry_after::retry_after;
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use crate::token::{Identity, OAuth2Tokens, Received, TokenSet};
+use crate::token::{Identity, OAuth2Tokens, Received, TokenSet, names};
 
 const SECTION: &str = "RFC 6749 §5.1";
 
@@ -75,7 +75,10 @@ fn received(answer: Incoming<'_>, client: &Client, context: Context, now: Timest
     let status = Some(answer.status);
     let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
     let tokens = tokens(&mut members, client, context, now)?;
-    Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: found.kept(client), tolerated })
+    let kept = found.kept(client);
+    let is_whole = client.shared.keep.iter().all(|name| kept.contains_key(name));
+    let members = if is_whole { Vec::new() } else { names(found.members.names().chain(found.outside.names())) };
+    Ok(Received { tokens: TokenSet::OAuth2(tokens), kept, tolerated, members })
 }
 
 /// What an answer holds, with its token members found.
@@ -171,7 +174,7 @@ impl<'a> Found<'a> {
 
 /// The tokens among these members, wherever they came from.
 pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Context, now: Timestamp) -> Result<OAuth2Tokens, Misbehaved> {
-    let access = members.required_token("access_token")?;
+    let access = members.token("access_token")?.ok_or_else(|| without_access_token(members))?;
     let refreshing = matches!(context.refresh, RefreshToken::Spent(_));
     let said = refresh_expires_at(members, client, now);
     let (refresh, refresh_expires_at) = match (members.token("refresh_token")?, context.refresh) {
@@ -184,7 +187,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
     // It renews itself.
     let renews_itself = client.shared.settings.renewal.is_some();
     let refresh = if renews_itself { Some(access.clone()) } else { refresh };
-    token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref())?;
+    token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref(), &context.scrubber)?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;
     let identity = identity::after_refresh(members.object, context.identity.as_deref()).map_err(|error| match members.status {
@@ -216,9 +219,36 @@ fn kept(object: &Object<'_>, client: &Client) -> BTreeMap<String, String> {
     client.shared.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
+/// No access token where one has to be: where it may be instead, or what the answer may be, as far as that can be seen.
+fn without_access_token(members: &Members<'_>) -> Misbehaved {
+    /// What those call the code of an error who have one of their own.
+    const CODES: [&str; 9] = ["errcode", "error_code", "errorCode", "err_code", "errno", "code", "ret", "status", "success"];
+    let missing = members.missing("access_token");
+    let allowed = |deviation: Deviation| format!("deviations.{} = \"why\"", deviation.name());
+    let has_tokens = |name: &&str| match members.object.get(name) {
+        Some(Json::Object(inner)) => inner.has("access_token"),
+        _ => false,
+    };
+    if let Some(name) = members.object.names().find(has_tokens) {
+        let [name] = &names([name].into_iter())[..] else { return missing };
+        return missing.with_hint(format!(
+            "it has one further down: if this provider is known for it, its file can say so: oauth2.tokens_at = \"/{}\", and {}",
+            name.replace('~', "~0").replace('/', "~1"),
+            allowed(Deviation::NestedTokens)
+        ));
+    }
+    match CODES.into_iter().find(|name| members.object.has(name)) {
+        Some(code) => missing.with_hint(format!(
+            "if {code} in it says what went wrong, this provider's file can say so: oauth2.token_error = {{ code = \"/{code}\", … }}, and {}",
+            allowed(Deviation::OwnError)
+        )),
+        None => missing,
+    }
+}
+
 /// `Bearer`, or `DPoP` where the request came with a proof, in any case (§7.1 compares without case). Never the other one: a token that is not bound
 /// where a bound one was asked for would be a downgrade that nobody notices (RFC 9449 §5).
-fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>) -> Result<(), Misbehaved> {
+fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>, scrubber: &Scrubber) -> Result<(), Misbehaved> {
     let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
         Some(Json::Text(text)) if text.eq_ignore_ascii_case(wanted) => Ok(()),
@@ -227,7 +257,20 @@ fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>) -> Resu
         }
         None if !bound => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
         None => Err(members.missing("token_type")),
-        Some(Json::Text(_)) => Err(members.broke("token_type", wanted, "another type")),
+        Some(Json::Text(text)) => {
+            // A word, and nothing that a token could be.
+            const LONGEST: usize = 40;
+            let is_word = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_alphabetic() || "-_: ".contains(c));
+            let word = Some(scrubber.clean(text)).filter(|_| is_word && !text.is_empty());
+            let wrong = members.broke("token_type", wanted, &word.as_ref().map_or("another type".to_owned(), |word| format!("\"{word}\"")));
+            Err(match word.filter(|_| !bound) {
+                Some(word) => wrong.with_hint(format!(
+                    "if that is this provider's word for Bearer, its file can allow it: oauth2.token_type = \"{word}\", and deviations.{} = \"why\"",
+                    Deviation::OtherTokenType.name()
+                )),
+                None => wrong,
+            })
+        }
         Some(other) => Err(members.broke("token_type", wanted, kind(other))),
     }
 }

@@ -265,7 +265,7 @@ impl Place<'_> {
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
-        let Received { mut tokens, kept, tolerated, .. } = received;
+        let Received { mut tokens, kept, tolerated, members, .. } = received;
         // Kept with them: the settings may name an issuer and its keys one day, and have not at this login.
         if let (Some(_), TokenSet::OAuth2(OAuth2Tokens { identity: Some(identity), .. })) = (&id_token, &mut tokens) {
             identity.verified = true;
@@ -313,6 +313,6 @@ impl Place<'_> {
         }
         self.keyfob.opened().remove(&account.name);
         tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced, ended: other.map(|other| other.value.id), tolerated, id_token })
+        Ok(LoggedIn { account, replaced, ended: other.map(|other| other.value.id), tolerated, id_token, members })
     }
 }

@@ -101,6 +101,8 @@ pub struct LoggedIn {
     /// Who the person is, where the provider says so: verified, every rule of OpenID Connect Core §3.1.3.7. `None` where the provider's settings name
     /// no issuer or no keys, or `openid` was not granted.
     pub id_token: Option<IdToken>,
+    /// What the members of the provider's answer are called, where it lacks a value that is to be kept (`Settings::keep`); else none.
+    pub members: Vec<String>,
 }
 
 impl Login {

@@ -304,6 +304,6 @@ impl Exchanged {
     /// The same as the tokens of an account *of its own*, beside the one whose token was exchanged. `None` if it is no bearer token.
     pub fn into_account_of_its_own(self) -> Option<Received> {
         let Self { tokens, bearer, kept, tolerated, .. } = self;
-        bearer.then(|| Received { tokens: TokenSet::OAuth2(tokens), kept, tolerated })
+        bearer.then(|| Received { tokens: TokenSet::OAuth2(tokens), kept, tolerated, members: Vec::new() })
     }
 }

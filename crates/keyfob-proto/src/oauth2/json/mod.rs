@@ -106,6 +106,11 @@ impl<'a> Object<'a> {
         true
     }
 
+    /// What its members are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
     /// Whether there is a member of this name that says something: `null` does not.
     #[inline(always)]
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -96,6 +96,7 @@ impl ImplicitPending {
         let allowed = &client.shared.deviations;
         let mut members = Members { object: &object, section: SECTION, status: None, allowed, tolerated: &mut tolerated };
         let tokens = front_channel_tokens(&self.0, &mut members, client, now)?;
-        Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: parameters.keep(&client.shared.keep), tolerated })
+        let kept = parameters.keep(&client.shared.keep);
+        Ok(Received { tokens: TokenSet::OAuth2(tokens), kept, tolerated, members: Vec::new() })
     }
 }
