@@ -83,6 +83,10 @@ impl Pages {
 
     /// Whether items are counted where a first answer has none, while it has lists elsewhere: then it may well go on, and [`Pages::next`] cannot tell. What has
     /// no list of anything has no pages.
+    ///
+    /// # Errors
+    ///
+    /// [`NoList`], as said.
     pub fn check(&self, answer: &Value) -> Result<(), NoList> {
         let Self::Counted { items, .. } = self else { return Ok(()) };
         let mut there = Vec::new();

@@ -195,7 +195,8 @@ impl Error {
         }
     }
 
-    /// What to do next, where there is something to do.
+    /// What to do next, where there is something to do. A login is said as Keyfob's command makes it (`keyfob login NAME`): a program with a way of its own
+    /// tells by the variant that one is needed.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Protocol(error) => Some(error.hint()),

@@ -91,6 +91,11 @@ impl Session {
         self.call(Method::PUT, url)
     }
 
+    /// A PATCH.
+    pub fn patch(&self, url: impl Into<String>) -> Call {
+        self.call(Method::PATCH, url)
+    }
+
     /// A DELETE.
     pub fn delete(&self, url: impl Into<String>) -> Call {
         self.call(Method::DELETE, url)

@@ -34,9 +34,9 @@ pub(super) fn scalars_of_one(document: &Value, wanted: Wanted<'_>) -> Result<Vec
     // What stands in another login around it is that one's.
     for (value, path) in around.into_iter().rev().filter(|(_, path)| path == one || !all.iter().any(|other| other == path)) {
         let came_from = one.get(path.len());
-        let rest = value
-            .members()
-            .filter(|(name, value)| value.is_scalar() || came_from != Some(name) && !is_others(&[path, &[name.clone()]].concat()));
+        let rest = value.members().filter(|(name, value)| {
+            value.is_scalar() || came_from != Some(name) && !is_others(&[path, std::slice::from_ref(name)].concat())
+        });
         let rest: Map<String, Value> = rest.map(|(name, value)| (name, value.clone())).collect();
         scalars.extend(scalars_of(&Value::Object(rest)));
     }
