@@ -1,6 +1,6 @@
 //! The public keys of issuers: fetched when they are needed, kept in the process, and fetched again when the core's rule says so.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob_proto::jose::{Crypto, KeyCache, KeySet, Keys};
 use keyfob_proto::{Endpoint, Error as ProtoError, Timestamp};
@@ -18,8 +18,12 @@ pub(crate) struct IssuerKeys {
     by_place: Mutex<Bounded<String, Arc<Place>>>,
 }
 
-/// One at a time asks at a place; the others wait, and have what it got.
-type Place = tokio::sync::Mutex<Kept>;
+/// One at a time asks at a place. The others have the keys that are there; where there are none, or not the right ones, they wait, and have what it got.
+#[derive(Default)]
+struct Place {
+    asking: tokio::sync::Mutex<()>,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -42,23 +46,49 @@ impl IssuerKeys {
     }
 }
 
-impl Keyfob {
-    /// The keys at a `jwks_uri`. Old ones count while new ones cannot be had: a server that does not answer must not log everybody out.
-    pub(crate) async fn keys(&self, issuer: &str, place: &Endpoint) -> Result<KeySet, Error> {
-        let kept = self.issuer_keys().place(place);
-        let mut kept = kept.lock().await;
-        let now = self.now();
-        if kept.cache.must_fetch(now) {
-            self.fetch_keys(&mut kept, issuer, place, now).await;
-            // Only now: a caller that went away in the middle has not heard whether there are keys, and must not keep the next one from asking.
-            kept.cache.asked(now);
-        }
-        match (kept.cache.set(), &kept.failure) {
+impl Place {
+    fn look(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn came(&mut self, fetched: Result<KeySet, Error>, now: Timestamp) {
+        self.failure = fetched.map(|keys| self.cache.received(keys, now)).err();
+    }
+
+    fn keys(&self, place: &Endpoint) -> Result<KeySet, Error> {
+        match (self.cache.set(), &self.failure) {
             (Some(keys), _) => Ok(keys.clone()),
             (None, Some(failure)) => Err(failure.again()),
             // Asked for an unknown key, and cut off: that told nobody how it ended.
             (None, None) => Err(keyfob_proto::Transport::new(keyfob_proto::TransportKind::Timeout, place.origin().to_string()).into()),
         }
+    }
+}
+
+impl Keyfob {
+    /// The keys at a `jwks_uri`. Old ones count while new ones cannot be had: a server that does not answer must not log everybody out.
+    pub(crate) async fn keys(&self, issuer: &str, place: &Endpoint) -> Result<KeySet, Error> {
+        let kept = self.issuer_keys().place(place);
+        if !kept.look().cache.must_fetch(self.now()) {
+            return kept.look().keys(place);
+        }
+        let _asking = match kept.asking.try_lock() {
+            Ok(asking) => asking,
+            // A server that is silent must not keep everybody waiting who has keys of it.
+            Err(_) if kept.look().cache.set().is_some() => return kept.look().keys(place),
+            Err(_) => kept.asking.lock().await,
+        };
+        let now = self.now();
+        if kept.look().cache.must_fetch(now) {
+            let fetched = self.fetch_keys(issuer, place).await;
+            let mut kept = kept.look();
+            kept.came(fetched, now);
+            // Only now: a caller that went away in the middle has not heard whether there are keys, and must not keep the next one from asking.
+            kept.cache.asked(now);
+        }
+        kept.look().keys(place)
     }
 
     /// Judges something that an issuer signed. Where newer keys may judge otherwise (OpenID Connect Core §10.1.1: a name that is not there means that the keys
@@ -90,21 +120,26 @@ impl Keyfob {
     /// sent to us. `None`: that minute is not over.
     async fn newer_keys(&self, issuer: &str, place: &Endpoint) -> Result<Option<KeySet>, Error> {
         let kept = self.issuer_keys().place(place);
-        let mut kept = kept.lock().await;
+        let _asking = kept.asking.lock().await;
         let now = self.now();
-        if !kept.cache.may_fetch_for_unknown_key(now) {
-            return Ok(None);
+        {
+            let cache = &mut kept.look().cache;
+            if !cache.may_fetch_for_unknown_key(now) {
+                return Ok(None);
+            }
+            // At once: whoever sends made-up names and goes away again must not make us storm the issuer.
+            cache.asked_for_unknown_key(now);
         }
-        // At once: whoever sends made-up names and goes away again must not make us storm the issuer.
-        kept.cache.asked_for_unknown_key(now);
-        self.fetch_keys(&mut kept, issuer, place, now).await;
+        let fetched = self.fetch_keys(issuer, place).await;
+        let mut kept = kept.look();
+        kept.came(fetched, now);
         match &kept.failure {
             Some(failure) => Err(failure.again()),
             None => Ok(kept.cache.set().cloned()),
         }
     }
 
-    async fn fetch_keys(&self, kept: &mut Kept, issuer: &str, place: &Endpoint, now: Timestamp) {
+    async fn fetch_keys(&self, issuer: &str, place: &Endpoint) -> Result<KeySet, Error> {
         // Whether a catalogue or the issuer's own document says where its keys are, nobody can tell here: the issuer is what was configured.
         let answer = match Endpoint::parse(issuer) {
             Ok(home) => self.exchange_from(&home, &KeySet::request(place)).await,
@@ -112,15 +147,6 @@ impl Keyfob {
         };
         let crypto = self.issuer_keys().crypto().clone();
         let read = answer.and_then(|answer| KeySet::receive(&answer, crypto).map_err(|wrong| ProtoError::from(wrong).into()));
-        kept.failure = match read {
-            Ok(keys) => {
-                kept.cache.received(keys, now);
-                None
-            }
-            Err(error) => {
-                tracing::warn!(place = place.as_str(), %error, "the issuer's keys cannot be had");
-                Some(error)
-            }
-        };
+        read.inspect_err(|error| tracing::warn!(place = place.as_str(), %error, "the issuer's keys cannot be had"))
     }
 }

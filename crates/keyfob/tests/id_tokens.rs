@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Served, app, json, parameter, provider};
 use keyfob::login::{client_credentials, jwt_bearer};
@@ -476,6 +477,29 @@ async fn e12_whoever_goes_away_while_the_keys_are_fetched_keeps_nobody_else_from
         () = stalled.notified() => {}
     }
     house.log_in().await.unwrap();
+    assert_eq!(house.server.asked("GET /jwks"), 1);
+}
+
+/// One waits for the new keys; the others have logins to judge.
+#[tokio::test]
+async fn e12_a_silent_issuer_keeps_nobody_waiting_who_has_its_keys() {
+    let mut house = House::new().await;
+    let stalled = Arc::new(Notify::new());
+    let inner = HyperTransport::builder().loopback_only(true).build().unwrap();
+    let transport = Arc::new(Stalling { inner, stalled: stalled.clone(), stalls: AtomicBool::new(false) });
+    house.keyfob = Keyfob::with(house.store.clone(), transport.clone(), house.clock.clone(), Arc::new(OsEntropy));
+    house.log_in().await.unwrap();
+    house.clock.0.fetch_add(7 * 86_400, Ordering::SeqCst);
+    transport.stalls.store(true, Ordering::SeqCst);
+    let other = async {
+        stalled.notified().await;
+        house.log_in().await
+    };
+    tokio::select! {
+        _ = house.log_in() => panic!("its keys never come"),
+        logged_in = other => drop(logged_in.unwrap()),
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("it waits, too"),
+    }
     assert_eq!(house.server.asked("GET /jwks"), 1);
 }
 
