@@ -9,15 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob::{Account, Error, Health};
+use keyfob_providers::Provider;
 use tokio::sync::RwLock;
 
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::people::OWNER;
 use crate::site::{Desk, Site};
-
-/// The longest label, as in the command.
-const LONGEST_LABEL: usize = 64;
 
 /// A person's account, there or not yet.
 #[derive(Clone, Debug)]
@@ -55,7 +53,7 @@ impl Site {
     pub(crate) fn place<'a>(&self, person: &str, shown: &'a str) -> Option<(Arc<Desk>, Cow<'a, str>)> {
         let desk = self.desk(shown).or_else(|| {
             let (service, label) = shown.split_once('/')?;
-            self.desk(service).filter(|_| self.people.is_some() && is_label(label))
+            self.desk(service).filter(|_| self.people.is_some() && Provider::is_label(label))
         })?;
         Some((desk, if self.people.is_some() { name_in_vault(person, shown) } else { Cow::Borrowed(shown) }))
     }
@@ -77,7 +75,7 @@ impl Site {
             Some(label) => {
                 let end = format!("-{number}");
                 // It has ASCII letters alone, which can be cut anywhere.
-                format!("{}{end}", &label[..label.len().min(LONGEST_LABEL - end.len())])
+                format!("{}{end}", &label[..label.len().min(Provider::LONGEST_LABEL - end.len())])
             }
         };
         self.seat(&seat.person, &format!("{}/{label}", seat.desk.account))
@@ -110,13 +108,6 @@ pub(crate) fn name_in_vault<'a>(person: &str, shown: &'a str) -> Cow<'a, str> {
 /// Whose an account in the vault is, and what they call it.
 pub(crate) fn whose(name: &str) -> (&str, &str) {
     name.strip_prefix('~').and_then(|rest| rest.split_once('/')).unwrap_or((OWNER, name))
-}
-
-/// Whether the command takes this label, too.
-pub(crate) fn is_label(label: &str) -> bool {
-    label.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && label.len() <= LONGEST_LABEL
-        && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@".contains(c))
 }
 
 /// Which person an account belongs to in this run, and what its things are called.
@@ -201,11 +192,6 @@ mod tests {
         assert_eq!(name_in_vault("7f3a", "telldus"), "~7f3a/telldus");
         assert_eq!(whose("~7f3a/telldus/cabin"), ("7f3a", "telldus/cabin"));
         assert_eq!(whose("telldus/cabin"), (OWNER, "telldus/cabin"));
-        for label in ["cabin", "0", "my.cabin_2", "a@b"] {
-            assert!(is_label(label), "{label}");
-        }
-        for label in ["", "Cabin", "~x", "-x", "a/b", "a b", "é", &"x".repeat(65)] {
-            assert!(!is_label(label), "{label}");
-        }
+        assert!(!Provider::is_name("~7f3a") && !Provider::is_label("~7f3a"));
     }
 }

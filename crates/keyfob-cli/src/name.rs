@@ -9,9 +9,6 @@ use keyfob_providers::Provider;
 use crate::card::Card;
 use crate::cli::Cli;
 
-/// The longest label.
-const LONGEST: usize = 64;
-
 /// An account's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
@@ -27,12 +24,7 @@ impl Name {
             None => (text, None),
             Some((provider, label)) => (provider, Some(label)),
         };
-        let is_label = |label: &str| {
-            label.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && label.len() <= LONGEST
-                && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@".contains(c))
-        };
-        if !Provider::is_name(provider) || label.is_some_and(|label| !is_label(label)) {
+        if !Provider::is_name(provider) || label.is_some_and(|label| !Provider::is_label(label)) {
             return Err(Card::usage(
                 format!("\"{}\" cannot be an account's name", printable(text)),
                 "expected a provider's name, or provider/label: small letters, digits, - and _ (in labels also . and @), a letter first",

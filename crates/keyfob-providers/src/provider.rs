@@ -68,6 +68,23 @@ impl Provider {
         text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(inner)
     }
 
+    /// The longest label, in characters.
+    pub const LONGEST_LABEL: usize = 64;
+
+    /// Whether a text can tell one account of a provider from another (`provider/label`): small letters, digits, `-`, `_`, `.` and `@`, a letter or digit
+    /// first, at most [`LONGEST_LABEL`](Self::LONGEST_LABEL).
+    ///
+    /// ```
+    /// use keyfob_providers::Provider;
+    ///
+    /// assert!(Provider::is_label("cabin") && Provider::is_label("2nd.hub_a@b"));
+    /// assert!(!Provider::is_label("Cabin") && !Provider::is_label("-x") && !Provider::is_label(""));
+    /// ```
+    pub fn is_label(text: &str) -> bool {
+        let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        text.len() <= Self::LONGEST_LABEL && text.starts_with(first) && text.chars().all(|c| first(c) || "-_.@".contains(c))
+    }
+
     /// The settings that the protocol works with. `field` gives the values of the app's fields (see
     /// [`keyfob_proto::App::field`]), for providers whose URLs depend on one (`https://{shop}.example/`).
     ///
@@ -564,6 +581,16 @@ mod tests {
         assert_eq!(told("http://localhost:5000/callback"), None);
         assert!(told("https://localhost/callback").is_some_and(|told| told.starts_with("Nobody answers at https://localhost/callback:")));
         assert!(told("https://app.example/callback").is_some_and(|told| told.starts_with("Where nobody answers at https://app.example/")));
+    }
+
+    #[test]
+    fn a_label_is_told_from_everything_that_leads_elsewhere() {
+        for label in ["cabin", "0", "my.cabin_2", "a@b", &"x".repeat(Provider::LONGEST_LABEL)] {
+            assert!(Provider::is_label(label), "{label}");
+        }
+        for label in ["", "Cabin", "2X", "~x", "-x", ".x", "a/b", "a b", "a\nb", "é", &"x".repeat(Provider::LONGEST_LABEL + 1)] {
+            assert!(!Provider::is_label(label), "{label:?}");
+        }
     }
 
     #[test]

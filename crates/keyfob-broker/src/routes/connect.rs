@@ -9,6 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
+use keyfob_providers::Provider;
 
 use super::callback::{By, take_over, unnoted};
 use super::provider;
@@ -19,7 +20,7 @@ use crate::guard::{Arrival, Posted};
 use crate::page;
 use crate::peer::Client;
 use crate::people::Role;
-use crate::seat::{Seat, is_label};
+use crate::seat::Seat;
 use crate::site::Site;
 use crate::waiting::{self, Begun};
 use crate::way::Way;
@@ -174,7 +175,7 @@ fn nothing_ticked(seat: &Seat) -> Failure {
 /// The seat beside this one. It is for a new account: what is there keeps its tokens.
 async fn another(site: &Site, seat: Seat, label: &str) -> Result<Seat, Failure> {
     let wrong = |status, title: &str, text: String| Failure::plain(status, title, text).onward("Back", "/");
-    if !is_label(label) {
+    if !Provider::is_label(label) {
         let text = "A name for an account has small letters, digits and . - _ @, at most 64 of them, and begins with a letter or digit.";
         return Err(wrong(StatusCode::BAD_REQUEST, "That is no name for an account", text.to_owned()));
     }
