@@ -43,6 +43,7 @@ mod routes;
 mod seat;
 mod serve;
 mod site;
+mod stranded;
 mod sweep;
 mod waiting;
 mod way;

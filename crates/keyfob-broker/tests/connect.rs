@@ -4,7 +4,9 @@
 mod support;
 
 use keyfob::Store as _;
+use keyfob::history::Event;
 use keyfob::proto::Origin;
+use keyfob::store::Expected;
 use keyfob_broker::Config;
 use keyfob_providers::Catalogue;
 use keyfob_sandbox::{At, Sandbox};
@@ -245,8 +247,6 @@ async fn an_action_that_wants_a_scope_says_which_and_where_it_is_asked_for() {
 /// Whose tokens were made elsewhere did not log in here.
 #[tokio::test]
 async fn an_imported_account_is_not_said_to_have_logged_in() {
-    use keyfob::history::Event;
-    use keyfob::store::Expected;
     let world = World::known(&["netatmo"]).await;
     let mut owner = world.owner().await;
     let page = owner.connect("netatmo").await;
@@ -319,6 +319,56 @@ async fn a_links_answer_may_come_to_an_instance_that_has_heard_of_nothing() {
     let over = somebody.send("GET", &back, &[("sec-fetch-site", "cross-site")], None).await;
     assert_eq!(over.status, 303, "{}", over.text);
     assert!(world.account("telldus/ada").await.is_some());
+}
+
+/// What is in the vault is somebody's, whether anything can use it or not.
+#[tokio::test]
+async fn an_account_that_nothing_can_use_is_seen_and_can_be_removed() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let app = support::service(&world.sandbox, "telldus", None).app;
+    world.store.put_app("telldus", &app).await.expect("kept");
+    owner.connect("telldus").await;
+    // Of a provider that was described by a file of the owner's, and one of the member's.
+    let mut unknown = world.account("telldus").await.expect("an account");
+    let member_id = serde_json::from_str::<serde_json::Value>(&member.get("/v1/me").await.text).expect("JSON")["id"].clone();
+    let theirs = format!("~{}/attic/b", member_id.as_str().expect("an id"));
+    for name in ["attic", &theirs] {
+        (unknown.name, unknown.provider, unknown.id) = (name.to_owned(), "attic".to_owned(), keyfob::AccountId::random());
+        let entry = world.keyfob().entry(&unknown, Event::LoggedIn { received: None, imported: true });
+        world.store.put_account(&unknown, Expected::Nothing, Some(&entry)).await.expect("kept");
+    }
+    assert!(world.store.remove_app("telldus").await.expect("the store"));
+    until("it is out of use", async || owner.get("/").await.has("Telldus Live! has no app here any more")).await;
+    assert!(owner.get("/").await.has("href=\"/accounts/telldus\""));
+    let page = owner.get("/accounts/telldus").await;
+    assert!(page.status == 200 && page.has("Telldus Live! has no app here any more") && page.link("Enter the app") == "/providers/telldus");
+    let page = owner.get("/accounts/attic").await;
+    assert!(page.status == 200 && page.has("Put attic.toml back into the folder") && !page.has("Enter the app"), "{}", page.text);
+    // L8: nobody else's.
+    for path in [format!("/accounts/{}", theirs.replace('/', "%2F")), "/accounts/attic%2Fb".to_owned(), "/accounts/nothing".to_owned()] {
+        assert_eq!(owner.get(&path).await.status, 404, "{path}");
+    }
+    let page = member.get("/accounts/attic%2Fb").await;
+    assert!(page.status == 200 && page.has("Ask whoever runs this Keyfob") && !page.has("keyfob provider list"), "{}", page.text);
+    assert_eq!(member.get("/accounts/attic").await.status, 404);
+    let form_token = member.get("/settings").await.form_token();
+    assert_eq!(member.post("/accounts/attic/logout", &[("form_token", &form_token)]).await.status, 404);
+    // Whoever is rid of one sees it gone.
+    let form_token = owner.get("/accounts/attic/logout").await.form_token();
+    assert_eq!(owner.post("/accounts/attic/logout", &[("form_token", &form_token)]).await.location(), "/");
+    let start = owner.get("/").await;
+    assert!(
+        start.has("attic is removed") && !start.has("href=\"/accounts/attic\"") && start.has("href=\"/accounts/telldus\""),
+        "{}",
+        start.text
+    );
+    assert!(world.account("attic").await.is_none() && world.account(&theirs).await.is_some());
+    assert!(owner.get("/activity").await.has("attic"));
+    // And what comes back is as it was.
+    world.store.put_app("telldus", &app).await.expect("kept");
+    assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
 }
 
 /// However short it was there: an app that is taken away must not be served until the next start.
@@ -456,12 +506,18 @@ async fn a_field_for_a_day_holds_the_day_that_is_meant() {
 async fn nothing_is_said_of_the_commands_redirect_uri_beside_our_own() {
     let world = world().await;
     let mut owner = world.owner().await;
+    let mut told = 0;
     for provider in Catalogue::embedded().iter() {
         let page = owner.get(&format!("/providers/{}", provider.name)).await;
+        assert_eq!(page.status, 200, "{}", provider.name);
+        let (redirects, ours) = (page.has("Enter this redirect URI there"), format!("\"{}/callback/{}\"", world.origin, provider.name));
+        assert_eq!(redirects, page.has(&ours), "{}: {}", provider.name, page.text);
+        told += usize::from(redirects);
         for said in ["nobody answers", "its address bar", "url to paste", "--device"] {
             assert!(!page.text.to_lowercase().contains(said), "{}: {said}: {}", provider.name, page.text);
         }
     }
+    assert!(told > 100, "{told}");
 }
 
 #[tokio::test]

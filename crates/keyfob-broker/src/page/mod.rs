@@ -259,7 +259,12 @@ pub(crate) fn hue(provider: &Provider) -> usize {
 
 /// The address of an account's page.
 pub(crate) fn account_path(seat: &Seat) -> String {
-    format!("/accounts/{}", encode::percent(&seat.shown))
+    path_of_account(&seat.shown)
+}
+
+/// The same of an account that has no seat.
+pub(crate) fn path_of_account(shown: &str) -> String {
+    format!("/accounts/{}", encode::percent(shown))
 }
 
 /// The address of a provider's page.

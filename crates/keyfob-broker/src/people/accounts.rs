@@ -19,6 +19,7 @@ use crate::listing::{Listing, Readable};
 use crate::overwrite;
 use crate::seat::{Seat, whose};
 use crate::site::Site;
+use crate::stranded::Stranded;
 
 /// Each account of a person, by its immutable id.
 const ACCOUNT: Kind = Kind("account");
@@ -79,14 +80,28 @@ pub(crate) struct Mine {
     pub(crate) title: Option<String>,
 }
 
+/// The accounts of a person that are there, by name.
+pub(crate) struct Theirs {
+    pub(crate) mine: Vec<Mine>,
+    pub(crate) stranded: Vec<Stranded>,
+    /// How many cannot be read.
+    unreadable: usize,
+}
+
 impl Site {
-    /// The accounts of a person that are there, by name.
+    /// The accounts of a person that are there, and can be used, by name.
     pub(crate) async fn accounts_of(&self, people: &People, person: &str) -> Result<Readable<Mine>, StoreError> {
+        let Theirs { mine, unreadable, .. } = self.all_accounts_of(people, person).await?;
+        Ok(Readable { items: mine, unreadable })
+    }
+
+    /// The same, with those that nothing here can use.
+    pub(crate) async fn all_accounts_of(&self, people: &People, person: &str) -> Result<Theirs, StoreError> {
         let now = self.keyfob.now();
         if person == OWNER {
             self.find_accounts(people, now).await?;
         }
-        let mut mine = Vec::new();
+        let (mut mine, mut stranded) = (Vec::new(), Vec::new());
         let Readable { items: known, unreadable } = self.known_of(people, person, now).await?;
         for Known { id, listed, account } in known {
             // The command may have logged it out, or in again as another one.
@@ -94,11 +109,15 @@ impl Site {
                 people.shelf.remove_item(ACCOUNT, &id).await?;
                 continue;
             };
-            // The provider may not be served any more.
-            mine.extend(self.seat_in_vault(person, &account.name).map(|seat| Mine { seat, account, title: listed.title }));
+            match self.seat_in_vault(person, &account.name) {
+                Some(seat) => mine.push(Mine { seat, account, title: listed.title }),
+                // The provider is not served any more.
+                None => stranded.extend(Stranded::of(self, account, listed.title)),
+            }
         }
         mine.sort_by(|one, other| one.seat.shown.cmp(&other.seat.shown));
-        Ok(Readable { items: mine, unreadable })
+        stranded.sort_by(|one, other| one.shown.cmp(&other.shown));
+        Ok(Theirs { mine, stranded, unreadable })
     }
 
     /// All that a person has in the vault, also of providers that are not served any more. The vault itself says so: what is taken away in an emergency must

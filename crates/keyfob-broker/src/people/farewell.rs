@@ -137,7 +137,7 @@ impl Site {
     }
 
     /// Forgets an account here, at once; what its provider has to be told is durable before.
-    async fn forget(&self, people: &People, name: &str, by: &str) -> Result<(), Error> {
+    pub(crate) async fn forget(&self, people: &People, name: &str, by: &str) -> Result<(), Error> {
         let now = self.keyfob.now();
         let Some(Versioned { value: account, .. }) = self.keyfob.store().account(name).await? else { return Ok(()) };
         let (person, shown) = whose(name);

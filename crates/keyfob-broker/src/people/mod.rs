@@ -29,7 +29,7 @@ use keyfob_store::shelf::{Change, Item, Kind};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, Notify};
 
-pub(crate) use accounts::Mine;
+pub(crate) use accounts::{Mine, Theirs};
 pub(crate) use door::Door;
 pub(crate) use farewell::Whose;
 pub(crate) use invite::{INVITE_DAYS, Invite, OpenInvite, take_back_made_with};

@@ -17,7 +17,7 @@ use crate::browser::Visit;
 use crate::failure::{Failure, sentence};
 use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
 use crate::routes::action::{self, Called};
-use crate::routes::provider;
+use crate::routes::{provider, stranded};
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
@@ -76,7 +76,7 @@ struct More {
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
     site.look_for(&account).await?;
-    let seat = site.seat_for(&visit, &account)?;
+    let Some(seat) = site.seat(visit.person(), &account) else { return stranded::show(&site, &account, &visit).await };
     let held = site.holder(&seat);
     let not_yours = || Failure::not_yours(&site, &seat);
     let holder = held.read().await;

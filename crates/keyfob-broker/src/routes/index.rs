@@ -16,9 +16,10 @@ use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::keys;
 use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Part, Standing, Wanted};
-use crate::people::Mine;
+use crate::people::{Mine, Theirs};
 use crate::routes::standing;
 use crate::site::Site;
+use crate::stranded::Stranded;
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -30,6 +31,8 @@ struct Page<'a> {
     ready: Vec<Card>,
     /// Whether anything is connected.
     has_some: bool,
+    /// What nothing here can use.
+    stranded: Vec<Stranded>,
     summary: String,
     form_token: &'a str,
 }
@@ -49,11 +52,12 @@ pub(crate) async fn show(
     let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
     let desks = site.desks();
     let (mut cards, mut connected) = (Vec::new(), BTreeSet::new());
-    let (mine, used) = match &site.people {
+    let (mine, mut stranded, used) = match &site.people {
         Some(people) => {
-            (site.accounts_of(people, visit.person()).await?.items, last_uses(&*people.shelf, &visit, site.keyfob.now()).await?)
+            let Theirs { mine, stranded, .. } = site.all_accounts_of(people, visit.person()).await?;
+            (mine, stranded, last_uses(&*people.shelf, &visit, site.keyfob.now()).await?)
         }
-        None => (Vec::new(), HashMap::new()),
+        None => (Vec::new(), Vec::new(), HashMap::new()),
     };
     for Mine { seat, account, title } in mine {
         let card = Card::new(&seat, standing(&seat, &account)).called(title);
@@ -72,13 +76,14 @@ pub(crate) async fn show(
     // Whoever looks for an account, or further on in them, wants none of these.
     if !wanted.is_all() {
         ready.clear();
+        stranded.clear();
     }
     let has_some = !here.is_empty();
     // What needs a person comes first.
     let key = |card: &Card| format!("{}\n{}", u8::from(!card.is_stale()), card.name);
     let part = wanted.part("/", ["account", "accounts"], here, key, Card::words);
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
-    let page = Page { frame, part, ready, has_some, summary, form_token: visit.csrf.expose() };
+    let page = Page { frame, part, ready, has_some, stranded, summary, form_token: visit.csrf.expose() };
     let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
 }

@@ -35,7 +35,7 @@ impl Page<'_> {
 }
 
 pub(crate) async fn ask(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
-    let seat = site.seat_for(&visit, &account)?;
+    let Some(seat) = site.seat(visit.person(), &account) else { return super::stranded::show(&site, &account, &visit).await };
     let holder = site.holder(&seat);
     let state = super::state(&site, &seat, &*holder.read().await, &visit).await?;
     if !state.is_here() {
@@ -62,7 +62,7 @@ pub(crate) async fn log_out(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     let visit = &posted.visit;
-    let seat = site.seat_for(visit, &account)?;
+    let Some(seat) = site.seat(visit.person(), &account) else { return super::stranded::remove(&site, &account, visit).await };
     let desk = &seat.desk;
     let holder = site.holder(&seat);
     let mut holder = holder.write().await;

@@ -24,6 +24,7 @@ pub(crate) mod revoke;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+mod stranded;
 pub(crate) mod token;
 pub(crate) mod waiting;
 
