@@ -184,11 +184,21 @@ fn k5_an_agent_opens_the_vault_for_this_user_until_it_is_locked() {
 fn k5_it_forgets_when_its_time_is_over_and_when_it_is_asked_to_stop() {
     let sealed = Sealed::new();
     let agent = sealed.agent();
-    let process = Process::start(&sealed, Duration::from_secs(6));
-    sealed.open(&agent).expect("opens");
-    std::thread::sleep(Duration::from_millis(6200));
-    sealed.locked(&agent);
-    process.ends();
+    // A busy machine may come too late: then with more time.
+    let opened = [6, 30, 120].into_iter().map(Duration::from_secs).any(|time| {
+        let began = Instant::now();
+        let process = Process::start(&sealed, time);
+        let opened = sealed.open(&agent);
+        let is_late = opened.is_err() && began.elapsed() >= time;
+        if !is_late {
+            opened.expect("opens");
+            std::thread::sleep(time + Duration::from_millis(200));
+            sealed.locked(&agent);
+        }
+        process.ends();
+        !is_late
+    });
+    assert!(opened, "the machine is too slow");
     for signal in ["-TERM", "-INT", "-HUP"] {
         let process = Process::start(&sealed, Duration::from_secs(3600));
         process.signal(signal);
