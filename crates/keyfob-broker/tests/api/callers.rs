@@ -1,9 +1,16 @@
 //! Who is let in.
 
+use std::sync::{Arc, Mutex};
+
+use keyfob::store::{Expected, Generation, Stored};
+use keyfob_store::shelf::{Act, Item, Kind};
+use keyfob_store::{MemoryShelf, Shelf};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Program, World, send, token_of};
+use super::support::front::{Front, Hooks};
+use super::support::{Setup, shelves};
+use super::{Program, World, send};
 
 #[tokio::test]
 async fn without_a_token_or_a_session_nobody_is_let_in() {
@@ -181,21 +188,46 @@ async fn where_there_are_guests_there_is_no_api() {
     }
 }
 
+/// A shelf that shows what was written on it, of whatever kind.
+#[derive(Debug, Default)]
+struct Written {
+    behind: MemoryShelf,
+    all: Mutex<Vec<(String, String)>>,
+}
+
+impl Hooks for Written {
+    fn behind(&self) -> &dyn Shelf {
+        &self.behind
+    }
+
+    fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
+        let text = format!("{} {:?} {}", item.id, item.owner, String::from_utf8_lossy(&item.content));
+        self.all.lock().expect("the list").push((kind.0.to_owned(), text));
+        self.behind.put_item(kind, item, expected)
+    }
+
+    fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
+        let lines = acts.iter().map(|act| ("line".to_owned(), String::from_utf8_lossy(&act.content).into_owned()));
+        self.all.lock().expect("the list").extend(lines);
+        self.behind.record(acts)
+    }
+}
+
 #[tokio::test]
 async fn no_token_is_kept() {
-    let world = World::known(&["netatmo"]).await;
+    let written = Arc::new(Front(Written::default()));
+    let setup = Setup { known: true, place: Some(shelves::of(written.clone())), ..Setup::default() };
+    let world = World::with(&["netatmo"], setup).await;
     world.owner().await;
-    let token = token_of(&world, "owner").await;
-    let secret = &token[26..69];
-    let items = world.shelf.as_ref().expect("a shelf").items(
-        keyfob_store::shelf::Kind("token"),
-        None,
-        None,
-        10,
-        keyfob::proto::Timestamp::from_unix(0),
-    );
-    for item in items.await.expect("items") {
-        assert!(!String::from_utf8_lossy(&item.value.content).contains(secret) && !item.value.id.contains(secret));
+    let program = Program::of(&world, "owner").await;
+    assert_eq!(program.get("/v1/me").await.status, 200);
+    let secret = &program.token[26..69];
+    let all = written.all.lock().expect("the list");
+    for kind in ["token", "line", "visit"] {
+        assert!(all.iter().any(|(of, _)| of == kind), "{kind}");
+    }
+    for (kind, text) in all.iter() {
+        assert!(!text.contains(secret), "{kind}");
     }
 }
 

@@ -125,6 +125,12 @@ async fn world_of(receiver: &Receiver, name: &str) -> World {
     World::set_up(sandbox, services, Setup { known: true, webhook_origins: vec![origin], ..Setup::default() }).await
 }
 
+/// How many messages are on the shelf to be sent.
+async fn waiting(world: &World) -> usize {
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    shelf.ids(Kind("message"), None, None, 10, keyfob::proto::Timestamp::from_unix(0)).await.expect("the ids").len()
+}
+
 async fn hook(program: &Program, receiver: &Receiver) -> Value {
     let made = program.post("/v1/webhooks", &json!({"url": format!("{}/hook?of=us", receiver.origin)})).await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -159,9 +165,7 @@ async fn what_becomes_of_an_account_is_told_signed_and_once() {
     world.advance(3600);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(receiver.arrived().len(), 3);
-    let shelf = world.shelf.clone().expect("a shelf");
-    let waiting = shelf.items(Kind("message"), None, None, 10, keyfob::proto::Timestamp::from_unix(0)).await.expect("items");
-    assert!(waiting.is_empty());
+    assert_eq!(waiting(&world).await, 0);
 }
 
 /// The account that another person's login takes the place of has left: that is in the history, and told from there alone.
@@ -217,6 +221,7 @@ async fn what_does_not_arrive_is_tried_again_and_given_up_after_a_day() {
     owner.connect("netatmo").await;
     let first = receiver.has(1).await;
     until("it is told on the webhook", async || trouble().await["reason"] == "The answer was 500.").await;
+    assert_eq!(waiting(&world).await, 1);
     world.advance(60);
     let again = receiver.has(2).await;
     assert_eq!(first[0].header("webhook-id"), again[1].header("webhook-id"), "the receiver can tell that it is the same");
