@@ -3,7 +3,7 @@
 //! APIs have headers of their own, so both are lists of what is left out: what belongs to one connection (RFC 9110 §7.6.1), credentials, claims
 //! about who is asking or for what, and, on the way back, what speaks to browsers about *our* address.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, StatusCode};
 
 use super::location;
@@ -96,6 +96,16 @@ const OURS: usize = 4;
 
 /// Room for what an answer is given: whose it is, a policy, where it leads; and what every answer says.
 const OURS_BACK: usize = 3 + HEADERS_SET;
+
+/// Whether a program wants to speak what is no HTTP. What offers another version of it, or TLS, is an offer alone, which a server may pass over (RFC 9110
+/// §7.8): Java's client makes it with every request in clear.
+pub(super) fn wants_another_protocol(given: &HeaderMap) -> bool {
+    let is_offer = |protocol: &str| {
+        let name = protocol.split('/').next().unwrap_or_default().trim();
+        ["h2c", "http", "tls"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    given.get_all(UPGRADE).iter().any(|value| !value.to_str().is_ok_and(|value| value.split(',').all(is_offer)))
+}
 
 /// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
 pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {

@@ -27,7 +27,7 @@ use std::time::Instant;
 use axum::body::Body as Incoming;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, UPGRADE};
+use http::header::CONTENT_SECURITY_POLICY;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use keyfob::proto::{Secret, encode, scrub};
@@ -84,8 +84,9 @@ impl<'a> Use<'a> {
         if request.version < Version::HTTP_2 && request.uri.authority().is_some() {
             return Err(Problem::bad_request("absolute-target", "The target of the request is a whole URL; only a path is taken."));
         }
-        if request.headers.contains_key(UPGRADE) {
-            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
+        if headers::wants_another_protocol(&request.headers) {
+            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded.")
+                .hint("send it without the header Upgrade; a WebSocket is opened at the provider itself"));
         }
         let (began, id) = (arrival.began.unwrap_or_else(Instant::now), arrival.id.clone());
         let caller = Caller::of(site, gate, request).await?;

@@ -295,7 +295,7 @@ async fn l9_no_other_form_of_request_is_forwarded() {
         format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}"),
         format!("CONNECT {own} HTTP/1.1\r\nHost: {own}"),
         format!("CONNECT /api/bare/x HTTP/1.1\r\nHost: {own}"),
-        format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nUpgrade: h2c"),
+        format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket"),
         format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x"),
         format!("OPTIONS * HTTP/1.1\r\nHost: {own}"),
         format!("GET /api/bare/x HTTP/1.1\r\nHost: {authority}"),
@@ -306,6 +306,30 @@ async fn l9_no_other_form_of_request_is_forwarded() {
         assert!(status.is_none_or(|status| (400..=501).contains(&status)), "{head}: {status:?}");
     }
     assert!(bare.heads().is_empty() && evil.heads().is_empty(), "{:?} {:?}", bare.targets(), evil.targets());
+}
+
+/// Java's client offers it with every request: RFC 9110 §7.8 lets a server pass it over.
+#[tokio::test]
+async fn l9_an_offer_to_speak_another_http_is_passed_over_and_goes_no_further() {
+    let (vault, bare, instance) = house().await;
+    let key = vault.made("bare", &["* /**"], |new| new.may_see_token = true).await.text;
+    let bearer = format!("Bearer {}", key.expose());
+    for (offered, is_passed_over) in [("h2c", true), ("H2C", true), ("TLS/1.3, HTTP/2.0", true), ("h2c, websocket", false), ("", false)] {
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Connection", "Upgrade, HTTP2-Settings"),
+            ("Upgrade", offered),
+            ("HTTP2-Settings", "AAEAAEAAAAIAAAABAAMAAABk"),
+        ];
+        for path in ["/api/bare/x", "/token/bare"] {
+            let reply = instance.send("GET", path, &headers, "").await;
+            assert_eq!(reply.status, if is_passed_over { 200 } else { 501 }, "{offered}: {}", reply.text());
+            if !is_passed_over {
+                assert!(reply.code() == "upgrade" && reply.json()["hint"].is_string(), "{}", reply.text());
+            }
+        }
+    }
+    assert!(bare.heads().len() == 3 && !bare.heads().concat().to_lowercase().contains("upgrade"), "{:?}", bare.heads());
 }
 
 #[tokio::test]
