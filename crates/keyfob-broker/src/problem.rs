@@ -25,11 +25,15 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// What the header says that its status wants: `WWW-Authenticate` with 401, `Allow` with 405.
     wanted: Option<&'static str>,
+    /// What whoever runs this wants to know of it, and nobody else: for the log.
+    note: Option<Box<str>>,
+    /// Whether the book has it, and under which name; if not, the log has to.
+    is_booked: bool,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None, retry_after: None, wanted: None }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, wanted: None, note: None, is_booked: false }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -104,6 +108,24 @@ impl Problem {
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into().into_boxed_str()), ..self }
+    }
+
+    /// With what the log alone says of it; never a secret.
+    pub(crate) fn noted(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into().into_boxed_str()), ..self }
+    }
+
+    /// That the book has it: the log need not say it once more.
+    pub(crate) fn booked(self) -> Self {
+        Self { is_booked: true, ..self }
+    }
+
+    pub(crate) fn is_booked(&self) -> bool {
+        self.is_booked
+    }
+
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// From an error of a session, about the account that the caller calls this. They would find nothing by the vault's name for it.
@@ -197,13 +219,13 @@ impl From<StoreError> for Problem {
 }
 
 impl Problem {
-    /// Says in an answer, if it is a problem, by which name the log knows the request that it came of.
-    pub(crate) fn name(response: &mut Response, id: &str) {
-        if let Some(problem) = response.extensions_mut().remove::<Self>() {
-            // The router has counted it already, for a HEAD.
-            response.headers_mut().remove(CONTENT_LENGTH);
-            *response.body_mut() = problem.body(Some(id)).into();
-        }
+    /// Says in an answer, if it is a problem, by which name the log knows the request that it came of. The problem, for the log.
+    pub(crate) fn name(response: &mut Response, id: &str) -> Option<Self> {
+        let problem = response.extensions_mut().remove::<Self>()?;
+        // The router has counted it already, for a HEAD.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = problem.body(Some(id)).into();
+        Some(problem)
     }
 
     fn body(&self, request: Option<&str>) -> String {

@@ -67,11 +67,13 @@ impl Caller {
         let people = site.people.as_ref().ok_or_else(Problem::not_here)?;
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         if text::is_in(target) {
-            return Err(Problem::bad_request(
-                "key-in-url",
-                "There is a key or a token in the URL, where logs keep it: it should be revoked.",
-            )
-            .hint("send it in the header Authorization: Bearer"));
+            let problem =
+                Problem::bad_request("key-in-url", "There is a key or a token in the URL, where logs keep it: it should be revoked.")
+                    .hint("send it in the header Authorization: Bearer");
+            return Err(match text::number_in(target) {
+                Some(number) => problem.noted(format!("number {number}")),
+                None => problem,
+            });
         }
         if let Some(shown) = of_headers(&parts.headers)? {
             let now = site.keyfob.now();

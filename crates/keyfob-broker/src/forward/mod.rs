@@ -196,7 +196,7 @@ impl Use<'_> {
             Ok((response, bytes)) => (response, None, bytes),
             Err(problem) => {
                 let code = problem.code;
-                (problem.into_response(), Some(code), None)
+                (problem.booked().into_response(), Some(code), None)
             }
         };
         let what = Deed::Called {

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::Method;
 use tracing::Span;
 
 use super::{Arrival, RequestId};
-use crate::forward;
 use crate::health;
 use crate::metrics::{By, Metrics, UnderWay};
 use crate::operations::Operations;
 use crate::peer::Client;
+use crate::problem::Problem;
 use crate::router::Route;
 
 /// A request that is being answered.
@@ -38,7 +38,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Writes the line about a request of this client, which began then.
-    pub(super) fn answered(self, name: &RequestId, client: Client, began: Instant, response: &Response) {
+    pub(super) fn answered(self, name: &RequestId, client: Client, began: Instant, response: &Response, problem: Option<&Problem>) {
         let Self { span, route, method, is_program, metrics, .. } = self;
         let after = began.elapsed();
         // What answered may say that it was not the path's route.
@@ -46,24 +46,25 @@ impl<'a> Asked<'a> {
         metrics.answered(by, response.status(), after);
         let route = by.name();
         let (status, ms) = (response.status().as_u16(), u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        let (code, note) = (problem.map(|problem| problem.code), problem.and_then(Problem::note));
+        // What a program was refused behind its key is in the book. All else leaves a trace here: whoever tries one key after the other, too. Its span is
+        // none where the log is at its usual level.
+        macro_rules! refused {
+            ($level:ident) => {
+                tracing::$level!(id = name.as_str(), client = %client.peer, %method, route, status, code, note, ms, "refused")
+            };
+        }
         span.in_scope(|| {
             // A probe comes every few seconds and says nothing.
             if health::is_for_probes(route) || route == health::METRICS {
                 tracing::trace!(client = %client.peer, %method, route, status, ms, "answered");
-            } else if is_program && is_refused(response) {
-                // Its span is none where the log is at its usual level.
-                tracing::info!(id = name.as_str(), client = %client.peer, %method, route, status, ms, "refused");
+            } else if is_program && problem.is_some_and(|problem| !problem.is_booked()) {
+                if response.status().is_server_error() { refused!(warn) } else { refused!(info) }
             } else if is_program {
-                tracing::debug!(client = %client.peer, %method, route, status, ms, "answered");
+                tracing::debug!(client = %client.peer, %method, route, status, code, ms, "answered");
             } else {
-                tracing::info!(client = %client.peer, %method, route, status, ms, "answered");
+                tracing::info!(client = %client.peer, %method, route, status, code, note, ms, "answered");
             }
         });
     }
-}
-
-/// Whether it was we who refused a program. Only what it was refused behind its key is in the book: whoever tries one key after the other leaves a trace here.
-fn is_refused(response: &Response) -> bool {
-    let is_ours = !response.headers().contains_key(forward::PROVIDER);
-    is_ours && matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }

@@ -112,8 +112,8 @@ impl Front {
             rate::count(operations, route, client, next(std::mem::take(request), arrival.clone()).await)
         });
         let mut response = panics(reader, &asked.span, answer).await;
-        Problem::name(&mut response, arrival.id.as_str());
-        asked.answered(&arrival.id, client, began, &response);
+        let problem = Problem::name(&mut response, arrival.id.as_str());
+        asked.answered(&arrival.id, client, began, &response, problem.as_ref());
         headers::set(response.headers_mut(), site.is_https(), arrival.id.clone());
         response
     }

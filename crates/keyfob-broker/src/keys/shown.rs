@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, Uri};
+use keyfob::StoreError;
 use keyfob::proto::Timestamp;
 
 use super::text::{self, Shown};
@@ -22,16 +23,19 @@ pub(crate) async fn shown(ring: &Arc<Ring>, headers: &HeaderMap, uri: &Uri, now:
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     if text::is_in(target) {
         // It would be sent on to the provider, and is in the logs of whatever lies in between by now.
-        return Err(Problem::bad_request("key-in-url", "There is a key in the URL, where logs keep it: it should be revoked.")
-            .hint("send it in the header Authorization: Bearer"));
+        let problem = Problem::bad_request("key-in-url", "There is a key in the URL, where logs keep it: it should be revoked.")
+            .hint("send it in the header Authorization: Bearer");
+        // Whoever runs this wants to know which one, whosever the logs are that have it by now.
+        return Err(match text::number_in(target) {
+            Some(number) => problem.noted(format!("key {number}")),
+            None => problem,
+        });
     }
     let Some(text) = of_headers(headers)? else { return Ok(None) };
     let unknown = || Problem::unauthorized("key-unknown", "This is no valet key, or it has ended or was revoked.");
     let shown = Shown::read(text).ok_or_else(unknown)?;
-    let found = ring.find(&shown, now).await.map_err(|error| {
-        tracing::error!(%error, "a key could not be looked up");
-        Problem::unavailable("shelf", "The key cannot be looked up now.")
-    })?;
+    let unavailable = |error: StoreError| Problem::unavailable("shelf", "The key cannot be looked up now.").noted(error.to_string());
+    let found = ring.find(&shown, now).await.map_err(unavailable)?;
     found.map(Some).ok_or_else(|| {
         // Without its number: whoever tries keys writes no log of ours.
         tracing::debug!("a key that opens nothing was refused");

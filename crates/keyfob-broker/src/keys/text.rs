@@ -81,8 +81,21 @@ impl<'a> Shown<'a> {
 
 /// Whether there is something in the text that begins like a key of ours.
 pub(crate) fn is_in(text: &str) -> bool {
-    let ends_in_one = |end: usize| [PREFIX, TOKEN_PREFIX].iter().any(|prefix| text.as_bytes()[..=end].ends_with(prefix.as_bytes()));
-    memchr::memchr_iter(b'_', text.as_bytes()).any(ends_in_one)
+    beginnings(text).next().is_some()
+}
+
+/// The number of the first whole key, or token, that is in the text.
+pub(crate) fn number_in(text: &str) -> Option<&str> {
+    beginnings(text).find_map(|(at, prefix)| Some(Shown::read_as(prefix, text.get(at..at + LENGTH)?)?.id))
+}
+
+/// Where in the text something begins like a key of ours, and how.
+fn beginnings(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
+    memchr::memchr_iter(b'_', text.as_bytes()).filter_map(|end| {
+        let before = &text.as_bytes()[..=end];
+        let prefix = [PREFIX, TOKEN_PREFIX].into_iter().find(|prefix| before.ends_with(prefix.as_bytes()))?;
+        Some((before.len() - prefix.len(), prefix))
+    })
 }
 
 impl Digest {

@@ -44,7 +44,7 @@ async fn answer(site: &Site, account: &str, arrival: &Arrival, request: &Parts) 
     };
     let response = match token(&used, &request.method).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(problem) => problem.booked().into_response(),
     };
     let what = Deed::TokenAsked { account, status: response.status().as_u16(), request: used.id.as_str() };
     match used.close(&what).await {

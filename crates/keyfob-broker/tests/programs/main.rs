@@ -7,6 +7,7 @@ mod support;
 mod book;
 mod headers;
 mod keys;
+mod log;
 mod paths;
 mod signed;
 mod token;
