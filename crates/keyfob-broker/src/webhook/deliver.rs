@@ -1,7 +1,8 @@
 //! Messages on their way. One broker has a message at a time: it writes down when the message is tried next before it tries it, and whoever is
 //! second finds that. Should it die, that is when another one tries.
 
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Messages on their way at once.
 const AT_ONCE: usize = 16;
 
-/// Of those, to one webhook: a receiver that is slow keeps no other one waiting for long.
-const AT_ONCE_OF_ONE: usize = 2;
+/// Of those, one person's: whoever has many receivers that are slow keeps nobody else waiting. One webhook has two of them at most, and one where it is in
+/// trouble.
+const AT_ONCE_OF_ONE: usize = 4;
 
 /// How many one webhook is told until it is looked again.
 const ROUND: usize = 100;
@@ -75,11 +77,16 @@ struct UnderWay {
     /// By the number of the webhook.
     of: HashMap<String, AbortHandle>,
     places: Arc<Semaphore>,
+    /// By person.
+    places_of: HashMap<String, Arc<Semaphore>>,
 }
+
+/// The numbers of a webhook's messages that are due, by that of what they tell: the newest on top, which goes first where there are too many.
+type Due = BinaryHeap<(u64, String)>;
 
 impl Default for UnderWay {
     fn default() -> Self {
-        Self { tasks: JoinSet::new(), of: HashMap::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { tasks: JoinSet::new(), of: HashMap::new(), places: Arc::new(Semaphore::new(AT_ONCE)), places_of: HashMap::new() }
     }
 }
 
@@ -88,30 +95,38 @@ impl UnderWay {
     async fn round(&mut self, site: &Site, shelf: &Arc<dyn Shelf>) -> Result<(), StoreError> {
         while self.tasks.try_join_next().is_some() {}
         self.of.retain(|_, task| !task.is_finished());
-        for (webhook, ids) in self.due(site, &**shelf).await? {
+        // Nobody waits for a place of theirs any more.
+        self.places_of.retain(|_, places| Arc::strong_count(places) > 1);
+        for ((owner, webhook), due) in self.due(site, &**shelf).await? {
+            let theirs = self.places_of.entry(owner).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_OF_ONE))).clone();
             let (keyfob, spared, shelf, places) = (site.keyfob.clone(), site.webhook_origins.clone(), shelf.clone(), self.places.clone());
+            let number = webhook.clone();
             let task = self.tasks.spawn(async move {
-                let ids = Mutex::new(ids);
-                let lane = || async {
-                    while let Some(id) = next(&ids) {
+                let due = Mutex::new(due.into_sorted_vec().into_iter());
+                let goes_well = AtomicBool::new(!is_in_trouble(&*shelf, &number, keyfob.now()).await);
+                let lane = async |is_first: bool| {
+                    while (is_first || goes_well.load(Ordering::Relaxed))
+                        && let Some((_, id)) = next(&due)
+                    {
                         // First the place, then the turn: the turn counts from when it is taken, and is over before another broker's begins only
                         // where nothing is waited for in between.
+                        let _own = theirs.acquire().await.expect("it is never closed");
                         let _place = places.acquire().await.expect("it is never closed");
-                        one(&keyfob, &spared, &*shelf, &id).await;
+                        if !one(&keyfob, &spared, &*shelf, &id).await {
+                            goes_well.store(false, Ordering::Relaxed);
+                        }
                     }
                 };
-                let lanes: [_; AT_ONCE_OF_ONE] = [lane(), lane()];
-                let [first, second] = lanes;
-                tokio::join!(first, second);
+                tokio::join!(lane(true), lane(false));
             });
             self.of.insert(webhook, task);
         }
         Ok(())
     }
 
-    /// The numbers of the messages that are due, by webhook, without those that have a task already.
-    async fn due(&self, site: &Site, shelf: &dyn Shelf) -> Result<HashMap<String, Vec<String>>, StoreError> {
-        let (mut due, mut all) = (HashMap::<String, Vec<String>>::new(), Listing::of(shelf, MESSAGE, None));
+    /// The messages that are due, by person and webhook, without those that have a task already.
+    async fn due(&self, site: &Site, shelf: &dyn Shelf) -> Result<HashMap<(String, String), Due>, StoreError> {
+        let (mut due, mut all) = (HashMap::<_, Due>::new(), Listing::of(shelf, MESSAGE, None));
         loop {
             let now = site.keyfob.now();
             let Some(page) = all.page(now).await? else { return Ok(due) };
@@ -124,40 +139,47 @@ impl UnderWay {
                     continue;
                 }
                 // A request of theirs that was under way meanwhile may have made a webhook after theirs were taken away.
-                let is_here = match (&site.people, owner) {
-                    (Some(people), Some(owner)) => people.is_here(owner, now).await?,
-                    _ => false,
+                let owner = match (&site.people, owner) {
+                    (Some(people), Some(owner)) if people.is_here(owner, now).await? => owner,
+                    _ => {
+                        shelf.remove_item(MESSAGE, id).await?;
+                        continue;
+                    }
                 };
-                if !is_here {
-                    shelf.remove_item(MESSAGE, id).await?;
-                    continue;
-                }
-                let ids = due.entry(message.webhook).or_default();
-                if ids.len() < ROUND {
-                    ids.push(id.clone());
+                let due = due.entry((owner.clone(), message.webhook)).or_default();
+                due.push((message.sequence, id.clone()));
+                if due.len() > ROUND {
+                    due.pop();
                 }
             }
         }
     }
 }
 
-fn next(ids: &Mutex<Vec<String>>) -> Option<String> {
-    ids.lock().unwrap_or_else(PoisonError::into_inner).pop()
+/// Whether its last message did not arrive.
+async fn is_in_trouble(shelf: &dyn Shelf, webhook: &str, now: Timestamp) -> bool {
+    let found = shelf.item(KIND, webhook, now).await.ok().flatten();
+    found.and_then(|found| Webhook::read(&found).ok()).is_some_and(|webhook| webhook.record.trouble.is_some())
 }
 
-/// Tries a message, if it is still to be tried. What goes wrong with one stops no other one.
-async fn one(keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf, id: &str) {
+fn next<T>(due: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    due.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+/// Tries a message, if it is still to be tried; whether nothing went wrong. What goes wrong with one stops no other one.
+async fn one(keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf, id: &str) -> bool {
     let turn = match Turn::take(shelf, id, keyfob.now()).await {
         Ok(Some(turn)) => turn,
-        Ok(None) => return,
+        Ok(None) => return true,
         Err(error) => {
             tracing::warn!(%error, "a message waits for a moment");
-            return;
+            return false;
         }
     };
-    if let Err(error) = turn.go(keyfob, spared, shelf).await {
+    turn.go(keyfob, spared, shelf).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "what became of a message could not be written");
-    }
+        false
+    })
 }
 
 /// The right to try a message now.
@@ -196,7 +218,8 @@ impl Turn {
         }
     }
 
-    async fn go(self, keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf) -> Result<(), StoreError> {
+    /// Sends it, and writes down what came of it: whether it arrived.
+    async fn go(self, keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf) -> Result<bool, StoreError> {
         let sent = self.send(keyfob, spared).await;
         let now = keyfob.now();
         let Self { id, message, webhook } = self;
@@ -211,6 +234,7 @@ impl Turn {
             shelf.put_item(TOLD, &told, Expected::Anything).await?;
             shelf.remove_item(MESSAGE, &id).await?;
         }
+        let has_arrived = sent.is_ok();
         match sent {
             Ok(()) if webhook.record.trouble.is_none() => {}
             Ok(()) => drop(change(shelf, &webhook.id, now, |webhook| webhook.record.trouble = None).await?),
@@ -223,7 +247,7 @@ impl Turn {
                 change(shelf, &webhook.id, now, note).await?;
             }
         }
-        Ok(())
+        Ok(has_arrived)
     }
 
     /// Sends it; an error is the end of a sentence.

@@ -1,6 +1,7 @@
 //! What is told, and in which words.
 
 use keyfob::history::{Entry, Event as Happened};
+use keyfob::store::EntryNumber;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -43,9 +44,9 @@ impl Name {
 }
 
 /// The message about an entry. It holds no token, and no fingerprint of one.
-pub(super) fn message(name: Name, entry: &Entry) -> Value {
+pub(super) fn message(name: Name, number: EntryNumber, entry: &Entry) -> Value {
     let (_, shown) = whose(&entry.account);
-    let mut data = json!({"account": shown, "account_id": entry.id, "provider": entry.provider});
+    let mut data = json!({"account": shown, "account_id": entry.id, "provider": entry.provider, "sequence": number.0});
     if let Happened::NeedsLogin { reason, .. } = &entry.event {
         data["reason"] = reason.as_str().into();
     }

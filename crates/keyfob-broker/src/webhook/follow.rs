@@ -40,6 +40,9 @@ const NOTED: Duration = Duration::from_secs(30);
 pub(super) struct Message {
     pub(super) webhook: String,
     pub(super) body: String,
+    /// The number of what it tells, in the history: what happened first is told first. (Those that were queued by an older version have none.)
+    #[serde(default)]
+    pub(super) sequence: u64,
     pub(super) created_at: Timestamp,
     /// When it is tried next.
     pub(super) due: Timestamp,
@@ -72,7 +75,10 @@ async fn follow_on(site: &Site, shelf: &dyn Shelf) -> Result<(), Error> {
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            entry = watch.next() => queue(site, shelf, &entry?).await?,
+            next = watch.next_numbered() => {
+                let (number, entry) = next?;
+                queue(site, shelf, number, &entry).await?;
+            }
             // What is seen and not queued yet is not read: whoever stumbles over it, and whoever starts next, begins before it.
             _ = clock.tick() => note(shelf, watch.position()).await?,
         }
@@ -91,7 +97,7 @@ async fn catch_up(site: &Site, shelf: &dyn Shelf) -> Result<(), Error> {
         let page = site.keyfob.store().entries(Some(EntryNumber(after)), Watch::PAGE).await?;
         for (number, entry) in &page {
             after = number.0;
-            queue(site, shelf, entry).await?;
+            queue(site, shelf, *number, entry).await?;
         }
         if page.len() < Watch::PAGE {
             return Ok(());
@@ -105,7 +111,7 @@ async fn note(shelf: &dyn Shelf, number: u64) -> Result<(), StoreError> {
 }
 
 /// Puts a message on the shelf for each webhook that wants to know.
-async fn queue(site: &Site, shelf: &dyn Shelf, entry: &Entry) -> Result<(), StoreError> {
+async fn queue(site: &Site, shelf: &dyn Shelf, number: EntryNumber, entry: &Entry) -> Result<(), StoreError> {
     let (Some(name), now) = (Name::of(entry), site.keyfob.now()) else { return Ok(()) };
     let (owner, _) = whose(&entry.account);
     if now.since(entry.at) >= LIFE {
@@ -113,20 +119,27 @@ async fn queue(site: &Site, shelf: &dyn Shelf, entry: &Entry) -> Result<(), Stor
     }
     for webhook in list(shelf, owner, now).await?.items {
         if webhook.record.events.contains(&name) && webhook.record.created_at <= entry.at {
-            put(shelf, &webhook, name, entry, now).await?;
+            put(shelf, &webhook, name, number, entry, now).await?;
             site.bell.ring();
         }
     }
     Ok(())
 }
 
-async fn put(shelf: &dyn Shelf, webhook: &Webhook, name: Name, entry: &Entry, now: Timestamp) -> Result<(), StoreError> {
+async fn put(
+    shelf: &dyn Shelf,
+    webhook: &Webhook,
+    name: Name,
+    number: EntryNumber,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let id = id(webhook, entry);
     if shelf.item(TOLD, &id, now).await?.is_some() {
         return Ok(());
     }
-    let body = message(name, entry).to_string();
-    let message = Message { webhook: webhook.id.clone(), body, created_at: now, due: now, tries: 0 };
+    let body = message(name, number, entry).to_string();
+    let message = Message { webhook: webhook.id.clone(), body, sequence: number.0, created_at: now, due: now, tries: 0 };
     match shelf.put_item(MESSAGE, &message.item(&id, &webhook.owner), Expected::Nothing).await {
         // Another broker was faster.
         Ok(_) | Err(StoreError::Conflict) => Ok(()),

@@ -283,6 +283,52 @@ async fn a_receiver_that_does_not_answer_holds_up_nobody_else() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}: it waited for the silent one", began.elapsed());
 }
 
+/// Nor does anybody who has many of those.
+#[tokio::test]
+async fn one_person_with_many_silent_receivers_holds_up_nobody_else() {
+    let receiver = Receiver::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let silent_at = format!("http://{}", silent.local_addr().expect("an address"));
+    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "netatmo", None)];
+    let webhook_origins = [&receiver.origin, &silent_at].map(|origin| Origin::parse(origin).expect("an origin")).to_vec();
+    let world = World::set_up(sandbox, services, Setup { known: true, webhook_origins, ..Setup::default() }).await;
+    let mut owner = world.owner().await;
+    let mut ada = world.member(&mut owner, "Ada").await;
+    let hers = Program::of(&world, &id_of(&mut ada).await).await;
+    for _ in 0..20 {
+        assert_eq!(hers.post("/v1/webhooks", &json!({"url": format!("{silent_at}/")})).await.status, 201);
+    }
+    hook(&Program::of(&world, "owner").await, &receiver).await;
+    ada.connect("netatmo").await;
+    until("hers are on their way", async || silent.accept().await.is_ok()).await;
+    let began = std::time::Instant::now();
+    owner.connect("netatmo").await;
+    receiver.has(1).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}: it waited for the silent ones", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_receiver_that_comes_back_is_told_in_the_order_in_which_it_happened() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    hook(&program, &receiver).await;
+    receiver.answers("500 Oops");
+    for count in 1..=6 {
+        owner.connect("netatmo").await;
+        receiver.has(count).await;
+        // The history knows seconds.
+        world.advance(2);
+    }
+    receiver.answers("200 OK");
+    world.advance(60);
+    let arrived = receiver.has(12).await;
+    let numbers: Vec<u64> = arrived[6..].iter().map(|one| one.json()["data"]["sequence"].as_u64().expect("a number")).collect();
+    assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
+}
+
 #[tokio::test]
 async fn a_new_secret_counts_at_once_and_the_old_one_for_a_day() {
     let receiver = Receiver::start().await;

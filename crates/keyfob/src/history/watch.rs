@@ -74,9 +74,18 @@ impl Watch {
     ///
     /// `Store`.
     pub async fn next(&mut self) -> Result<Entry, Error> {
+        self.next_numbered().await.map(|(_, entry)| entry)
+    }
+
+    /// The same with its number.
+    ///
+    /// # Errors
+    ///
+    /// `Store`.
+    pub async fn next_numbered(&mut self) -> Result<(EntryNumber, Entry), Error> {
         loop {
-            if let Some((_, entry)) = self.ready.pop_front() {
-                return Ok(entry);
+            if let Some((number, entry)) = self.ready.pop_front() {
+                return Ok((EntryNumber(number), entry));
             }
             // Where thousands came at once, their room would be kept for good.
             self.ready.shrink_to_fit();
