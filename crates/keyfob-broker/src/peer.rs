@@ -77,6 +77,23 @@ impl Proxies {
         Ok(proxies)
     }
 
+    /// What whoever wrote the list may not have meant.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for network in &self.networks {
+            if network.prefix_len() == 0 {
+                notes.push(format!("{network} is every address there is, as a network of proxies: whoever asks is taken for whomever they name, and no limit for one address holds anybody"));
+            } else if network.trunc() != *network {
+                notes.push(format!(
+                    "{network} as a network of proxies is all of {}: for one address leave out what is behind the slash",
+                    network.trunc()
+                ));
+            }
+        }
+        notes
+    }
+
     /// Whether nobody is believed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -202,6 +219,22 @@ fn address(hop: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_list_may_not_mean_is_told() {
+        let notes = |listed: &'static str| Proxies::new([listed], ForwardedBy::XForwarded).expect("a list").notes().concat();
+        for usual in ["10.0.0.0/8", "127.0.0.1", "10.1.2.3/32", "fd00::/8", "::1", "unix"] {
+            assert_eq!(notes(usual), "", "{usual}");
+        }
+        for (listed, told) in [
+            ("0.0.0.0/0", "every address"),
+            ("::/0", "every address"),
+            ("10.0.0.1/8", "all of 10.0.0.0/8"),
+            ("fd00::1/64", "all of fd00::/64"),
+        ] {
+            assert!(notes(listed).contains(told), "{listed}: {}", notes(listed));
+        }
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value"))).collect()

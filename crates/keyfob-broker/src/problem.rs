@@ -168,6 +168,12 @@ impl Problem {
                 return Self::unavailable("vault", "The vault cannot be used.");
             }
             Error::Protocol(error) => {
+                if is_head_too_large(error) {
+                    let said =
+                        "The provider's answer has more than 100 headers, or a head of more than 64 KiB: no answer of an API needs that.";
+                    return Self::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", said)
+                        .hint("tell the provider, or whoever runs the server in front of it");
+                }
                 let (status, code) = match error {
                     proto::Error::Misuse(_) => (StatusCode::BAD_REQUEST, "misuse"),
                     proto::Error::Transport(error) => match error.kind {
@@ -189,6 +195,12 @@ impl Problem {
             None => problem,
         }
     }
+}
+
+/// Whether an answer came, and its head was more than is taken: nothing is wrong with the connection.
+fn is_head_too_large(error: &proto::Error) -> bool {
+    std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source())
+        .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large))
 }
 
 /// What a page would say.

@@ -12,7 +12,11 @@ use super::{OPERATIONS, once};
 const ABOUT: &str = "Accounts at OAuth providers, and who may use them. A program sends an API token (`kft_…`) as `Authorization: Bearer`; it may do \
 what the person may who made it. A browser that is signed in may ask, too; what changes something then takes the token of the page's forms in \
 `X-Keyfob-CSRF`. What is somebody else's is 404. What is not written as it should be is 400; what is, and cannot be done, is 422. \
-Every error is a problem (RFC 9457), with a `code` that programs can look for.";
+Every error is a problem (RFC 9457), with a `code` that programs can look for.\n\n\
+With a valet key (`kfk_…`), any request to `/api/ACCOUNT/PATH` is sent on to the account's provider, with its credentials attached or signed: ACCOUNT with \
+%2F for a slash, PATH with its slashes as they are, and a query if there is one. The answer is the provider's, as it is, with the header \
+`X-Keyfob-Provider`; one without that is a problem of ours. Such a request is for a plain HTTP client, and no operation of this document: a client that was \
+generated would encode the slashes.";
 
 /// The OpenAPI 3.1 document.
 pub fn document() -> Value {
@@ -48,32 +52,10 @@ pub fn document() -> Value {
     })
 }
 
-/// What a valet key opens. It is no part of the table: what is forwarded has no shape of ours.
+/// What a valet key opens, and is no part of the table. What is forwarded is told in words ([`ABOUT`]): it has no shape of ours, and a path of its own with
+/// slashes in it, and no parameter of a path may stand for those (OpenAPI 3.1 §4.8.8.2).
 fn by_key() -> BTreeMap<&'static str, Map<String, Value>> {
-    let parameter = |name: &str, about: &str| json!({"name": name, "in": "path", "required": true, "description": about, "schema": {"type": "string", "minLength": 1}});
-    let account = parameter("account", meaning("account"));
-    let path = parameter("path", "The path at the provider, with its slashes as they are; a query goes along.");
-    let security = json!([{"key": []}]);
-    // The provider's own answer has any status and any content: that there is a `code` in it, as a problem, tells ours.
-    let answers = json!({"2XX": {"description": "The provider's answer, as it is.", "content": {"*/*": {}}}, "default": {
-        "description": "The provider's answer as it is, or a problem of ours: 401 without a key, 403 where its rules do not allow the call, 404 where the account is not \
-            this key's, 429 where it is used more often than it may, 502 to 504 where the provider cannot be reached or the account gives nothing.",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}, "*/*": {}},
-    }});
-    let mut forwarded = Map::new();
-    for method in ["get", "head", "post", "put", "patch", "delete", "options"] {
-        let mut operation = json!({
-            "operationId": format!("{method}ThroughKey"),
-            "summary": "Call the provider, with the account's credentials attached or signed",
-            "security": security,
-            "parameters": [account, path],
-            "responses": answers,
-        });
-        if ["post", "put", "patch", "delete"].contains(&method) {
-            operation["requestBody"] = json!({"required": false, "content": {"*/*": {}}});
-        }
-        forwarded.insert(method.to_owned(), operation);
-    }
+    let account = json!({"name": "account", "in": "path", "required": true, "description": meaning("account"), "schema": {"type": "string", "minLength": 1}});
     let token = json!({
         "type": "object",
         "required": ["access_token", "token_type", "expires_at", "scope"],
@@ -95,12 +77,12 @@ fn by_key() -> BTreeMap<&'static str, Map<String, Value>> {
     let operation = json!({
         "operationId": "getAccessToken",
         "summary": "The account's access token, for a key that may see it",
-        "security": security,
+        "security": [{"key": []}],
         "parameters": [account],
         "responses": answers,
     });
     given.insert("get".to_owned(), operation);
-    BTreeMap::from([("/api/{account}/{path}", forwarded), ("/token/{account}", given)])
+    BTreeMap::from([("/token/{account}", given)])
 }
 
 fn described(operation: &Operation) -> Value {

@@ -3,7 +3,7 @@
 //! APIs have headers of their own, so both are lists of what is left out: what belongs to one connection (RFC 9110 §7.6.1), credentials, claims
 //! about who is asking or for what, and, on the way back, what speaks to browsers about *our* address.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, StatusCode};
 
 use super::location;
@@ -165,13 +165,15 @@ fn has_coding(headers: &HeaderMap, name: &HeaderName, others: &[&str]) -> bool {
 
 /// A provider's headers, as they are sent back. One whose value `reveals` something is left out, and one that [leads](location::leads) somewhere is for others
 /// to judge.
-pub(super) fn back(given: &HeaderMap, reveals: impl Fn(&HeaderValue) -> bool) -> HeaderMap {
+pub(super) fn back(given: &HeaderMap, sees_token: bool, reveals: impl Fn(&HeaderValue) -> bool) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(given.len() + OURS_BACK);
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();
         // RFC 9112 §6.3: where there are chunks, a length says nothing.
         let is_untrue = *name == CONTENT_LENGTH && given.contains_key(TRANSFER_ENCODING);
+        // Nor is it true of us that parts can be asked for, where `Range` is not sent on.
+        let is_untrue = is_untrue || *name == ACCEPT_RANGES && !sees_token;
         let is_left_out = is_untrue || text.ends_with(NOT_BACK_ENDING) || location::leads(name) || is_in(text, NOT_BACK, NOT_BACK_FAMILIES);
         if !is_left_out && !named.contains(&text) && !reveals(value) {
             kept.append(name.clone(), value.clone());
@@ -275,7 +277,7 @@ mod tests {
             ("fitbit-rate-limit-remaining", "149"),
             ("etag", "\"1\""),
         ]);
-        let kept = back(&given, |value| value.as_bytes().ends_with(b"t0k3n"));
+        let kept = back(&given, false, |value| value.as_bytes().ends_with(b"t0k3n"));
         assert_eq!(kept, map(&[("content-type", "application/json"), ("fitbit-rate-limit-remaining", "149"), ("etag", "\"1\"")]));
     }
 }

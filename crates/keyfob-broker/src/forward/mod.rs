@@ -225,10 +225,8 @@ impl Use<'_> {
                 format!("{} is not forwarded.", parts.method),
             ));
         }
-        let path = Path::read(path).map_err(|why| {
-            Problem::bad_request("unclear-path", format!("The path is refused: {why}."))
-                .hint("write it in the one way that every server reads alike")
-        })?;
+        let path = Path::read(path)
+            .map_err(|why| Problem::bad_request("unclear-path", format!("The path is refused: {why}.")).hint(why.hint(path)))?;
         told.path = Some(shown(path.as_str()));
         if !self.caller.allows(&parts.method, &path) {
             return Err(Problem::forbidden("not-allowed", format!("This key may not {} {}.", parts.method, shown(path.as_str())))
@@ -269,7 +267,7 @@ impl Use<'_> {
         let sees_token = self.caller.may_see_token();
         let mask = (!sees_token).then(|| answer.mask().and(secrets(desk)));
         let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
-        let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
+        let mut headers: HeaderMap = headers::back(answer.headers(), sees_token, reveals);
         let asked = || location::Asked::of(&session.settings().api.base, path, self.account);
         location::pass_on(answer.headers(), asked, reveals, &mut headers);
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));

@@ -23,6 +23,17 @@ impl fmt::Display for Unclear {
     }
 }
 
+impl Unclear {
+    /// What to do about it, where this is the path.
+    pub(crate) fn hint(self, path: &str) -> &'static str {
+        if path.to_ascii_lowercase().contains("%2f") {
+            "your client has encoded the slashes of the path, as generated ones do: make the URL yourself, with its slashes as they are"
+        } else {
+            "write it in the one way that every server reads alike"
+        }
+    }
+}
+
 impl Path {
     /// Reads a path as it stands in a request line.
     pub(crate) fn read(text: &str) -> Result<Self, Unclear> {

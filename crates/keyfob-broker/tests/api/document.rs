@@ -44,6 +44,15 @@ fn every_reference_leads_somewhere_and_everything_is_described() {
     }
 }
 
+/// OpenAPI 3.1: what stands for a parameter of a path has no slash in it. What is forwarded has some, and is told in words.
+#[test]
+fn no_parameter_of_a_path_stands_for_more_than_one_segment() {
+    let document = document();
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.contains_key("/token/{account}") && !paths.keys().any(|path| path.starts_with("/api/")));
+    assert!(document["info"]["description"].as_str().is_some_and(|text| text.contains("`/api/ACCOUNT/PATH`")));
+}
+
 fn collect(value: &Value, references: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

@@ -77,6 +77,35 @@ async fn l7_what_cannot_be_searched_is_not_passed_on() {
     }
 }
 
+#[tokio::test]
+async fn who_gets_no_parts_is_not_told_that_there_are_some() {
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("Accept-Ranges: bytes\r\n", "whole")).await })).await;
+    let (vault, instance, key) = house(&bare).await;
+    let seeing = vault.made("bare", &["GET /x"], |new| new.may_see_token = true).await.text;
+    for (key, told) in [(key.as_str(), None), (seeing.expose(), Some("bytes"))] {
+        let reply = instance.ask(key, "GET", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.header("accept-ranges")), (200, told));
+    }
+}
+
+/// Nothing is wrong with the connection, and whoever asks again gets the same.
+#[tokio::test]
+async fn an_answer_with_more_headers_than_are_taken_is_told_as_such() {
+    let many: String = (0..101).map(|number| format!("X-Header-{number}: 1\r\n")).collect();
+    let long = format!("X-Long: {}\r\n", "x".repeat(1 << 20));
+    for headers in [many, long] {
+        let bare = Bare::start(move |came| {
+            let answer = ok(&headers, "done");
+            Box::pin(async move { came.answer(&answer).await })
+        })
+        .await;
+        let (_, instance, key) = house(&bare).await;
+        let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.code().as_str()), (502, "provider-misbehaved"), "{}", reply.text());
+        assert!(reply.text().contains("more than 100 headers"), "{}", reply.text());
+    }
+}
+
 /// A transfer coding ends with its connection: what goes on would be packed, and not say so.
 #[tokio::test]
 async fn l7_what_was_packed_for_the_way_is_passed_on_to_nobody() {

@@ -308,6 +308,19 @@ async fn l9_no_other_form_of_request_is_forwarded() {
     assert!(bare.heads().is_empty() && evil.heads().is_empty(), "{:?} {:?}", bare.targets(), evil.targets());
 }
 
+/// Clients that are generated encode the slashes of a parameter.
+#[tokio::test]
+async fn whose_client_encodes_slashes_is_told_so() {
+    let (vault, _, instance) = house().await;
+    let key = vault.key("bare", &["* /**"]).await;
+    for (path, is_encoded) in [("users%2flocks", true), ("users%2Flocks", true), ("users//locks", false)] {
+        let reply = instance.ask(&key, "GET", &format!("/api/bare/{path}")).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "unclear-path"));
+        let hint = reply.json()["hint"].as_str().expect("a hint").to_owned();
+        assert_eq!(hint.contains("encoded the slashes"), is_encoded, "{path}: {hint}");
+    }
+}
+
 /// Java's client offers it with every request: RFC 9110 §7.8 lets a server pass it over.
 #[tokio::test]
 async fn l9_an_offer_to_speak_another_http_is_passed_over_and_goes_no_further() {

@@ -86,7 +86,8 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     };
     let chosen = super::chooses_port(&site)
         .then(|| "the port is one that the system chooses when it starts: the link that it prints has it".to_owned());
-    let notes = site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).chain(chosen);
+    let notes =
+        site.notes().into_iter().chain(settings.proxies.notes()).chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).chain(chosen);
     let notes: Vec<String> = notes.collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
     if context.out.json {

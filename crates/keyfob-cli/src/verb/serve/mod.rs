@@ -131,7 +131,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     // Before anybody is told that it is there: whoever is, may ask it to stop.
     let signals = Signals::listen(std::io::stderr().is_terminal());
     let paint = context.out.note_paint();
-    for note in site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())) {
+    for note in site.notes().into_iter().chain(settings.proxies.notes()).chain(tls.iter().flat_map(|tls| tls.notes())) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
     }
     let link = site.first_run_link().await.map_err(keyfob::Error::from).doing(what)?;
