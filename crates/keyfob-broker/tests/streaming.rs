@@ -7,11 +7,60 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keyfob::Store as _;
+use keyfob_broker::{Who, keys};
 use support::gate::{ACCESS, Bare, until};
 use support::raw::{head, house};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+/// A provider that sends events for as long as somebody listens.
+async fn endless() -> Bare {
+    Bare::start(|mut came| {
+        Box::pin(async move {
+            let start = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let mut next = came.stream.write_all(start.as_bytes()).await;
+            while next.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                next = came.stream.write_all(b"9\r\ndata: 1\n\n\r\n").await;
+            }
+        })
+    })
+    .await
+}
+
+/// How long it goes on.
+async fn listen(mut stream: TcpStream) -> Duration {
+    let (began, mut buffer) = (std::time::Instant::now(), vec![0; PIECE]);
+    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    began.elapsed()
+}
+
+/// What was taken back does not go on for as long as the provider likes.
+#[tokio::test]
+async fn an_answer_ends_with_its_key_and_with_its_account() {
+    let bare = endless().await;
+    let (vault, instance, key) = house(&bare).await;
+    let other = vault.made("bare", &["* /**"], |_| {}).await;
+    let open = async |key: &str| {
+        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+        stream.write_all(head(&instance, key, "GET", "").as_bytes()).await.expect("sent");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        tokio::spawn(listen(stream))
+    };
+    let (revoked, stays) = (open(other.text.expose()).await, open(&key).await);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!revoked.is_finished() && !stays.is_finished());
+    keys::revoke(&*vault.shelf, None, &other.key.id, Who::Command, vault.now()).await.expect("revoked");
+    tokio::time::timeout(Duration::from_secs(5), revoked).await.expect("it is broken off").expect("no panic");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!stays.is_finished(), "nobody took that one back");
+    vault.store.remove_account("bare", None).await.expect("removed");
+    tokio::time::timeout(Duration::from_secs(5), stays).await.expect("it is broken off").expect("no panic");
+}
 
 /// More than all buffers on the way hold.
 const LARGE: usize = 64 << 20;

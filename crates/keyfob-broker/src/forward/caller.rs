@@ -17,6 +17,7 @@ use crate::site::Site;
 const CSRF: HeaderName = HeaderName::from_static("x-keyfob-csrf");
 
 /// Who is asking.
+#[derive(Clone)]
 pub(crate) enum Caller {
     /// Whoever has this key.
     Key(Arc<Fob>),

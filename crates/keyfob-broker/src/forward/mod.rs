@@ -15,6 +15,7 @@ mod body;
 mod caller;
 mod fields;
 mod headers;
+mod holder;
 mod link;
 mod location;
 mod sessions;
@@ -35,6 +36,7 @@ use keyfob::{Answer, Error, Session};
 use keyfob_store::Shelf;
 
 use self::caller::Caller;
+use self::holder::Holder;
 pub(crate) use self::sessions::Sessions;
 use crate::audit::{Book, Deed};
 use crate::guard::{Arrival, RequestId, unbroken};
@@ -64,7 +66,7 @@ impl Gate {
 
 /// A request of somebody who is let in, for an account.
 pub(crate) struct Use<'a> {
-    site: &'a Site,
+    site: &'a Arc<Site>,
     pub(crate) gate: &'a Gate,
     pub(crate) caller: Caller,
     pub(crate) account: &'a str,
@@ -77,7 +79,7 @@ pub(crate) struct Use<'a> {
 
 impl<'a> Use<'a> {
     /// Lets a request in. What is refused here is nobody's use, and in no book.
-    pub(crate) async fn begin(site: &'a Site, arrival: &Arrival, request: &Parts, account: &'a str) -> Result<Self, Problem> {
+    pub(crate) async fn begin(site: &'a Arc<Site>, arrival: &Arrival, request: &Parts, account: &'a str) -> Result<Self, Problem> {
         let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
         // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names. In HTTP/2 every request names one (`:authority`,
         // RFC 9113 §8.3.1), in the place of `Host`: that it is ours, the host guard has judged.
@@ -281,7 +283,8 @@ impl Use<'_> {
             Some(mask) => mask.over(body),
             None => body,
         };
-        let mut response = Response::new(steady::answer(body));
+        let holder = Holder::new(self.site.clone(), self.caller.clone(), self.account, self.id.clone());
+        let mut response = Response::new(steady::answer(body, holder));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         (response, bytes)

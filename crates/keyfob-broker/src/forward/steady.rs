@@ -17,6 +17,7 @@ use keyfob::Body;
 use tokio::time::{Instant, Sleep};
 
 use super::body::too_large;
+use super::holder::Holder;
 use crate::problem::Problem;
 
 /// The longest silence of a program in the middle of its body.
@@ -56,9 +57,13 @@ pub(super) fn request(body: Served, most: u64) -> (Body, Watch) {
     (Body::stream(Steady::new(body, most, REQUEST_SILENCE, Some(watch.clone()))), watch)
 }
 
-/// A provider's body, on its way to the program.
-pub(super) fn answer(body: Body) -> Served {
-    if body.is_end_stream() { Served::empty() } else { Served::new(Steady::new(body, u64::MAX, ANSWER_SILENCE, None)) }
+/// A provider's body, on its way to the program that may have it, for as long as it may.
+pub(super) fn answer(body: Body, holder: Holder) -> Served {
+    if body.is_end_stream() {
+        return Served::empty();
+    }
+    let steady = Steady::new(body, u64::MAX, ANSWER_SILENCE, None);
+    Served::new(Steady { right: Right::Unwatched(holder), ..steady })
 }
 
 struct Steady<B> {
@@ -69,6 +74,39 @@ struct Steady<B> {
     silence: Option<Pin<Box<Sleep>>>,
     /// Whoever asks why it ended.
     watch: Option<Watch>,
+    /// That of whoever gets it.
+    right: Right,
+}
+
+/// The right to what streams.
+enum Right {
+    /// Nobody takes it away.
+    ForGood,
+    /// What is here at once is not worth a look.
+    Unwatched(Holder),
+    /// Over when this is.
+    Watched(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl Right {
+    /// Whether it is looked after from now on.
+    fn begins_to_be_watched(&mut self) -> bool {
+        match std::mem::replace(self, Self::ForGood) {
+            Self::Unwatched(holder) => {
+                *self = Self::Watched(Box::pin(holder.lost()));
+                true
+            }
+            other => {
+                *self = other;
+                false
+            }
+        }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Self::Watched(lost) = self else { return false };
+        lost.as_mut().poll(cx).is_ready()
+    }
 }
 
 /// Why a body ends early.
@@ -85,7 +123,7 @@ impl std::error::Error for Ended {}
 
 impl<B> Steady<B> {
     fn new(inner: B, most: u64, patience: Duration, watch: Option<Watch>) -> Self {
-        Self { inner, left: most, patience, silence: None, watch }
+        Self { inner, left: most, patience, silence: None, watch, right: Right::ForGood }
     }
 
     fn end(&self, why: u8, said: &'static str) -> Box<dyn std::error::Error + Send + Sync> {
@@ -110,6 +148,9 @@ where
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         loop {
+            if self.right.is_over(cx) {
+                return Poll::Ready(Some(Err(Box::new(Ended("whoever gets it may have no more of it")))));
+            }
             match Pin::new(&mut self.inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.silence = None;
@@ -126,6 +167,9 @@ where
                 }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
+                    if self.right.begins_to_be_watched() {
+                        continue;
+                    }
                     let patience = self.patience;
                     let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + patience)));
                     ready!(silence.as_mut().poll(cx));

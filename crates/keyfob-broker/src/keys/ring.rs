@@ -71,6 +71,11 @@ impl Ring {
         Ok(fob.filter(|fob| shown.is(&fob.digest) && fob.key.expires_at.is_none_or(|end| now < end)))
     }
 
+    /// Whether a key is still one: it was not revoked since, and has not ended. What cannot be looked up now is believed.
+    pub(crate) async fn holds(self: &Arc<Self>, fob: &Fob, now: Timestamp) -> bool {
+        fob.key.expires_at.is_none_or(|end| now < end) && !matches!(self.read(&fob.key.id, now).await, Ok(None))
+    }
+
     /// Counts a use; an error says how long to wait.
     pub(crate) fn take_turn(&self, fob: &Fob) -> Result<(), Duration> {
         match fob.key.rate {
