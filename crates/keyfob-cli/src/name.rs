@@ -34,6 +34,11 @@ impl Name {
         Ok(Self { provider: provider.to_owned(), label: label.map(str::to_owned) })
     }
 
+    /// What tells it from others at the same provider.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
     /// Refuses a name that the short form (`keyfob NAME ACTION`) could never reach.
     pub(crate) fn checked_for_login(self) -> Result<Self, Card> {
         if self.label.is_none() && is_verb(&self.provider) {

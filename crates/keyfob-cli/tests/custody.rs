@@ -64,6 +64,17 @@ async fn watch_tells_what_another_process_does_to_tokens() {
     }
 }
 
+/// What it follows cannot be read on, and can be once somebody has said the passphrase.
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_ends_with_what_to_do_when_the_vault_gets_a_passphrase() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let mut watching = house.start(&["watch"]);
+    watching.line(|line| line.contains("watching")).await;
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], "canary horse battery staple\n").await.exits(0);
+    watching.end().await.fails(7, ["cannot follow the vault's history", "", "keyfob unlock"]);
+}
+
 /// A server that is restarted ends nothing: what happens once it is there again is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_goes_on_when_its_database_was_away() {

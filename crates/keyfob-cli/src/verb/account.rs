@@ -76,10 +76,12 @@ async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
         ));
     }
     if before.provider != to.provider {
+        // The label that was meant, where that is not the one it has.
+        let label = Some(to.label().unwrap_or("home")).filter(|label| before.name != format!("{}/{label}", before.provider));
         return Err(Card::usage(
             what,
             format!("an account at {} is called {} or {}/LABEL", before.provider, before.provider, before.provider),
-            format!("keyfob account rename {} {}/home", before.name, before.provider),
+            format!("keyfob account rename {} {}/{}", before.name, before.provider, label.unwrap_or("LABEL")),
         ));
     }
     to.checked_for_login()?;

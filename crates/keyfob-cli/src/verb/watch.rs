@@ -46,6 +46,8 @@ pub(crate) async fn run(args: Watch, context: &Context) -> Result<(), Card> {
                 }
                 continue;
             }
+            // It was given another key, say, or a passphrase.
+            Err(Error::Store(error)) => return Err(context.vault().refused(what.to_owned(), error)),
             Err(error) => return Err(error).doing(what),
         };
         if only.as_ref().is_none_or(|id| *id == entry.id) {

@@ -9,6 +9,8 @@ use crate::verb::app::{object_in, text_from_stdin};
 /// A word that is shorter is none of a server's making: RFC 6749 §10.10 wants tokens that cannot be guessed.
 const SHORTEST: usize = 8;
 
+const EXAMPLE: &str = r#"example: {"access_token":"…","refresh_token":"…"}; keyfob import --help shows what is taken"#;
+
 pub(super) fn on_stdin() -> Result<Map<String, Value>, Card> {
     of(&text_from_stdin()?)
 }
@@ -19,7 +21,7 @@ fn of(text: &str) -> Result<Map<String, Value>, Card> {
     if token.starts_with('{') {
         return object_in(text).or_else(|card| match python::read(text) {
             Some(Value::Object(object)) => Ok(object),
-            _ => Err(card),
+            _ => Err(card.advising(EXAMPLE)),
         });
     }
     let found = match serde_json::from_str(token) {
@@ -39,7 +41,7 @@ fn of(text: &str) -> Result<Map<String, Value>, Card> {
     Err(Card::usage(
         "there are no tokens on stdin",
         format!("expected a JSON object of tokens, or an access token alone, but found {found}"),
-        r#"example: {"access_token":"…","refresh_token":"…"}; keyfob import --help shows what is taken"#,
+        EXAMPLE,
     ))
 }
 
@@ -55,6 +57,11 @@ mod tests {
         assert_eq!(of(r#"{"access_token":"x"}"#).expect("an object")["access_token"], "x");
         assert_eq!(of("{'access_token': 'x', 'scope': None}").expect("a dictionary")["access_token"], "x");
         assert!(of("{'access_token': canary}").is_err_and(|card| !format!("{card:?}").contains("canar")));
+        // Cut off, it was to be tokens all the same.
+        assert!(
+            of(r#"{"access_token":"canary"#)
+                .is_err_and(|card| card.next().contains("access_token") && !format!("{card:?}").contains("canar"))
+        );
         for (text, found) in [
             ("[1]", "a list"),
             ("1", "a number"),

@@ -54,6 +54,12 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
     if same(context.vault(), &to) {
         return Err(Card::usage(what, "that is where it is", "name another place: --to PATH"));
     }
+    if let Location::File(path) = &to
+        && (path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator))
+    {
+        let file = quoted(&path.join("vault.db").display().to_string());
+        return Err(Card::usage(what, "it is a folder, and a vault is a file", format!("name a file in it: --to {file}")));
+    }
     let from = open(context).await?;
     let made = missing_folder(&to);
     let into = to
