@@ -231,19 +231,30 @@ fn without_access_token(members: &Members<'_>) -> Misbehaved {
     };
     if let Some(name) = members.object.names().find(has_tokens) {
         let [name] = &names([name].into_iter())[..] else { return missing };
-        return missing.with_hint(format!(
-            "it has one further down: if this provider is known for it, its file can say so: oauth2.tokens_at = \"/{}\", and {}",
-            name.replace('~', "~0").replace('/', "~1"),
-            allowed(Deviation::NestedTokens)
-        ));
+        return could_be_allowed(
+            missing,
+            format!(
+                "it has one further down: if this provider is known for it, its file can say so: oauth2.tokens_at = \"/{}\", and {}",
+                name.replace('~', "~0").replace('/', "~1"),
+                allowed(Deviation::NestedTokens)
+            ),
+        );
     }
     match CODES.into_iter().find(|name| members.object.has(name)) {
-        Some(code) => missing.with_hint(format!(
-            "if {code} in it says what went wrong, this provider's file can say so: oauth2.token_error = {{ code = \"/{code}\", … }}, and {}",
-            allowed(Deviation::OwnError)
-        )),
+        Some(code) => could_be_allowed(
+            missing,
+            format!(
+                "if {code} in it says what went wrong, this provider's file can say so: oauth2.token_error = {{ code = \"/{code}\", … }}, and {}",
+                allowed(Deviation::OwnError)
+            ),
+        ),
         None => missing,
     }
+}
+
+/// What a provider file would say, behind what is so until it does.
+fn could_be_allowed(wrong: Misbehaved, how: String) -> Misbehaved {
+    wrong.with_hint(format!("nothing of it was kept, and what was sent for it may be spent; {how}"))
 }
 
 /// `Bearer`, or `DPoP` where the request came with a proof, in any case (§7.1 compares without case). Never the other one: a token that is not bound
@@ -264,10 +275,13 @@ fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>, scrubbe
             let word = Some(scrubber.clean(text)).filter(|_| is_word && !text.is_empty());
             let wrong = members.broke("token_type", wanted, &word.as_ref().map_or("another type".to_owned(), |word| format!("\"{word}\"")));
             Err(match word.filter(|_| !bound) {
-                Some(word) => wrong.with_hint(format!(
-                    "if that is this provider's word for Bearer, its file can allow it: oauth2.token_type = \"{word}\", and deviations.{} = \"why\"",
-                    Deviation::OtherTokenType.name()
-                )),
+                Some(word) => could_be_allowed(
+                    wrong,
+                    format!(
+                        "if that is this provider's word for Bearer, its file can allow it: oauth2.token_type = \"{word}\", and deviations.{} = \"why\"",
+                        Deviation::OtherTokenType.name()
+                    ),
+                ),
                 None => wrong,
             })
         }
