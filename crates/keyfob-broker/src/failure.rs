@@ -228,7 +228,8 @@ impl Failure {
     }
 
     pub(crate) fn name_taken() -> Self {
-        Self::plain(StatusCode::CONFLICT, "That name is taken", "There is such an account already. Nothing was stored.")
+        let failure = Self::plain(StatusCode::CONFLICT, "That name is taken", "There is such an account already. Nothing was stored.");
+        Self { code: Some("name-taken"), ..failure }
     }
 
     /// The place where people and accounts are kept does not answer.

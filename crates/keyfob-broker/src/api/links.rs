@@ -10,7 +10,7 @@ use super::cursor::Page;
 use super::keys::{refused, unfit};
 use super::moment::Moment;
 use crate::audit::{What, Who};
-use crate::links::{self, Asked, Link, ReturnUrl, State};
+use crate::links::{self, Asked, Failed, Link, ReturnUrl, State};
 use crate::problem::Problem;
 use crate::site::Site;
 use crate::way::Way;
@@ -30,8 +30,21 @@ pub(super) struct Shown {
     scopes: Vec<String>,
     return_to: Option<String>,
     state: State,
+    /// Why nothing came of it when it was tried last.
+    failure: Option<Why>,
     created_at: Moment,
     expires_at: Moment,
+}
+
+/// Why nothing came of a link. While it is open, it can be tried again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ConnectLinkFailure")]
+struct Why {
+    at: Moment,
+    /// A word for programs: `access_denied` where somebody said no, else what the provider said (RFC 6749), or a code of ours.
+    error: String,
+    /// The same in sentences.
+    reason: String,
 }
 
 /// A link to be made.
@@ -78,6 +91,7 @@ impl From<Link> for Shown {
             scopes: record.scopes,
             return_to: record.return_to,
             state: record.state,
+            failure: record.failed.map(|Failed { at, error, reason }| Why { at: at.into(), error, reason }),
             created_at: record.created_at.into(),
             expires_at: link.expires_at.into(),
         }

@@ -9,6 +9,7 @@
 //! previews. One account comes of a link (L22).
 
 mod arrive;
+mod failed;
 mod return_url;
 
 use keyfob::StoreError;
@@ -19,7 +20,8 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use arrive::{connect, connecting, hindrance, outcome, receive};
+pub(crate) use arrive::{back_to_app, connect, connecting, ended, hindrance, outcome, over, receive};
+pub(crate) use failed::Failed;
 pub(crate) use return_url::{
     KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url,
     remove_made_with as remove_return_urls_made_with,
@@ -67,6 +69,9 @@ pub(crate) struct Record {
     /// The browser that pressed the button.
     browser: Option<String>,
     pub(crate) state: State,
+    /// Why nothing came of it when it was tried last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<Failed>,
 }
 
 /// How far it is.
@@ -122,6 +127,7 @@ pub(crate) async fn draw(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Res
         made_with,
         browser: None,
         state: State::Open,
+        failed: None,
     };
     let link = Link { id, owner, expires_at, record, generation: Generation(0) };
     let token = Secret::new(format!("{}{}", link.id, secret.expose()));
@@ -161,11 +167,11 @@ pub(crate) async fn cancel_made_with(shelf: &dyn Shelf, owner: &str, token: &str
     Ok(())
 }
 
-/// The link that somebody comes with, while it is open. Looking does not spend it.
-pub(crate) async fn open(shelf: &dyn Shelf, token: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
+/// The link that somebody comes with, used or not. Looking does not spend it.
+pub(crate) async fn by_token(shelf: &dyn Shelf, token: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
     let Some((id, secret)) = token.split_at_checked(32) else { return Ok(None) };
     let link = by_number(shelf, id, now).await?;
-    Ok(link.filter(|link| Secret::new(link.record.secret.as_str()).same_as(&hash(secret)) && link.record.state == State::Open))
+    Ok(link.filter(|link| Secret::new(link.record.secret.as_str()).same_as(&hash(secret))))
 }
 
 pub(crate) async fn by_number(shelf: &dyn Shelf, id: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
@@ -206,13 +212,13 @@ impl Link {
         if self.record.state != State::Open {
             return Ok(false);
         }
-        self.record.state = State::Connected;
+        (self.record.state, self.record.failed) = (State::Connected, None);
         self.write(shelf).await
     }
 
     /// Nothing came of it, and it can be used again.
-    pub(crate) async fn reopen(&mut self, shelf: &dyn Shelf) -> Result<bool, StoreError> {
-        self.record.state = State::Open;
+    pub(crate) async fn reopen(&mut self, shelf: &dyn Shelf, failed: Failed) -> Result<bool, StoreError> {
+        (self.record.state, self.record.failed) = (State::Open, Some(failed));
         self.write(shelf).await
     }
 

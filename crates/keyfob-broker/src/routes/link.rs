@@ -11,7 +11,7 @@ use keyfob::proto::scrub;
 
 use crate::failure::{Failure, Handed};
 use crate::guard::Knocked;
-use crate::links::{self, Link, State as Stage};
+use crate::links::{self, Failed, Link, State as Stage};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::routes::connect;
 use crate::seat::Seat;
@@ -49,8 +49,12 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
     let token = super::token(query.as_deref(), Handed::Connect)?;
     let door = site.door(&headers);
     let (shelf, now) = (&*site.people()?.shelf, site.keyfob.now());
-    let link = links::open(shelf, &token, now).await?;
+    let link = links::by_token(shelf, &token, now).await?;
     let link = link.filter(|link| link.is_for(&door)).ok_or_else(|| Failure::spent_link(Handed::Connect))?;
+    // Whoever goes back to it has connected by it.
+    if link.record.state == Stage::Connected {
+        return Ok(links::over(&site, &link).await);
+    }
     let seat = seat(&site, &link).await?;
     let back_to = link.return_to(shelf, now).await?.and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
     let scopes = match asked_for(&site, &seat, &link).await? {
@@ -78,9 +82,12 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Extension<Knocked>) -> Result<Response, Failure> {
     let (token, door, now) = (knocked.field("token"), &knocked.door, site.keyfob.now());
     let shelf = &*site.people()?.shelf;
-    let mut link = links::open(shelf, token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
+    let mut link = links::by_token(shelf, token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
+    if link.record.state == Stage::Connected && link.is_for(door) {
+        return Ok(links::over(&site, &link).await);
+    }
     let seat = seat(&site, &link).await?;
-    if !link.bind(shelf, door).await? {
+    if link.record.state != Stage::Open || !link.bind(shelf, door).await? {
         return Err(Failure::spent_link(Handed::Connect));
     }
     let scopes = asked_for(&site, &seat, &link).await?;
@@ -134,7 +141,7 @@ pub(crate) async fn over(State(site): State<Arc<Site>>, Path(number): Path<Strin
     // Before the button was pressed there is no browser that is the link's.
     site.known_door(&headers).filter(|door| link.is_bound() && link.is_for(door)).ok_or_else(nowhere)?;
     let seat = seat(&site, &link).await?;
-    Ok(if link.record.state == Stage::Connected { connected(&seat) } else { not_connected(&seat) })
+    Ok(if link.record.state == Stage::Connected { connected(&seat) } else { not_connected(&seat, link.record.failed.as_ref()) })
 }
 
 /// Where a browser goes that came by this link, and that nobody awaits: the provider's answer, with its code, is gone from the address bar.
@@ -148,9 +155,15 @@ pub(crate) fn connected(seat: &Seat) -> Response {
 }
 
 /// The person, or the provider, said no.
-pub(crate) fn not_connected(seat: &Seat) -> Response {
-    let text = "Nothing was stored. If you change your mind, open the link again in this browser.";
-    told(format!("{} was not connected", seat.desk.provider.title), text)
+pub(crate) fn not_connected(seat: &Seat, failed: Option<&Failed>) -> Response {
+    let text = match failed.filter(|failed| !failed.is_denial()) {
+        None => "Nothing was stored. If you change your mind, open the link again in this browser.".to_owned(),
+        Some(failed) => format!(
+            "{} Nothing was stored. To try again, open the link again in this browser; if that does not help, tell whoever sent you here.",
+            failed.reason
+        ),
+    };
+    told(format!("{} was not connected", seat.desk.provider.title), &text)
 }
 
 fn told(title: String, text: &str) -> Response {

@@ -16,7 +16,7 @@ use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::{Arrival, Knocked, Posted, unbroken};
-use crate::links;
+use crate::links::{self, Failed};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Door;
 use crate::routes::callback::{unnoted, why};
@@ -148,7 +148,10 @@ async fn look(
     let work = async move {
         let mut waiting = waiting;
         let seat = waiting.seat(&site).await?;
-        let came = waiting::ask(&site, &seat, &mut waiting, at.visit()).await?;
+        let came = match waiting::ask(&site, &seat, &mut waiting, at.visit()).await {
+            Ok(came) => came,
+            Err(failure) => return Err(told(&site, &waiting, failure).await),
+        };
         drawn(&site, &at, &waiting, came, is_script, None).await
     };
     unbroken(arrival.alive, work).await
@@ -165,7 +168,10 @@ async fn receive(site: Arc<Site>, number: String, at: At, pin: String, ends: boo
                 leave(&site, &at, Notice::bad(text)).await;
                 Ok(super::see_other("/"))
             }
-            Some(link) => links::outcome(&site, link, &seat, false).await,
+            Some(link) => {
+                links::ended(&site, link, Failed::denied(site.keyfob.now())).await?;
+                links::outcome(&site, link, &seat, false).await
+            }
         };
     }
     let path = page::waiting_path(&number, waiting.record.link.is_some());
@@ -217,10 +223,18 @@ async fn drawn(site: &Site, at: &At, waiting: &Waiting, came: Came, is_script: b
 /// It has come to an end, and whoever looks again is told the same.
 async fn over(site: &Site, waiting: &Waiting, seat: &Seat, end: &End) -> Result<Response, Failure> {
     match (&waiting.record.link, end) {
-        (_, End::Failed(told)) => Err(told.clone().into()),
+        (_, End::Failed(failed)) => Err(told(site, waiting, failed.clone().into()).await),
         (Some(link), end) => links::outcome(site, link, seat, matches!(end, End::Connected)).await,
         (None, End::Connected) => Ok(super::see_other(&page::account_path(seat))),
         (None, End::Refused) => Ok(super::see_other("/")),
+    }
+}
+
+/// Whoever came by a link goes back where it came from: they have no account here.
+async fn told(site: &Site, waiting: &Waiting, failure: Failure) -> Failure {
+    match &waiting.record.link {
+        None => failure,
+        Some(link) => links::back_to_app(site, link, failure).await,
     }
 }
 

@@ -7,7 +7,7 @@ use keyfob::{DeviceLogin, Error};
 use super::{AGAIN, End, Login, Waiting};
 use crate::browser::Visit;
 use crate::failure::Failure;
-use crate::links;
+use crate::links::{self, Failed};
 use crate::routes::callback::{By, Coming, Done, Expects, finish};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -45,6 +45,9 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
         return Ok(Came::Nothing);
     }
     if let Some(failure) = hindrance {
+        if let Some(number) = &waiting.record.link {
+            links::ended(site, number, Failed::here(&failure, now)).await?;
+        }
         waiting.give_back(shelf, Login::Over(End::Failed((&failure).into())), now).await?;
         return Err(failure);
     }
@@ -76,6 +79,9 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
         Err(error) if login.is_decided() || ends(&error) => {
             tracing::info!(account = seat.name, %error, "a login by a code ended");
             waiting.give_back(shelf, Login::Over(End::Refused), now).await?;
+            if let Error::Protocol(error) = &error {
+                note(site, waiting, error).await?;
+            }
             match error {
                 Error::Protocol(error) => Ok(Came::No(Box::new(error))),
                 error => Err(Failure::from_error(error, seat)),
@@ -108,6 +114,9 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
             let is_over = error.ends_login();
             let login = if is_over { Login::Over(End::Refused) } else { goes_on() };
             waiting.give_back(shelf, login, now).await?;
+            if is_over {
+                note(site, waiting, &error).await?;
+            }
             return Ok(if is_over { Came::No(Box::new(error)) } else { Came::NoPin(Box::new(error)) });
         }
     };
@@ -129,6 +138,14 @@ async fn settle(site: &Site, seat: &Seat, waiting: &mut Waiting, coming: Coming,
     // Whoever looks again is led to where it is.
     waiting.record.account.clone_from(&done.seat.name);
     Ok(done)
+}
+
+/// Why it ended, where the app will ask that made the link.
+async fn note(site: &Site, waiting: &Waiting, error: &ProtoError) -> Result<(), Failure> {
+    match &waiting.record.link {
+        None => Ok(()),
+        Some(number) => links::ended(site, number, Failed::at_provider(error, site.keyfob.now())).await,
+    }
 }
 
 fn ends(error: &Error) -> bool {

@@ -81,9 +81,12 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
     assert!(page.has(&format!("Somebody, by the link {}…", &number[..8])), "{}", page.text);
     // It let nobody in.
     assert_eq!(somebody.get("/").await.location(), "/sign-in");
-    // And it was good once.
+    // And it was good once. Its own browser is led back once more, wherever it goes on from.
+    assert_eq!(somebody.get(&url).await.location(), over.location());
+    let again = back(&mut somebody, &answer).await;
+    assert!(again.status == 403 && again.has("Back to the app") && again.has("status=connected"), "{}", again.text);
     // Whoever was sent here knows no owner, and no command: a new link comes from whoever sent them.
-    for spent in [somebody.get(&url).await, somebody.get("/link?token=cut-short").await, back(&mut somebody, &answer).await] {
+    for spent in [world.browser().get(&url).await, somebody.get("/link?token=cut-short").await] {
         assert!(spent.status == 403 && spent.has("sent you here") && !spent.has("keyfob serve"), "{}", spent.text);
     }
     assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
@@ -401,6 +404,7 @@ async fn a_denial_goes_back_and_leaves_the_link_open_and_one_that_was_taken_back
     let state_parameter = query.split('&').find(|pair| pair.starts_with("state=")).expect("a state");
     let denied = back(&mut browser, &format!("{callback}?error=access_denied&{state_parameter}")).await;
     assert!(denied.location().ends_with("status=denied"), "{}", denied.text);
+    assert_eq!(failure(&program, &link).await["error"], "access_denied");
     assert_eq!(state(&program, &link).await, "open");
     let provider = press(&mut browser, &link).await.location().to_owned();
     let answer = browser.approve(&provider).await;
@@ -408,6 +412,59 @@ async fn a_denial_goes_back_and_leaves_the_link_open_and_one_that_was_taken_back
     assert_eq!(program.send("DELETE", &format!("/v1/connect-links/{number}"), &[], "").await.status, 200);
     assert_eq!(back(&mut browser, &answer).await.status, 403);
     assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 404);
+}
+
+async fn failure(program: &Program, link: &Value) -> Value {
+    program.get(&format!("/v1/connect-links/{}", link["id"].as_str().expect("a number"))).await.json()["failure"].clone()
+}
+
+/// Nobody said no there: the app learns what went wrong, and whoever is at the page, too.
+#[tokio::test]
+async fn what_a_provider_refuses_by_itself_is_no_denial_and_told_with_its_word() {
+    for back_to in [json!(BACK), json!(null)] {
+        let world = World::known(&["netatmo"]).await;
+        let (program, link) = linked(&world, json!({"return_to": back_to})).await;
+        assert!(failure(&program, &link).await.is_null());
+        let mut browser = world.browser();
+        let provider = press(&mut browser, &link).await.location().to_owned();
+        let answer = browser.approve(&provider).await;
+        let (callback, query) = answer.split_once('?').expect("a query");
+        let state_parameter = query.split('&').find(|pair| pair.starts_with("state=")).expect("a state");
+        let said = "error=invalid_scope&error_description=no+such+%3Cb%3Escope";
+        let failed = back(&mut browser, &format!("{callback}?{said}&{state_parameter}")).await;
+        if back_to.is_null() {
+            let page = browser.get(failed.location()).await;
+            assert!(page.has("was not connected") && page.has("invalid_scope: no such &#60;b&#62;scope"), "{}", page.text);
+        } else {
+            assert!(failed.location().ends_with("status=failed&error=invalid_scope"), "{}", failed.location());
+        }
+        let told = failure(&program, &link).await;
+        assert_eq!(told["error"], "invalid_scope", "{told}");
+        assert!(told["reason"].as_str().is_some_and(|reason| reason.contains("no such <b>scope")) && told["at"].is_string(), "{told}");
+        assert_eq!(state(&program, &link).await, "open");
+        let provider = press(&mut browser, &link).await.location().to_owned();
+        let answer = browser.approve(&provider).await;
+        assert_eq!(back(&mut browser, &answer).await.status, 303);
+        assert_eq!((state(&program, &link).await, failure(&program, &link).await), (json!("connected"), json!(null)));
+    }
+}
+
+/// Whoever came by a link has no account here to go back to.
+#[tokio::test]
+async fn what_fails_after_the_answer_leads_back_to_the_app_and_to_nobodys_account() {
+    for back_to in [json!(BACK), json!(null)] {
+        let world = World::known(&["netatmo"]).await;
+        let (program, link) = linked(&world, json!({"return_to": back_to})).await;
+        let mut browser = world.browser();
+        let provider = press(&mut browser, &link).await.location().to_owned();
+        let answer = browser.approve(&provider).await;
+        world.sandbox.faults("netatmo").update(|faults| (faults.at, faults.unavailable) = (At::Token, 1000));
+        let page = back(&mut browser, &answer).await;
+        assert!(page.status == 502 && !page.has("/accounts/"), "{} {}", page.status, page.text);
+        assert_eq!(page.has("Back to the app") && page.has("status=failed"), !back_to.is_null(), "{}", page.text);
+        assert_eq!(page.has(&format!("/link/{}/over", link["id"].as_str().expect("a number"))), back_to.is_null(), "{}", page.text);
+        assert_eq!(failure(&program, &link).await["error"], "provider");
+    }
 }
 
 #[tokio::test]
