@@ -46,6 +46,11 @@ impl Issuers {
 }
 
 impl Place {
+    /// What is not old yet.
+    fn good(&self, now: Timestamp) -> Option<Metadata> {
+        self.known().filter(|known| !known.is_due(now)).map(|known| known.metadata().clone())
+    }
+
     fn known(&self) -> Option<CachedMetadata> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
     }
@@ -152,8 +157,8 @@ impl Keyfob {
         // Judged before anything is kept under its name.
         let discovery = Discovery::of(issuer, order)?;
         let place = self.issuers().place(issuer, order);
-        if let Some(known) = place.known().filter(|known| !known.is_due(self.now())) {
-            return Ok(known.metadata().clone());
+        if let Some(good) = place.good(self.now()) {
+            return Ok(good);
         }
         let _asking = match (place.asking.try_lock(), place.known()) {
             (Ok(asking), _) => asking,
@@ -161,9 +166,11 @@ impl Keyfob {
             (Err(_), Some(known)) => return Ok(known.metadata().clone()),
             (Err(_), None) => place.asking.lock().await,
         };
-        // What there is by now.
+        // Whoever asked meanwhile may have it.
+        if let Some(good) = place.good(self.now()) {
+            return Ok(good);
+        }
         let known = match place.known() {
-            Some(known) if !known.is_due(self.now()) => known,
             Some(known) => {
                 let (known, told) = known.refreshed(self.ask(discovery).await, self.now());
                 if let Some(error) = told {
