@@ -214,6 +214,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Import",
             "Kind",
             "Link",
+            "NoList",
             "Pages",
             "Parameter",
             "ParameterKind",

@@ -271,7 +271,9 @@ fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>, scrubbe
         Some(Json::Text(text)) => {
             // A word, and nothing that a token could be.
             const LONGEST: usize = 40;
-            let is_word = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_alphabetic() || "-_: ".contains(c));
+            let mut tokens = members.object.names().filter(|name| name.ends_with("_token")).filter_map(|name| members.object.text(name));
+            let is_of_token = tokens.any(|token| token.contains(&**text));
+            let is_word = !is_of_token && text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_alphabetic() || "-_: ".contains(c));
             let word = Some(scrubber.clean(text)).filter(|_| is_word && !text.is_empty());
             let wrong = members.broke("token_type", wanted, &word.as_ref().map_or("another type".to_owned(), |word| format!("\"{word}\"")));
             Err(match word.filter(|_| !bound) {
