@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::Method;
+use http::{Method, StatusCode};
 use tracing::Span;
 
 use super::{Arrival, RequestId};
@@ -47,8 +47,8 @@ impl<'a> Asked<'a> {
         let route = by.name();
         let (status, ms) = (response.status().as_u16(), u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         let (code, note) = (problem.map(|problem| problem.code), problem.and_then(Problem::note));
-        // What a program was refused behind its key is in the book. All else leaves a trace here: whoever tries one key after the other, too. Its span is
-        // none where the log is at its usual level.
+        // What a program was told behind its key is in the book. All else leaves a trace here, and so does whoever tries one key after the other, or what no
+        // rule allows. Its span is none where the log is at its usual level.
         macro_rules! refused {
             ($level:ident) => {
                 tracing::$level!(id = name.as_str(), client = %client.peer, %method, route, status, code, note, ms, "refused")
@@ -58,7 +58,7 @@ impl<'a> Asked<'a> {
             // A probe comes every few seconds and says nothing.
             if health::is_for_probes(route) || route == health::METRICS {
                 tracing::trace!(client = %client.peer, %method, route, status, ms, "answered");
-            } else if is_program && problem.is_some_and(|problem| !problem.is_booked()) {
+            } else if is_program && problem.is_some_and(|problem| !problem.is_booked() || problem.status == StatusCode::FORBIDDEN) {
                 if response.status().is_server_error() { refused!(warn) } else { refused!(info) }
             } else if is_program {
                 tracing::debug!(client = %client.peer, %method, route, status, code, ms, "answered");
