@@ -45,6 +45,8 @@ pub struct Config {
     pub keyfob: Keyfob,
     /// What could be connected with an app that the owner enters. Empty: what is in `services`, and no more.
     pub catalogue: Vec<Provider>,
+    /// Whether that is all there is, so that what is in the vault beside it is of a provider that nothing describes any more. If not, it is served elsewhere.
+    pub whole_catalogue: bool,
     /// What the sandbox does not play, where there is one: nobody is sent to a real host from pages on which nothing is real.
     pub unplayed: Vec<Provider>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
@@ -79,8 +81,21 @@ impl Config {
         let (catalogue, unplayed, webhook_origins) = (Vec::new(), Vec::new(), Vec::new());
         let (external_url, shelf, sign_in) = (None, None, None);
         let pretended = Pretended::No;
-        let shared_accounts = false;
-        Self { listen, external_url, services, keyfob, catalogue, unplayed, shelf, sign_in, shared_accounts, webhook_origins, pretended }
+        let (shared_accounts, whole_catalogue) = (false, false);
+        Self {
+            listen,
+            external_url,
+            services,
+            keyfob,
+            catalogue,
+            whole_catalogue,
+            unplayed,
+            shelf,
+            sign_in,
+            shared_accounts,
+            webhook_origins,
+            pretended,
+        }
     }
 }
 
@@ -121,6 +136,7 @@ pub struct Site {
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
     /// What could be, if this were not a sandbox.
+    pub(crate) whole_catalogue: bool,
     pub(crate) unplayed: Vec<Provider>,
     pub(crate) shared_accounts: bool,
     pub(crate) webhook_origins: Vec<Origin>,
@@ -183,7 +199,7 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, unplayed, .. } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, whole_catalogue, unplayed, .. } = config;
         let Config { shelf, sign_in, shared_accounts, webhook_origins, pretended, .. } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
@@ -204,6 +220,7 @@ impl Site {
             people,
             waiting,
             catalogue,
+            whole_catalogue,
             unplayed,
             shared_accounts,
             webhook_origins,

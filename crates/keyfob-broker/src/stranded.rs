@@ -33,7 +33,7 @@ pub(crate) struct Stranded {
 }
 
 impl Stranded {
-    /// `None`: it is of a service that is only pretended to here, and others are asked about that.
+    /// `None`: it is of a service that is served elsewhere, or only pretended to here, and others are asked about that.
     pub(crate) fn of(site: &Site, account: Account, title: Option<String>) -> Option<Self> {
         let Account { name, provider, .. } = account;
         if site.unplayed.iter().any(|unplayed| unplayed.name == provider) {
@@ -42,6 +42,9 @@ impl Stranded {
         let (person, shown) = whose(&name);
         let is_owner = person == OWNER;
         let (shown, known) = (shown.to_owned(), site.catalogue.iter().find(|known| known.name == provider));
+        if known.is_none() && !site.whole_catalogue {
+            return None;
+        }
         let service = known.map_or_else(|| printable(&provider), |Provider { title, .. }| title.clone());
         let (reason, hint) = match known {
             Some(_) => (

@@ -24,6 +24,7 @@ async fn world() -> World {
             origin.map_or_else(|| provider.clone(), |origin| provider.at_origin(&origin))
         };
         config.catalogue = Catalogue::embedded().iter().map(moved).collect();
+        config.whole_catalogue = true;
     }
     World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await
 }
@@ -319,6 +320,23 @@ async fn a_links_answer_may_come_to_an_instance_that_has_heard_of_nothing() {
     let over = somebody.send("GET", &back, &[("sec-fetch-site", "cross-site")], None).await;
     assert_eq!(over.status, 303, "{}", over.text);
     assert!(world.account("telldus/ada").await.is_some());
+}
+
+/// `keyfob serve --provider august`: what else is in the vault is used elsewhere, and nothing is wrong with it.
+#[tokio::test]
+async fn what_is_served_elsewhere_is_not_out_of_use() {
+    fn more(sandbox: &Sandbox, config: &mut Config) {
+        config.catalogue = vec![support::service(sandbox, "august", None).provider];
+    }
+    let world = World::with(&["august", "telldus"], Setup { known: true, more: Some(more), ..Setup::default() }).await;
+    let mut owner = world.owner().await;
+    owner.connect("telldus").await;
+    let mut other = world.account("telldus").await.expect("an account");
+    (other.name, other.provider, other.id) = ("attic".to_owned(), "attic".to_owned(), keyfob::AccountId::random());
+    let entry = world.keyfob().entry(&other, Event::LoggedIn { received: None, imported: true });
+    world.store.put_account(&other, Expected::Nothing, Some(&entry)).await.expect("kept");
+    assert!(!owner.get("/").await.has("attic"));
+    assert_eq!(owner.get("/accounts/attic").await.status, 404);
 }
 
 /// What is in the vault is somebody's, whether anything can use it or not.

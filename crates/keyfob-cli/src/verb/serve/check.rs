@@ -51,7 +51,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             (stage.config, stage.sandbox)
         }
         _ => {
-            let Found { services, catalogue, unplayed } = services(settings, context).await?;
+            let Found { services, catalogue, unplayed, .. } = services(settings, context).await?;
             // A store of its own: looking makes no vault.
             let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(context::transport()?));
             let mut config = Config::new(settings.port(), services, keyfob);

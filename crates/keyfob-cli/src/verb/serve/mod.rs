@@ -245,7 +245,7 @@ struct Stage {
 
 /// The vault, and what can be connected with the apps that are known.
 async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
-    let Found { services, catalogue, unplayed } = services::services(settings, context).await?;
+    let Found { services, catalogue, whole_catalogue, unplayed } = services::services(settings, context).await?;
     let keyfob = context.keyfob().await?.clone();
     let mut providers = Providers::of(context).await?;
     for service in &services {
@@ -256,7 +256,7 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     if !catalogue.is_empty() {
         config.shelf = Some(context.shelf().await?.clone());
     }
-    (config.catalogue, config.unplayed) = (catalogue, unplayed);
+    (config.catalogue, config.whole_catalogue, config.unplayed) = (catalogue, whole_catalogue, unplayed);
     if context.sandbox().is_some() {
         config.pretended = Pretended::Providers;
     }

@@ -16,13 +16,16 @@ pub(super) struct Found {
     pub(super) services: Vec<Service>,
     /// Those for which the owner can enter one. An env-file or the environment say what is meant: nothing else is there.
     pub(super) catalogue: Vec<Provider>,
+    /// Whether these are all that there are.
+    pub(super) whole_catalogue: bool,
     /// Those that the sandbox does not play, where one is meant.
     pub(super) unplayed: Vec<Provider>,
 }
 
 impl Found {
     fn of_variables(recognised: Vec<Recognised>) -> Self {
-        Self { services: recognised.into_iter().map(of_variables).collect(), catalogue: Vec::new(), unplayed: Vec::new() }
+        let services = recognised.into_iter().map(of_variables).collect();
+        Self { services, catalogue: Vec::new(), whole_catalogue: false, unplayed: Vec::new() }
     }
 }
 
@@ -71,7 +74,7 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
     // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
     match incomplete {
         Some(misuse) if services.is_empty() => Err(misuse).doing(what),
-        _ => Ok(Found { services, catalogue: providers, unplayed }),
+        _ => Ok(Found { services, catalogue: providers, whole_catalogue: named.is_none(), unplayed }),
     }
 }
 
