@@ -60,7 +60,8 @@ fn is_by_address(origin: &Origin) -> bool {
 fn names_us(site: &Site, request: &Request) -> bool {
     let mut hosts = request.headers().get_all(HOST).into_iter();
     let (host, more) = (hosts.next(), hosts.next());
-    let ours = site.origin.as_str().split_once("://").map(|(_, authority)| authority.as_bytes());
+    let ours = site.origin.as_str();
+    let ours = ours.strip_prefix("http://").or_else(|| ours.strip_prefix("https://")).map(str::as_bytes);
     more.is_none() && request.uri().authority().is_none() && host.is_some_and(|host| Some(host.as_bytes()) == ours)
 }
 
