@@ -268,6 +268,31 @@ async fn l2_a_script_of_ours_needs_the_token_of_its_page() {
     assert_eq!(member.send("GET", &url, &good, None).await.status, 404, "the owner's account is none of theirs");
 }
 
+/// What a script of a page waits for is its person's no more once the browser is signed out.
+#[tokio::test]
+async fn l3_a_script_whose_browser_is_signed_out_meanwhile_is_given_nothing() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let token = owner.get("/keys").await.form_token();
+    let url = owner.absolute(LOCKS);
+    for signs_out in [false, true] {
+        world.sandbox.faults("august").update(|faults| faults.slow_ms = 1500);
+        world.sandbox.clear_seen();
+        let mut tab = owner.tab();
+        let (url, csrf) = (url.clone(), token.clone());
+        let asked = tokio::spawn(async move {
+            tab.send("GET", &url, &[("x-keyfob-csrf", csrf.as_str()), ("sec-fetch-site", "same-origin")], None).await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        if signs_out {
+            assert_eq!(owner.post("/sign-out", &[("form_token", &token)]).await.status, 303);
+        }
+        let reply = asked.await.expect("no panic");
+        assert_eq!((reply.status, reply.has("Front Door")), if signs_out { (401, false) } else { (200, true) }, "{}", reply.text);
+    }
+}
+
 /// The number of the form that this page has.
 fn once(page: &Page) -> String {
     page.text.split_once("name=\"once\" value=\"").expect("a number").1.split('"').next().expect("a number").to_owned()

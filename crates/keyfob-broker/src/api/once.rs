@@ -97,7 +97,9 @@ pub(super) async fn begin(
     // What the path names is part of the request.
     let body = body.map(Value::to_string).unwrap_or_default();
     let parts: Vec<&str> = std::iter::once(body.as_str()).chain(named.values().map(String::as_str)).collect();
-    let first = First::new(&caller.person.id, &[operation.id, key], hash(&parts));
+    // What a token made goes with it: what was done with the one before is not there for the next one to have.
+    let by = caller.token().unwrap_or_default();
+    let first = First::new(&caller.person.id, &[&by, operation.id, key], hash(&parts));
     let under_way = || Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1);
     match first.begin(shelf, now).await? {
         Found::Nothing => Ok(Turn::First(first)),

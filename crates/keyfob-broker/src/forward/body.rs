@@ -7,6 +7,7 @@ use http_body::Body as _;
 use keyfob::Session;
 use keyfob::session::CallBody;
 
+use super::holder::Holder;
 use super::steady::{self, Watch};
 use super::{batch, fields};
 use crate::problem::Problem;
@@ -21,53 +22,60 @@ const LARGEST_FORM: u64 = 1 << 20;
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
-/// The body, and who watches over it; judged by the headers that go with it, and not by those that it came with: what is left out on the way says nothing
-/// there. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it must not have.
-pub(super) async fn ready(
-    method: &Method,
-    headers: &HeaderMap,
-    body: Incoming,
-    session: &Session,
-    overrides: &[String],
-    carriers: &[String],
-    may_all: bool,
-) -> Result<(CallBody, Watch), Problem> {
-    let length = body.size_hint().exact();
-    if length == Some(0) {
-        return Ok((CallBody::None, Watch::default()));
-    }
-    let (form, json) = (is_form(method, headers), !may_all && *method == Method::POST && is_json(headers));
-    let carries = !carriers.is_empty() && is_json(headers);
-    let needs_all = form || json || carries;
-    if needs_all && headers.contains_key(CONTENT_ENCODING) {
-        // Some servers unpack it, and read fields that nobody here has seen.
-        return Err(Problem::bad_request("body", "A body that is compressed cannot be judged.").hint("send it as it is"));
-    }
-    let keeps = length.is_some_and(|length| length <= KEPT);
-    if length.is_some_and(|length| length > if needs_all { LARGEST_FORM } else { LARGEST }) {
-        return Err(too_large());
-    }
-    let (body, watch) = steady::request(body, if needs_all { LARGEST_FORM } else { LARGEST });
-    if !needs_all && !keeps {
-        return Ok((CallBody::Stream(body), watch));
-    }
-    let most = usize::try_from(LARGEST_FORM).unwrap_or(usize::MAX);
-    match body.bytes(most).await {
-        Ok(bytes) if bytes.is_empty() => Ok((CallBody::None, watch)),
-        Ok(bytes) => {
-            if form {
-                fields::judge(&bytes, fields::Place::Body, session, overrides)?;
-                batch::judge_form(&bytes, carriers)?;
-            }
-            if json {
-                fields::judge_json(&bytes, overrides)?;
-            }
-            if carries {
-                batch::judge_json(&bytes, carriers)?;
-            }
-            Ok((CallBody::Bytes(bytes), watch))
+/// By what a body is judged.
+pub(super) struct Judge<'a> {
+    pub(super) method: &'a Method,
+    /// Those that go with it, and not those that it came with: what is left out on the way says nothing there.
+    pub(super) headers: &'a HeaderMap,
+    pub(super) session: &'a Session,
+    pub(super) overrides: &'a [String],
+    /// Fields of these names it must not have.
+    pub(super) carriers: &'a [String],
+    /// Whoever may use every method may write one into JSON, too; and then JSON streams.
+    pub(super) may_all: bool,
+}
+
+impl Judge<'_> {
+    /// The body, and who watches over it, for as long as this holder may send one.
+    pub(super) async fn ready(&self, body: Incoming, holder: impl FnOnce() -> Holder) -> Result<(CallBody, Watch), Problem> {
+        let Self { method, headers, session, overrides, carriers, may_all } = *self;
+        let length = body.size_hint().exact();
+        if length == Some(0) {
+            return Ok((CallBody::None, Watch::default()));
         }
-        Err(_) => Err(watch.problem().unwrap_or_else(steady::cut_off)),
+        let (form, json) = (is_form(method, headers), !may_all && *method == Method::POST && is_json(headers));
+        let carries = !carriers.is_empty() && is_json(headers);
+        let needs_all = form || json || carries;
+        if needs_all && headers.contains_key(CONTENT_ENCODING) {
+            // Some servers unpack it, and read fields that nobody here has seen.
+            return Err(Problem::bad_request("body", "A body that is compressed cannot be judged.").hint("send it as it is"));
+        }
+        let keeps = length.is_some_and(|length| length <= KEPT);
+        if length.is_some_and(|length| length > if needs_all { LARGEST_FORM } else { LARGEST }) {
+            return Err(too_large());
+        }
+        let (body, watch) = steady::request(body, if needs_all { LARGEST_FORM } else { LARGEST }, holder());
+        if !needs_all && !keeps {
+            return Ok((CallBody::Stream(body), watch));
+        }
+        let most = usize::try_from(LARGEST_FORM).unwrap_or(usize::MAX);
+        match body.bytes(most).await {
+            Ok(bytes) if bytes.is_empty() => Ok((CallBody::None, watch)),
+            Ok(bytes) => {
+                if form {
+                    fields::judge(&bytes, fields::Place::Body, session, overrides)?;
+                    batch::judge_form(&bytes, carriers)?;
+                }
+                if json {
+                    fields::judge_json(&bytes, overrides)?;
+                }
+                if carries {
+                    batch::judge_json(&bytes, carriers)?;
+                }
+                Ok((CallBody::Bytes(bytes), watch))
+            }
+            Err(_) => Err(watch.problem().unwrap_or_else(steady::cut_off)),
+        }
     }
 }
 

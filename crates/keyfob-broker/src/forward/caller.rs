@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 
 use super::Gate;
 use crate::audit::Doer;
+use crate::browser::Visit;
 use crate::guard::is_same_origin;
 use crate::keys::{self, Fob, Path};
 use crate::problem::Problem;
@@ -21,8 +22,8 @@ const CSRF: HeaderName = HeaderName::from_static("x-keyfob-csrf");
 pub(crate) enum Caller {
     /// Whoever has this key.
     Key(Arc<Fob>),
-    /// This person, in their own browser.
-    Person(String),
+    /// A person, in their own browser.
+    Person(Arc<Visit>),
 }
 
 impl Caller {
@@ -31,7 +32,18 @@ impl Caller {
         match keys::shown(&gate.ring, &request.headers, &request.uri, site.keyfob.now()).await? {
             Some(fob) => Ok(Self::Key(fob)),
             // On the heap, as all that is rare on the way of a program's request: a request is as large as the largest part of its way.
-            None => Box::pin(person(site, &request.headers)).await.map(Self::Person),
+            None => Box::pin(person(site, &request.headers)).await.map(|visit| Self::Person(Arc::new(visit))),
+        }
+    }
+
+    /// Whether what let them in lets them in still: the key was not revoked since, and has not ended; the browser is signed in. What cannot be looked up now is
+    /// believed.
+    pub(super) async fn is_let_in(&self, site: &Site, gate: &Gate) -> bool {
+        let now = site.keyfob.now();
+        match (self, &site.people) {
+            (Self::Key(fob), _) => gate.ring.holds(fob, now).await,
+            (Self::Person(visit), Some(people)) => people.is_open(visit, now).await.unwrap_or(true),
+            (Self::Person(_), None) => false,
         }
     }
 
@@ -39,7 +51,7 @@ impl Caller {
     pub(crate) fn owner(&self) -> &str {
         match self {
             Self::Key(fob) => &fob.key.owner,
-            Self::Person(person) => person,
+            Self::Person(visit) => visit.person(),
         }
     }
 
@@ -93,13 +105,13 @@ impl Caller {
     pub(super) fn doer(&self) -> Doer<'_> {
         match self {
             Self::Key(fob) => Doer::Key { key: &fob.key.id, key_name: &fob.key.name },
-            Self::Person(person) => Doer::Person { person },
+            Self::Person(visit) => Doer::Person { person: visit.person() },
         }
     }
 }
 
-/// The person whose session it is. Whatever the method: some APIs switch lamps with GET, and a link from anywhere brings the cookie along.
-async fn person(site: &Site, headers: &HeaderMap) -> Result<String, Problem> {
+/// The session that it belongs to. Whatever the method: some APIs switch lamps with GET, and a link from anywhere brings the cookie along.
+async fn person(site: &Site, headers: &HeaderMap) -> Result<Visit, Problem> {
     let missing = || Problem::unauthorized("key-missing", "This needs a valet key.");
     let Some(token) = headers.get(CSRF).and_then(|token| token.to_str().ok()) else { return Err(missing()) };
     if site.people.is_none() {
@@ -110,5 +122,5 @@ async fn person(site: &Site, headers: &HeaderMap) -> Result<String, Problem> {
     if !is_same_origin(site, headers) || !visit.csrf.same_as(token) {
         return Err(Problem::forbidden("foreign", "This did not come from one of these pages."));
     }
-    Ok(visit.person().to_owned())
+    Ok(visit)
 }

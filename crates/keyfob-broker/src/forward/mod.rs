@@ -23,7 +23,7 @@ mod steady;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body as Incoming;
 use axum::extract::Request;
@@ -49,6 +49,10 @@ pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provid
 
 /// What comes from a provider under our address is no page of ours, and can do nothing there.
 const INERT: &str = "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox";
+
+/// What was judged is judged again when so much time has passed: a body took its time to come, a token to be renewed, an answer to be given. So a key that is
+/// revoked opens nothing from a second later on, whatever was begun with it before.
+const SOON: Duration = Duration::from_millis(500);
 
 /// What programs with keys need: there is one where there is a shelf.
 #[derive(Debug)]
@@ -109,6 +113,15 @@ impl<'a> Use<'a> {
         self.session.as_ref().map(|(desk, session)| (desk, session)).map_err(Clone::clone)
     }
 
+    /// An error if they may not any more what they were let in for. Whoever could begin a request in time, and end it when they like, would keep what was taken
+    /// from them. `done`: what has come of it by now.
+    pub(crate) async fn still_holds(&self, done: &str) -> Result<(), Problem> {
+        if self.began.elapsed() < SOON || Box::pin(holder::holds(self.site, &self.caller, self.account)).await {
+            return Ok(());
+        }
+        Err(ended_meanwhile(done))
+    }
+
     /// Before anything is done that the book has to tell of.
     pub(crate) async fn open_book(&self) -> Result<(), Problem> {
         self.gate.book.open(self.site.keyfob.now()).await.map_err(|_| unwritten("Nothing was done."))
@@ -146,6 +159,13 @@ async fn session(site: &Site, gate: &Gate, caller: &Caller, account: &str) -> Re
     // Somebody logged out, and connected another account under the old name: the key was not made for that one.
     let is_another = matches!(caller, Caller::Key(fob) if session.look(|account| account.id != fob.key.account_id));
     Ok((!is_another).then_some((desk, session)))
+}
+
+fn ended_meanwhile(done: &str) -> Problem {
+    let detail = format!(
+        "The key or the session that this request came by has ended, or its account was disconnected, while it was under way. {done}"
+    );
+    Problem::unauthorized("ended-meanwhile", detail)
 }
 
 fn unwritten(done: &str) -> Problem {
@@ -250,8 +270,10 @@ impl Use<'_> {
                 .hint("its owner can make one that may POST, PUT, PATCH and DELETE there; or send it in another form"));
         }
         let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &headers, &path)?;
-        let (body, watch) = body::ready(&parts.method, &headers, body, session, overrides, carriers, may_all).await?;
+        let judge = body::Judge { method: &parts.method, headers: &headers, session, overrides, carriers, may_all };
+        let (body, watch) = judge.ready(body, || self.holder()).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| [path.as_str(), "?", query].concat());
+        self.still_holds("Nothing was sent on.").await?;
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());
         let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();
@@ -261,6 +283,7 @@ impl Use<'_> {
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));
         }
+        self.still_holds("It was sent on all the same, and may have been done; the answer is not handed out.").await?;
         headers::judge_coding(&parts.method, answer.status(), answer.headers(), sees_token)?;
         Ok(self.answer(answer, desk, session, &path))
     }
@@ -283,11 +306,14 @@ impl Use<'_> {
             Some(mask) => mask.over(body),
             None => body,
         };
-        let holder = Holder::new(self.site.clone(), self.caller.clone(), self.account, self.id.clone());
-        let mut response = Response::new(steady::answer(body, holder));
+        let mut response = Response::new(steady::answer(body, self.holder()));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         (response, bytes)
+    }
+
+    fn holder(&self) -> Holder {
+        Holder::new(self.site.clone(), self.caller.clone(), self.account, self.id.clone())
     }
 }
 

@@ -29,6 +29,7 @@ const ANSWER_SILENCE: Duration = Duration::from_secs(300);
 const TOO_LARGE: u8 = 1;
 const SILENT: u8 = 2;
 const CUT_OFF: u8 = 3;
+const ENDED: u8 = 4;
 
 /// Knows why a program's body ended early: where we ended it, or where it broke off. Whoever was to take it sees only that it did not come.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,7 @@ impl Watch {
         match self.0.load(Ordering::Relaxed) {
             TOO_LARGE => Some(too_large()),
             CUT_OFF => Some(cut_off()),
+            ENDED => Some(super::ended_meanwhile("What had come of its body by then may have been sent on.")),
             SILENT => Some(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body did not come to its end in time.")),
             _ => None,
         }
@@ -51,10 +53,11 @@ pub(super) fn cut_off() -> Problem {
         .hint("send the whole of it once more, in the length that Content-Length says, or in chunks (RFC 9112 §7.1); it may have reached the provider in part")
 }
 
-/// A program's body, on its way to the provider.
-pub(super) fn request(body: Served, most: u64) -> (Body, Watch) {
+/// A program's body, on its way to the provider, for as long as the program may send one.
+pub(super) fn request(body: Served, most: u64, holder: Holder) -> (Body, Watch) {
     let watch = Watch::default();
-    (Body::stream(Steady::new(body, most, REQUEST_SILENCE, Some(watch.clone()))), watch)
+    let steady = Steady::new(body, most, REQUEST_SILENCE, Some(watch.clone()));
+    (Body::stream(Steady { right: Right::Unwatched(holder), ..steady }), watch)
 }
 
 /// A provider's body, on its way to the program that may have it, for as long as it may.
@@ -74,7 +77,7 @@ struct Steady<B> {
     silence: Option<Pin<Box<Sleep>>>,
     /// Whoever asks why it ended.
     watch: Option<Watch>,
-    /// That of whoever gets it.
+    /// That of whoever gets it, or sends it.
     right: Right,
 }
 
@@ -149,7 +152,7 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         loop {
             if self.right.is_over(cx) {
-                return Poll::Ready(Some(Err(Box::new(Ended("whoever gets it may have no more of it")))));
+                return Poll::Ready(Some(Err(self.end(ENDED, "whoever it is for may have no more of it"))));
             }
             match Pin::new(&mut self.inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {

@@ -101,6 +101,11 @@ async fn judge(site: &Site, entry: Option<Entry>, request: Request) -> Result<Re
     let body = axum::body::to_bytes(body, LARGEST)
         .await
         .map_err(|_| Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "This form is larger than any of ours."))?;
+    // A form takes as long to come as its sender likes, and its browser may be signed out by then.
+    let visit = match visit {
+        Some(_) => site.visit(&parts.headers).await?,
+        None => None,
+    };
     let fields = encode::decode_text_pairs(&body)
         .map_err(|_| Failure::plain(StatusCode::BAD_REQUEST, "Not a form", "The form's text cannot be read."))?;
     let tokens: Vec<&str> = fields.iter().filter(|(name, _)| name == FORM_TOKEN).map(|(_, value)| value.as_str()).collect();

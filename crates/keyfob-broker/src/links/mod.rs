@@ -20,7 +20,7 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use arrive::{back_to_app, connect, connecting, ended, hindrance, outcome, over, receive};
+pub(crate) use arrive::{back_to_app, connect, connecting, ended, hindrance, is_there, outcome, over, receive};
 pub(crate) use failed::Failed;
 pub(crate) use return_url::{
     KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url,

@@ -78,6 +78,12 @@ impl People {
         Ok(None)
     }
 
+    /// Whether it is alive still, and its person here.
+    pub(crate) async fn is_open(&self, visit: &Visit, now: Timestamp) -> Result<bool, StoreError> {
+        let known = self.known(&id_of(KIND, visit.id.expose()), now).await?;
+        Ok(known.is_some() && self.person(visit.person(), now).await?.is_some())
+    }
+
     /// A new session, under a cookie that nobody knew before (session fixation).
     pub(crate) async fn open(&self, person: &Person, notice: Option<Notice>, now: Timestamp) -> Result<Visit, StoreError> {
         let visit = Visit { id: random(), who: person.who(), csrf: random(), binding: random() };

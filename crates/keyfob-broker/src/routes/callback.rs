@@ -15,7 +15,7 @@ use tokio::sync::OwnedRwLockWriteGuard;
 
 use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, Handed, sentence};
 use crate::links;
 use crate::page;
 use crate::people::People;
@@ -255,6 +255,13 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
         }
     }
     let approved = coming.exchange().await.map_err(failed)?;
+    // That takes as long as the provider likes: a link that was taken back meanwhile, with the token that made it or without, connects nothing. Its tokens are
+    // not revoked, as none are that come to nothing here: see [`keep`].
+    if let By::Link(number) = by
+        && !links::is_there(site, number).await?
+    {
+        return Err(Failure::spent_link(Handed::Connect));
+    }
     let mut holder = site.holder(seat).write_owned().await;
     let Some(people) = &site.people else {
         approved.keep().await.map_err(failed)?;

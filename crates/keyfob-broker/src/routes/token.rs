@@ -76,6 +76,8 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     let (_, session) = used.session()?;
     let token = session.token(MIN_VALID).await;
     let token = token.map_err(|error| no_token(session).unwrap_or_else(|| Problem::of_account(error, used.account)))?;
+    // To renew it may have taken its time.
+    used.still_holds("Its token may have been renewed, and is not handed out.").await?;
     let mut body = Vec::with_capacity(USUAL);
     let mut members = Object::begin(&mut body);
     members.text("access_token", token.expose()).word("token_type", "Bearer");

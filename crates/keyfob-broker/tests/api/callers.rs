@@ -7,10 +7,11 @@ use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::support::front::{Front, Hooks};
 use super::support::{Setup, shelves};
-use super::{Program, World, send};
+use super::{Program, World, made_for, send};
 
 #[tokio::test]
 async fn without_a_token_or_a_session_nobody_is_let_in() {
@@ -245,4 +246,62 @@ async fn l16_what_is_deep_is_refused_before_anybody_understands_it() {
             assert_eq!((reply.status, reply.code().as_str()), (status, code), "{target} {levels}");
         }
     }
+}
+
+/// Half of a request, what happens then, the rest, and the answer.
+async fn interrupted(address: std::net::SocketAddr, head: &str, body: &str, between: impl AsyncFnOnce()) -> super::Reply {
+    let (first, rest) = body.split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let head = format!("{head}Host: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{first}", body.len());
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // Long enough for it to be let in.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    between().await;
+    stream.write_all(rest.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    super::Reply::parse(&answer).expect("an answer")
+}
+
+/// Whoever begins a request in time, and ends it when they like, keeps nothing of what is taken from them meanwhile.
+#[tokio::test]
+async fn l3_a_browser_that_is_signed_out_while_its_request_comes_in_does_nothing() {
+    let world = World::known(&["netatmo"]).await;
+    for (is_form, signs_out) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut browser = world.owner().await;
+        let form_token = browser.get("/settings/programs").await.form_token();
+        let cookie: Vec<String> = browser.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (cookie, name) = (cookie.join("; "), format!("late-{is_form}-{signs_out}"));
+        let (head, body) = if is_form {
+            (
+                "POST /settings/programs/tokens HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n".to_owned(),
+                format!("form_token={form_token}&name={name}&days=30"),
+            )
+        } else {
+            let head = format!("POST /v1/tokens HTTP/1.1\r\nContent-Type: application/json\r\nX-Keyfob-CSRF: {form_token}\r\n");
+            (head, json!({"name": name}).to_string())
+        };
+        let reply = interrupted(world.address, &format!("{head}Cookie: {cookie}\r\n"), &body, async || {
+            if signs_out {
+                assert_eq!(browser.post("/sign-out", &[("form_token", &form_token)]).await.status, 303);
+            }
+        })
+        .await;
+        let made = Program::of(&world, "owner").await.get("/v1/tokens").await.text().contains(&name);
+        assert_eq!(made, !signs_out, "{name}: {} {}", reply.status, reply.text());
+        assert_eq!(reply.status >= 400, signs_out, "{name}: {} {}", reply.status, reply.text());
+    }
+}
+
+#[tokio::test]
+async fn l8_a_token_that_is_revoked_while_its_request_comes_in_does_nothing() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let ((number, token), other) = (made_for(&world, "owner").await, Program::of(&world, "owner").await);
+    let head = format!("POST /v1/people/invitations HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n");
+    let reply = interrupted(world.address, &head, r#"{"name": "Robin"}"#, async || {
+        assert_eq!(other.send("DELETE", &format!("/v1/tokens/{number}"), &[], "").await.status, 200);
+    })
+    .await;
+    assert_eq!((reply.status, reply.code().as_str()), (401, "token-unknown"), "{}", reply.text());
 }

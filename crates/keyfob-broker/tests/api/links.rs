@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::support::gate::until;
 use super::support::{Browser, Page, Setup, World, provider};
-use super::{Program, id_of, send};
+use super::{Program, id_of, made_for, send};
 
 const BACK: &str = "https://app.example/done?of=us";
 
@@ -658,6 +658,38 @@ async fn no_question_leaves_for_a_link_that_is_not_good_any_more() {
             assert!(told.status == status && told.has(words), "{hindrance}, {time}: {}", told.text);
         }
         assert_eq!(asked(), before, "{hindrance}");
+    }
+}
+
+/// While the code is exchanged, which takes as long as the provider likes.
+#[tokio::test]
+async fn l19_a_link_that_is_taken_back_while_its_login_ends_connects_nothing() {
+    for taken in ["nothing", "the link", "the token"] {
+        let world = World::known(&["netatmo"]).await;
+        world.owner().await;
+        let (number, token) = made_for(&world, "owner").await;
+        let program = Program { address: world.address, token };
+        let link = program.post("/v1/connect-links", &json!({"provider": "netatmo", "account": "netatmo/ada"})).await.json();
+        let mut somebody = world.browser();
+        let url = press(&mut somebody, &link).await.location().to_owned();
+        let answer = somebody.approve(&url).await;
+        world.sandbox.faults("netatmo").update(|faults| (faults.at, faults.slow_ms) = (At::Token, 1500));
+        let mut tab = somebody.tab();
+        let arriving = tokio::spawn(async move { back(&mut tab, &answer).await });
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let path = match taken {
+            "the link" => Some(format!("/v1/connect-links/{}", link["id"].as_str().expect("a number"))),
+            "the token" => Some(format!("/v1/tokens/{number}")),
+            _ => None,
+        };
+        let other = Program::of(&world, "owner").await;
+        if let Some(path) = &path {
+            assert_eq!(other.send("DELETE", path, &[], "").await.status, 200, "{path}");
+        }
+        let reply = arriving.await.expect("no panic");
+        assert_eq!(reply.status, if path.is_some() { 403 } else { 303 }, "{taken}: {}", reply.text);
+        let expected = if path.is_some() { 404 } else { 200 };
+        assert_eq!(other.get("/v1/accounts/netatmo%2Fada").await.status, expected, "{taken}");
     }
 }
 

@@ -55,10 +55,15 @@ impl Program {
 }
 
 pub async fn token_of(world: &World, person: &str) -> String {
+    made_for(world, person).await.1
+}
+
+/// A new token of a person's: its number, and the token.
+pub async fn made_for(world: &World, person: &str) -> (String, String) {
     let shelf = world.shelf.as_ref().expect("a shelf");
     let now = keyfob::Clock::now(&*world.clock);
     let made = token::create(&**shelf, person, "an app", None, Who::Command, now).await.expect("a token");
-    made.text.expose().to_owned()
+    (made.token.id.clone(), made.text.expose().to_owned())
 }
 
 /// The id of the person whose browser it is.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Program, World, id_of};
+use super::{Program, World, id_of, made_for};
 
 const BODY: &str = r#"{"account":"netatmo","allow":["GET /api/**"]}"#;
 
@@ -74,4 +74,19 @@ async fn l8_somebody_elses_key_is_another_one() {
     };
     assert_eq!(invite(&owner).await, 201);
     assert_eq!(invite(&ada).await, 404);
+}
+
+/// What it made went with it: that it is there would be no true answer.
+#[tokio::test]
+async fn what_another_token_did_is_not_this_ones() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await.connect("netatmo").await;
+    let ((own, token), second) = (made_for(&world, "owner").await, Program::of(&world, "owner").await);
+    let first = Program { address: world.address, token };
+    let made = make(&first, "deploy", BODY).await;
+    assert_eq!(second.send("DELETE", &format!("/v1/tokens/{own}"), &[], "").await.status, 200);
+    let again = make(&second, "deploy", BODY).await;
+    assert_eq!((made.status, again.status), (201, 201), "{}", again.text());
+    assert!(again.json()["key"].is_string(), "{}", again.text());
+    assert_eq!(keys(&second).await, 1);
 }

@@ -11,4 +11,5 @@ mod log;
 mod paths;
 mod signed;
 mod token;
+mod under_way;
 mod wire;
