@@ -296,12 +296,14 @@ async fn l3_a_browser_that_is_signed_out_while_its_request_comes_in_does_nothing
 #[tokio::test]
 async fn l8_a_token_that_is_revoked_while_its_request_comes_in_does_nothing() {
     let world = World::known(&["netatmo"]).await;
-    world.owner().await;
+    world.owner().await.connect("netatmo").await;
     let ((number, token), other) = (made_for(&world, "owner").await, Program::of(&world, "owner").await);
-    let head = format!("POST /v1/people/invitations HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n");
-    let reply = interrupted(world.address, &head, r#"{"name": "Robin"}"#, async || {
+    // What makes nothing is not looked at again once it is made.
+    let head = format!("PATCH /v1/accounts/netatmo HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n");
+    let reply = interrupted(world.address, &head, r#"{"title": "The weather"}"#, async || {
         assert_eq!(other.send("DELETE", &format!("/v1/tokens/{number}"), &[], "").await.status, 200);
     })
     .await;
     assert_eq!((reply.status, reply.code().as_str()), (401, "token-unknown"), "{}", reply.text());
+    assert!(!other.get("/v1/accounts").await.text().contains("The weather"));
 }
