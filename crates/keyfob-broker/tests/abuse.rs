@@ -16,6 +16,17 @@ async fn raw(world: &World, request: &[u8]) -> String {
     // The other end may have closed after the first half.
     let _ = stream.write_all(request).await;
     let _ = stream.shutdown().await;
+    rest(stream).await
+}
+
+/// The same of somebody who says no more, and does not say so.
+async fn unended(world: &World, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(world.address).await.expect("a connection");
+    stream.write_all(request).await.expect("sent");
+    rest(stream).await
+}
+
+async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.expect("it ends");
     String::from_utf8_lossy(&answer).into_owned()
@@ -277,12 +288,35 @@ async fn unfinished_form(world: &World) -> String {
 async fn l15_a_body_that_does_not_come_is_given_up() {
     let world = World::limited(&["august"], |limits| limits.pause = Duration::from_millis(500)).await;
     let head = unfinished_form(&world).await;
-    let mut stream = TcpStream::connect(world.address).await.expect("a connection");
-    stream.write_all(head.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_string(&mut answer)).await;
-    assert!(read.is_ok(), "it is not waited for");
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    let answer = unended(&world, head.as_bytes()).await;
+    assert_eq!(statuses(&answer), ["408"], "{answer}");
+    assert!(answer.contains("did not come to its end") && answer.contains("send it again") && !answer.contains("larger"), "{answer}");
+}
+
+/// The same of the JSON API; and what breaks off, or has chunks that are none, is told from both.
+#[tokio::test]
+async fn a_body_that_does_not_come_to_its_end_is_not_told_as_too_large() {
+    let mut limits = Limits::default();
+    limits.pause = Duration::from_millis(500);
+    let world = World::known_with(&["august"], |server| server.limits(limits)).await;
+    let owner = world.owner().await;
+    let token = world.token("owner").await;
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n",
+        world.address
+    );
+    let silent = unended(&world, format!("{head}Content-Length: 100\r\n\r\n{{").as_bytes()).await;
+    assert!(statuses(&silent) == ["408"] && silent.contains("\"body-too-slow\""), "{silent}");
+    let broken = raw(&world, format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n").as_bytes()).await;
+    assert!(statuses(&broken) == ["400"] && broken.contains("\"code\":\"body\""), "{broken}");
+    let cookie = owner.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    let form = format!(
+        "POST /connect/august HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {cookie}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        world.address
+    );
+    let broken = raw(&world, form.as_bytes()).await;
+    assert!(statuses(&broken) == ["400"] && broken.contains("send it again"), "{broken}");
 }
 
 #[tokio::test]

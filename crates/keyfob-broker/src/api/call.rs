@@ -20,6 +20,7 @@ use super::standing::stays;
 use super::{once, shape, strict};
 use crate::audit::What;
 use crate::forward::Gate;
+use crate::guard::{Lacking, whole};
 use crate::people::People;
 use crate::problem::Problem;
 use crate::site::Site;
@@ -187,8 +188,17 @@ async fn read(parts: &Parts, body: axum::body::Body) -> Result<Value, Problem> {
     if !media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has to be application/json, and say so."));
     }
-    let body = axum::body::to_bytes(body, LARGEST).await.map_err(|_| {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("The body is larger than {} KiB, or ended early.", LARGEST / 1024))
-    })?;
-    strict::read(&body)
+    strict::read(&whole(body, LARGEST).await.map_err(lacking)?)
+}
+
+/// A body that is not here as a whole.
+fn lacking(why: Lacking) -> Problem {
+    let again = |problem: Problem| problem.hint("send the whole of it once more: nothing was done");
+    match why {
+        Lacking::TooLarge => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("The body is larger than {} KiB.", LARGEST / 1024))
+        }
+        Lacking::Silent => again(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body did not come to its end in time.")),
+        Lacking::CutOff => again(Problem::bad_request("body", "The body was cut off before its end.")),
+    }
 }

@@ -99,6 +99,7 @@ fn described(operation: &Operation) -> Value {
         (401, true),
         (403, true),
         (404, true),
+        (408, has_body),
         (409, operation.is_once()),
         (413, has_body),
         (415, has_body),

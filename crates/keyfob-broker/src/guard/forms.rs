@@ -15,7 +15,7 @@ use keyfob::proto::{Origin, encode};
 
 use crate::browser::Visit;
 use crate::failure::Failure;
-use crate::guard::{Arrival, unbroken};
+use crate::guard::{Arrival, Lacking, unbroken, whole};
 use crate::page::FORM_TOKEN;
 use crate::people::Door;
 use crate::router::{Entry, entry};
@@ -98,9 +98,7 @@ async fn judge(site: &Site, entry: Option<Entry>, request: Request) -> Result<Re
     if !media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
         return Err(Failure::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", "Only the forms of these pages are taken."));
     }
-    let body = axum::body::to_bytes(body, LARGEST)
-        .await
-        .map_err(|_| Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "This form is larger than any of ours."))?;
+    let body = whole(body, LARGEST).await.map_err(lacking)?;
     // A form takes as long to come as its sender likes, and its browser may be signed out by then.
     let visit = match visit {
         Some(_) => site.visit(&parts.headers).await?,
@@ -119,6 +117,16 @@ async fn judge(site: &Site, entry: Option<Entry>, request: Request) -> Result<Re
         (None, None) => return Err(Failure::old_form()),
     };
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
+}
+
+/// A form that is not here as a whole.
+fn lacking(why: Lacking) -> Failure {
+    let ended = |status, text: &str| Failure::plain(status, "Not the whole form", text).hint("send it again");
+    match why {
+        Lacking::TooLarge => Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "This form is larger than any of ours."),
+        Lacking::Silent => ended(StatusCode::REQUEST_TIMEOUT, "The form did not come to its end in time. Nothing was done."),
+        Lacking::CutOff => ended(StatusCode::BAD_REQUEST, "The form was cut off before its end. Nothing was done."),
+    }
 }
 
 /// What the browser says about where the form was. Our pages send no referrer, and so browsers write `Origin: null` (Fetch §3.2);

@@ -18,6 +18,7 @@ mod rate;
 mod size;
 mod unbroken;
 mod visitor;
+mod whole;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -42,6 +43,7 @@ pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
 pub(crate) use unbroken::{Alive, caught, unbroken};
 pub(crate) use visitor::visitor;
+pub(crate) use whole::{Lacking, whole};
 
 use self::log::Asked;
 use crate::failure::Failure;

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use address::Address;
+pub(crate) use body::Silent;
 pub use tls::{Tls, TlsError};
 
 use self::address::Socket;

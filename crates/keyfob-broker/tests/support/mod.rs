@@ -189,9 +189,14 @@ impl World {
 
     /// What the API answers to a program of this person's.
     pub async fn ask(&self, person: &str, method: &str, path: &str, body: &str) -> gate::Reply {
+        self.ask_with(&self.token(person).await, method, path, body).await
+    }
+
+    /// A token of theirs for the JSON API.
+    pub async fn token(&self, person: &str) -> String {
         let shelf = self.shelf.as_ref().expect("a shelf");
         let made = keyfob_broker::api::token::create(&**shelf, person, "an app", None, keyfob_broker::Who::Command, self.clock.now()).await;
-        self.ask_with(made.expect("a token").text.expose(), method, path, body).await
+        made.expect("a token").text.expose().to_owned()
     }
 
     /// The same with a token that is there.
