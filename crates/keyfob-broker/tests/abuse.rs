@@ -319,6 +319,28 @@ async fn a_body_that_does_not_come_to_its_end_is_not_told_as_too_large() {
     assert!(statuses(&broken) == ["400"] && broken.contains("send it again"), "{broken}");
 }
 
+/// The same of what is forwarded, kept as a whole and streamed.
+#[tokio::test]
+async fn l15_a_body_that_is_forwarded_is_given_up_when_nothing_comes_of_it() {
+    let mut limits = Limits::default();
+    limits.pause = Duration::from_millis(500);
+    let world = World::known_with(&["august"], |server| server.limits(limits)).await;
+    world.owner().await.connect("august").await;
+    let wanted = r#"{"account":"august","allow":["* /**"]}"#;
+    let made = world.ask("owner", "POST", "/v1/keys", wanted).await.json();
+    let key = made["key"].as_str().expect("a key");
+    let head = format!(
+        "PUT /api/august/x HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\nContent-Type: text/plain\r\n",
+        world.address
+    );
+    for begun in ["Content-Length: 100\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"] {
+        let silent = unended(&world, format!("{head}{begun}").as_bytes()).await;
+        assert!(statuses(&silent) == ["408"] && silent.contains("\"body-too-slow\""), "{silent}");
+    }
+    let broken = raw(&world, format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n").as_bytes()).await;
+    assert!(statuses(&broken) == ["400"] && broken.contains("\"code\":\"body\""), "{broken}");
+}
+
 #[tokio::test]
 async fn l15_who_tries_too_often_is_told_when_to_come_back() {
     let few: Rate = "3/h".parse().expect("a rate");

@@ -19,9 +19,7 @@ use tokio::time::{Instant, Sleep};
 use super::body::too_large;
 use super::holder::Holder;
 use crate::problem::Problem;
-
-/// The longest silence of a program in the middle of its body.
-const REQUEST_SILENCE: Duration = Duration::from_secs(30);
+use crate::serve::Silent;
 
 /// The longest silence of a provider in the middle of its answer: some answers are streams of events, which come when something happens.
 const ANSWER_SILENCE: Duration = Duration::from_secs(300);
@@ -53,10 +51,10 @@ pub(super) fn cut_off() -> Problem {
         .hint("send the whole of it once more, in the length that Content-Length says, or in chunks (RFC 9112 §7.1); it may have reached the provider in part")
 }
 
-/// A program's body, on its way to the provider, for as long as the program may send one.
+/// A program's body, on its way to the provider, for as long as the program may send one. How long it may be [`Silent`] is judged where it comes in.
 pub(super) fn request(body: Served, most: u64, holder: Holder) -> (Body, Watch) {
     let watch = Watch::default();
-    let steady = Steady::new(body, most, REQUEST_SILENCE, Some(watch.clone()));
+    let steady = Steady::new(body, most, None, Some(watch.clone()));
     (Body::stream(Steady { right: Right::Unwatched(holder), ..steady }), watch)
 }
 
@@ -65,14 +63,15 @@ pub(super) fn answer(body: Body, holder: Holder) -> Served {
     if body.is_end_stream() {
         return Served::empty();
     }
-    let steady = Steady::new(body, u64::MAX, ANSWER_SILENCE, None);
+    let steady = Steady::new(body, u64::MAX, Some(ANSWER_SILENCE), None);
     Served::new(Steady { right: Right::Unwatched(holder), ..steady })
 }
 
 struct Steady<B> {
     inner: B,
     left: u64,
-    patience: Duration,
+    /// The longest silence, where it is judged here.
+    patience: Option<Duration>,
     /// Set when somebody had to wait, and not for every piece.
     silence: Option<Pin<Box<Sleep>>>,
     /// Whoever asks why it ended.
@@ -125,7 +124,7 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 impl<B> Steady<B> {
-    fn new(inner: B, most: u64, patience: Duration, watch: Option<Watch>) -> Self {
+    fn new(inner: B, most: u64, patience: Option<Duration>, watch: Option<Watch>) -> Self {
         Self { inner, left: most, patience, silence: None, watch, right: Right::ForGood }
     }
 
@@ -165,15 +164,16 @@ where
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    self.tell(CUT_OFF);
-                    return Poll::Ready(Some(Err(error.into())));
+                    let error = error.into();
+                    self.tell(if Silent::is_why(&*error) { SILENT } else { CUT_OFF });
+                    return Poll::Ready(Some(Err(error)));
                 }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
                     if self.right.begins_to_be_watched() {
                         continue;
                     }
-                    let patience = self.patience;
+                    let Some(patience) = self.patience else { return Poll::Pending };
                     let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + patience)));
                     ready!(silence.as_mut().poll(cx));
                     return Poll::Ready(Some(Err(self.end(SILENT, "nothing came for too long"))));
@@ -197,7 +197,7 @@ mod tests {
 
     async fn end(body: Served, most: u64, patience: Duration) -> (usize, Watch) {
         let watch = Watch::default();
-        let mut body = Body::stream(Steady::new(body, most, patience, Some(watch.clone())));
+        let mut body = Body::stream(Steady::new(body, most, Some(patience), Some(watch.clone())));
         let mut length = 0;
         while let Ok(Some(piece)) = body.chunk().await {
             length += piece.len();
