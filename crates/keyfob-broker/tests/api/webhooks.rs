@@ -113,16 +113,30 @@ fn whole(bytes: &[u8]) -> Option<Arrived> {
     (body.len() >= length).then(|| Arrived { head: head.to_owned(), body: body.to_owned() })
 }
 
-/// Netatmo and people; webhooks may go to this receiver.
-async fn world(receiver: &Receiver) -> World {
-    world_of(receiver, "netatmo").await
+/// Connections wait there, and nobody takes them.
+struct Silent {
+    origin: String,
+    listener: TcpListener,
 }
 
-async fn world_of(receiver: &Receiver, name: &str) -> World {
+impl Silent {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self { origin: format!("http://{}", listener.local_addr().expect("an address")), listener }
+    }
+}
+
+/// Netatmo and people; webhooks may go to this receiver.
+async fn world(receiver: &Receiver) -> World {
+    world_at(&[&receiver.origin], "netatmo").await
+}
+
+/// This provider and people; webhooks may go to these origins.
+async fn world_at(receivers: &[&str], name: &str) -> World {
     let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
     let services = vec![service(&sandbox, name, None)];
-    let origin = Origin::parse(&receiver.origin).expect("an origin");
-    World::set_up(sandbox, services, Setup { known: true, webhook_origins: vec![origin], ..Setup::default() }).await
+    let webhook_origins = receivers.iter().map(|origin| Origin::parse(origin).expect("an origin")).collect();
+    World::set_up(sandbox, services, Setup { known: true, webhook_origins, ..Setup::default() }).await
 }
 
 /// How many messages are on the shelf to be sent.
@@ -261,18 +275,12 @@ async fn what_does_not_arrive_is_tried_again_and_given_up_after_a_day() {
 /// Whoever never answers keeps nobody else waiting.
 #[tokio::test]
 async fn a_receiver_that_does_not_answer_holds_up_nobody_else() {
-    let receiver = Receiver::start().await;
-    // Connections wait there, and nobody takes them.
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let silent_at = format!("http://{}", silent.local_addr().expect("an address"));
-    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
-    let services = vec![service(&sandbox, "netatmo", None)];
-    let webhook_origins = [&receiver.origin, &silent_at].map(|origin| Origin::parse(origin).expect("an origin")).to_vec();
-    let world = World::set_up(sandbox, services, Setup { known: true, webhook_origins, ..Setup::default() }).await;
+    let (receiver, silent) = (Receiver::start().await, Silent::start().await);
+    let world = world_at(&[&receiver.origin, &silent.origin], "netatmo").await;
     let mut owner = world.owner().await;
     let program = Program::of(&world, "owner").await;
     for _ in 0..3 {
-        assert_eq!(program.post("/v1/webhooks", &json!({"url": format!("{silent_at}/")})).await.status, 201);
+        assert_eq!(program.post("/v1/webhooks", &json!({"url": format!("{}/", silent.origin)})).await.status, 201);
     }
     hook(&program, &receiver).await;
     let began = std::time::Instant::now();
@@ -286,22 +294,17 @@ async fn a_receiver_that_does_not_answer_holds_up_nobody_else() {
 /// Nor does anybody who has many of those.
 #[tokio::test]
 async fn one_person_with_many_silent_receivers_holds_up_nobody_else() {
-    let receiver = Receiver::start().await;
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let silent_at = format!("http://{}", silent.local_addr().expect("an address"));
-    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
-    let services = vec![service(&sandbox, "netatmo", None)];
-    let webhook_origins = [&receiver.origin, &silent_at].map(|origin| Origin::parse(origin).expect("an origin")).to_vec();
-    let world = World::set_up(sandbox, services, Setup { known: true, webhook_origins, ..Setup::default() }).await;
+    let (receiver, silent) = (Receiver::start().await, Silent::start().await);
+    let world = world_at(&[&receiver.origin, &silent.origin], "netatmo").await;
     let mut owner = world.owner().await;
     let mut ada = world.member(&mut owner, "Ada").await;
     let hers = Program::of(&world, &id_of(&mut ada).await).await;
     for _ in 0..20 {
-        assert_eq!(hers.post("/v1/webhooks", &json!({"url": format!("{silent_at}/")})).await.status, 201);
+        assert_eq!(hers.post("/v1/webhooks", &json!({"url": format!("{}/", silent.origin)})).await.status, 201);
     }
     hook(&Program::of(&world, "owner").await, &receiver).await;
     ada.connect("netatmo").await;
-    until("hers are on their way", async || silent.accept().await.is_ok()).await;
+    until("hers are on their way", async || silent.listener.accept().await.is_ok()).await;
     let began = std::time::Instant::now();
     owner.connect("netatmo").await;
     receiver.has(1).await;
@@ -422,7 +425,7 @@ async fn an_account_that_needs_a_login_is_told_with_the_reason() {
 #[tokio::test]
 async fn d14_an_oauth_1_token_that_was_taken_back_is_told_with_the_reason() {
     let receiver = Receiver::start().await;
-    let world = world_of(&receiver, "telldus").await;
+    let world = world_at(&[&receiver.origin], "telldus").await;
     let mut owner = world.owner().await;
     let program = Program::of(&world, "owner").await;
     hook(&program, &receiver).await;
