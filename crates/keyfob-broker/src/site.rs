@@ -135,8 +135,9 @@ pub struct Site {
     pub(crate) waiting: Arc<dyn Shelf>,
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
-    /// What could be, if this were not a sandbox.
+    /// Whether that is all there is.
     pub(crate) whole_catalogue: bool,
+    /// What could be, if this were not a sandbox.
     pub(crate) unplayed: Vec<Provider>,
     pub(crate) shared_accounts: bool,
     pub(crate) webhook_origins: Vec<Origin>,
