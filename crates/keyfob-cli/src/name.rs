@@ -27,7 +27,7 @@ impl Name {
         if !Provider::is_name(provider) || label.is_some_and(|label| !Provider::is_label(label)) {
             return Err(Card::usage(
                 format!("\"{}\" cannot be an account's name", printable(text)),
-                "expected a provider's name, or provider/label: small letters, digits, - and _ (in labels also . and @), a letter first",
+                "expected a provider's name, or provider/label: small letters, digits, - and _, a letter first (in labels also . and @, and a digit first)",
                 "keyfob provider list shows the providers",
             ));
         }
@@ -74,7 +74,8 @@ mod tests {
             assert_eq!(Name::parse(good).map(|name| name.to_string()).ok().as_deref(), Some(good));
         }
         for bad in ["", "/", "hub/", "Hub", "hub/a/b", "hub cabin", "../hub", "-hub", "hub/-x", "hub/a\nb", "hüb", "4you", "hub.b"] {
-            assert!(Name::parse(bad).is_err(), "{bad}");
+            let refused = Name::parse(bad).expect_err(bad);
+            assert!(refused.why().ends_with("a letter first (in labels also . and @, and a digit first)"), "{bad}: {}", refused.why());
         }
     }
 
