@@ -80,7 +80,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
             refused.extend(past.refused.map(|_| account));
         } else {
             let state = past.health(account, now).0;
-            needy.push(format!("{} {}: {}", paint.warn(state), account.name, past.mended_by(account)));
+            needy.push(format!("{} {}: {}", paint.warn(state), account.name, past.mended_by(account, now)));
         }
     }
     sheet.print(&context.out)?;
@@ -294,9 +294,13 @@ impl Past {
         is_usable(account, now) && self.unusable.is_none()
     }
 
-    /// What makes it usable again.
-    fn mended_by(&self, account: &Account) -> String {
-        self.unusable.as_ref().map_or_else(|| account::login_again(account), |card| card.next().to_owned())
+    /// What makes it good again, where it is not.
+    fn mended_by(&self, account: &Account, now: Timestamp) -> String {
+        match (self.health(account, now).0, &self.unusable) {
+            (_, Some(card)) => card.next().to_owned(),
+            ("app refused", None) => app_again(account),
+            _ => account::login_again(account),
+        }
     }
 
     /// How the last try to renew its token failed, where that has ended.
@@ -338,17 +342,12 @@ impl Past {
             told["refused"] = json!({"at": moment::utc(refused.at()), "why": refused.why()});
         }
         // What the record alone does not tell.
-        let (state, reason) = self.health(account, account::now());
-        let next = match state {
-            "app refused" => app_again(account),
-            "refused" => account::login_again(account),
-            _ => match &self.unusable {
-                Some(card) => card.next().to_owned(),
-                None => return told,
-            },
-        };
-        told["health"] = json!({"state": state.replace(' ', "-"), "reason": reason});
-        told["next"] = json!(context.out.again.in_text(&next));
+        let now = account::now();
+        let (state, reason) = self.health(account, now);
+        if state != "ok" {
+            told["health"] = json!({"state": state.replace(' ', "-"), "reason": reason});
+            told["next"] = json!(context.out.again.in_text(&self.mended_by(account, now)));
+        }
         told
     }
 }
