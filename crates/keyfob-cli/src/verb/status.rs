@@ -122,17 +122,30 @@ async fn history(name: &str, context: &Context) -> Result<(), Card> {
     history::sheet(&entries).print(&context.out)
 }
 
-/// What was written down under a name, whoever had it: what became of an account outlives it.
+/// What was written down of the accounts that had a name, one account after the other: what became of one outlives it. Of an account that had the name to its
+/// end, also what it was called before; of one that was given another name, what happened until then.
 async fn written_under(name: &str, context: &Context) -> Result<Vec<Entry>, Card> {
     const AT_ONCE: usize = 1000;
     let Some(keyfob) = context.keyfob_if_any().await? else { return Ok(Vec::new()) };
-    let (mut after, mut found) = (EntryNumber(0), Vec::new());
+    let is_under = |entry: &Entry| entry.account == name || matches!(&entry.event, Event::Renamed { from } if from == name);
+    let (mut after, mut accounts) = (EntryNumber(0), Vec::new());
     loop {
         let entries = keyfob.store().entries(Some(after), AT_ONCE).await.doing("cannot read the vault")?;
-        let Some((last, _)) = entries.last() else { return Ok(found) };
+        let Some((last, _)) = entries.last() else { break };
         after = *last;
-        found.extend(entries.into_iter().map(|(_, entry)| entry).filter(|entry| entry.account == name));
+        for (_, entry) in entries {
+            if is_under(&entry) && !accounts.contains(&entry.id) {
+                accounts.push(entry.id);
+            }
+        }
     }
+    let mut found = Vec::new();
+    for id in accounts {
+        let entries = keyfob.store().history(&id).await.doing("cannot read the vault")?;
+        let had_it_last = entries.last().is_some_and(|last| last.account == name);
+        found.extend(entries.into_iter().filter(|entry| had_it_last || is_under(entry)));
+    }
+    Ok(found)
 }
 
 /// The first of the provider's actions that shows something and needs nothing. Without one there is no call that is known to do no harm.
