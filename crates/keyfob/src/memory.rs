@@ -186,6 +186,24 @@ impl Store for MemoryStore {
         }))
     }
 
+    fn sweep_histories(&self, after: EntryNumber, before: Timestamp, most: usize) -> Stored<'_, Option<EntryNumber>> {
+        let mut inner = self.inner();
+        let page: Vec<_> = inner.entries.range((Bound::Excluded(after), Bound::Unbounded)).take(most).map(|(number, _)| *number).collect();
+        let is_there: BTreeSet<_> = inner.accounts.values().map(|record| record.value.id.clone()).collect();
+        let Inner { entries, histories, newest, .. } = &mut *inner;
+        histories.retain(|id, own| {
+            let Some(last) = own.back().filter(|last| page.contains(last) && last.0 != *newest && !is_there.contains(id)) else {
+                return true;
+            };
+            let is_old = entries.get(last).is_some_and(|entry| entry.at < before);
+            if is_old {
+                own.iter().for_each(|number| drop(entries.remove(number)));
+            }
+            !is_old
+        });
+        ready(Ok(page.last().copied().filter(|_| page.len() == most)))
+    }
+
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         let mut inner = self.inner();
         let free = |account: &Account, due: Timestamp| {

@@ -75,7 +75,7 @@ pub trait Store: Send + Sync {
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation>;
 
-    /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`. With an `entry` it is the account of that id that goes: another
+    /// Forgets an account. Says whether there was one. Its history stays, until it [is old](Self::sweep_histories), and ends with `entry`. With an `entry` it is the account of that id that goes: another
     /// one that has the name by now stays, and there was none.
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool>;
 
@@ -93,6 +93,13 @@ pub trait Store: Send + Sync {
     /// to begin with. On a database with several writers a lower number can come to be seen after a higher one: whoever follows asks
     /// for a little more than the last answer's end, and passes over what it knows.
     fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>>;
+
+    /// Forgets histories of accounts that are gone: those whose last entry is from before `before`, and one of the `most` entries after `after`. Not the newest
+    /// entry of all, by which whoever follows knows where they are. Says where to go on; `None` at the end.
+    fn sweep_histories(&self, after: EntryNumber, before: Timestamp, most: usize) -> Stored<'_, Option<EntryNumber>> {
+        let _ = (after, before, most);
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Accounts that are [due](Account::due_at) for a refresh and nobody else's, the longest due first; they are the caller's until
     /// `until`, or until their due moment is written anew. Of any number of workers, each account goes to one.

@@ -33,6 +33,14 @@ const HISTORY: &str = "SELECT account, record, number FROM keyfob.history WHERE 
 const LAST_OF: &str = "SELECT account, record, number FROM keyfob.history WHERE account = $1 ORDER BY number DESC LIMIT 1";
 const NEWEST_ENTRY: &str = "SELECT account, record, number FROM keyfob.history ORDER BY number DESC LIMIT 1";
 const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history WHERE number > $1 ORDER BY number LIMIT $2";
+const PAGE_ENDS: &str = "SELECT number FROM keyfob.history WHERE number > $1 ORDER BY number OFFSET $2 LIMIT 1";
+/// Not with the newest of all: as in SQLite.
+const ENDED: &str = "
+    SELECT account, record FROM keyfob.history AS entry WHERE number > $1 AND number <= $2
+       AND NOT EXISTS (SELECT FROM keyfob.account WHERE id = entry.account)
+       AND NOT EXISTS (SELECT FROM keyfob.history AS later WHERE later.account = entry.account AND later.number > entry.number)
+       AND number < (SELECT max(number) FROM keyfob.history)";
+const FORGET: &str = "DELETE FROM keyfob.history WHERE account = ANY ($1)";
 
 /// What goes into histories with a write: of the account that is left, and of the one that is written.
 type Entries<'a> = [Option<&'a Entry>; 2];
@@ -332,6 +340,33 @@ pub(super) async fn entries(
             None => return found,
         }
     }
+}
+
+/// Whose account is gone has no entry any more that could come: an id is never used again.
+pub(super) async fn sweep_histories(
+    vault: &PostgresVault,
+    after: EntryNumber,
+    before: Timestamp,
+    most: usize,
+) -> Result<Option<EntryNumber>, StoreError> {
+    let sealer = vault.sealing.now().sealer;
+    // No number is so high that PostgreSQL could not count to it.
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let page_ends = query(vault, PAGE_ENDS, &[&after, &limit(most.saturating_sub(1))]).await?;
+    let page_ends: Option<i64> = page_ends.first().map(|row| get(row, 0)).transpose()?;
+    let mut old = Vec::new();
+    for row in query(vault, ENDED, &[&after, &page_ends.unwrap_or(i64::MAX)]).await? {
+        let row = EntryRow::from_row(&row)?;
+        let account = row.account.clone();
+        // What does not open is left where it is; where that is because it was sealed anew, until the next time.
+        if row.open(&sealer).is_ok_and(|entry| entry.at < before) {
+            old.push(account);
+        }
+    }
+    if !old.is_empty() {
+        query(vault, FORGET, &[&old]).await?;
+    }
+    page_ends.map(|number| unsigned(number).map(EntryNumber)).transpose()
 }
 
 pub(super) async fn lease_due(

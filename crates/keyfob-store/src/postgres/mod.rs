@@ -256,6 +256,10 @@ impl Store for PostgresVault {
         Box::pin(accounts::entries(self, after, most))
     }
 
+    fn sweep_histories(&self, after: EntryNumber, before: Timestamp, most: usize) -> Stored<'_, Option<EntryNumber>> {
+        Box::pin(accounts::sweep_histories(self, after, before, most))
+    }
+
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         Box::pin(accounts::lease_due(self, now, until, most))
     }

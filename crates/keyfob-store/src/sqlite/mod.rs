@@ -403,6 +403,10 @@ impl Store for Vault {
         self.readers.elsewhere(Vec::is_empty, move |connection, sealer| reads::entries(connection, sealer, after, most))
     }
 
+    fn sweep_histories(&self, after: EntryNumber, before: Timestamp, most: usize) -> Stored<'_, Option<EntryNumber>> {
+        self.writer.run_careful(move |write| write.sweep_histories(after, before, most))
+    }
+
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         Box::pin(async move {
             let mut numbers = Vec::new();

@@ -4,13 +4,13 @@
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{Expected, Generation};
+use keyfob::store::{EntryNumber, Expected, Generation};
 use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
 use super::database::sql;
 use super::due;
-use super::reads::{limit, one};
+use super::reads::{all, limit, one};
 use super::writer::Write;
 use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, Places, after, signed, unsigned};
 
@@ -191,6 +191,27 @@ impl Write<'_> {
         let trim = "DELETE FROM history WHERE account = ?1
                     AND number <= (SELECT number FROM history WHERE account = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
         self.execute(trim, (&row.account, limit(MOST_ENTRIES))).map(drop)
+    }
+
+    /// Of a page of the entries, those that end the history of an account that is gone are opened: when that was is sealed. What does not open is left where it
+    /// is, as everywhere.
+    pub(super) fn sweep_histories(&self, after: EntryNumber, before: Timestamp, most: usize) -> Result<Option<EntryNumber>, StoreError> {
+        // No number is so high that SQLite could not count to it.
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let page_ends = "SELECT number FROM history WHERE number > ? ORDER BY number LIMIT 1 OFFSET ?";
+        let page_ends = one(self.connection, page_ends, (after, limit(most.saturating_sub(1))), |row| row.get::<_, i64>(0))?;
+        // The newest of all keeps its number from being given again.
+        let ended = "SELECT account, record FROM history AS entry WHERE number > ? AND number <= ?
+                     AND NOT EXISTS (SELECT 1 FROM account WHERE id = entry.account)
+                     AND NOT EXISTS (SELECT 1 FROM history AS later WHERE later.account = entry.account AND later.number > entry.number)
+                     AND number < (SELECT max(number) FROM history)";
+        for row in all(self.connection, ended, (after, page_ends.unwrap_or(i64::MAX)), EntryRow::read)? {
+            let account = row.account.clone();
+            if row.open(&self.sealer).is_ok_and(|entry| entry.at < before) {
+                self.execute("DELETE FROM history WHERE account = ?", (account,))?;
+            }
+        }
+        page_ends.map(|number| unsigned(number).map(EntryNumber)).transpose()
     }
 
     fn put(&self, statement: &str, parameters: impl Params) -> Result<(), StoreError> {

@@ -46,6 +46,7 @@ macro_rules! contract {
             history_is_kept_in_order_and_bounded => history_bounded;
             history_holds_what_was_done_and_nothing_else => history_with_the_write;
             entries_of_all_accounts_are_followed_by_number => entries;
+            old_histories_of_accounts_that_are_gone_are_forgotten => histories_swept;
             accounts_that_are_due_are_leased_once => leased_once;
             a_lease_ends_and_a_new_due_moment_ends_it => lease_ends;
             a_lease_is_given_back => lease_given_back;
@@ -410,6 +411,48 @@ pub async fn entries(Fresh { store, other, .. }: &Fresh) {
     let after = store.entries(Some(last), 200).await.expect("reads");
     assert_eq!(after.len(), MOST_ENTRIES);
     assert!(after.iter().all(|(number, _)| *number > last));
+}
+
+pub async fn histories_swept(Fresh { store, other, .. }: &Fresh) {
+    let accounts = ["home", "old", "young", "last"].map(oauth2_account);
+    let [home, old, young, last] = &accounts;
+    for (account, numbers) in [(home, 0..2), (old, 2..4), (young, 4..6), (last, 6..7)] {
+        for number in numbers {
+            store.put_account(account, Expected::Anything, Some(&entry(account, number))).await.expect("puts");
+        }
+    }
+    for (account, number) in [(old, 7), (young, 50), (last, 8)] {
+        assert!(store.remove_account(&account.name, Some(&entry(account, number))).await.expect("removes"));
+    }
+    let sweep = async |most: usize| {
+        let (mut after, mut pages) = (EntryNumber(0), 1);
+        while let Some(next) = store.sweep_histories(after, NOW.plus(40), most).await.expect("sweeps") {
+            assert!(next > after);
+            (after, pages) = (next, pages + 1);
+        }
+        pages
+    };
+    let left = async || {
+        let mut left = Vec::new();
+        for account in &accounts {
+            left.push(other.history(&account.id).await.expect("reads").iter().map(|entry| entry.by.pid).collect::<Vec<_>>());
+        }
+        left
+    };
+    let newest = store.entries(None, 1).await.expect("reads");
+    let pages = sweep(3).await;
+    assert_eq!(
+        left().await,
+        [vec![0, 1], vec![], vec![4, 5, 50], vec![6, 8]],
+        "who is there, or was until lately, and the newest entry of all"
+    );
+    assert_eq!(other.entries(None, 1).await.expect("reads"), newest);
+    assert_eq!(pages, 4, "of ten entries");
+    store.put_account(home, Expected::Anything, Some(&entry(home, 9))).await.expect("puts");
+    assert_eq!(sweep(100).await, 1);
+    assert_eq!(left().await, [vec![0, 1, 9], vec![], vec![4, 5, 50], vec![]]);
+    assert!(other.entries(None, 1).await.expect("reads")[0].0 > newest[0].0, "no number is given again");
+    assert!(store.sweep_histories(EntryNumber(u64::MAX), NOW, 10).await.expect("sweeps").is_none());
 }
 
 pub async fn leased_once(Fresh { store, other, .. }: &Fresh) {
