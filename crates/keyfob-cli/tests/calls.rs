@@ -559,7 +559,10 @@ async fn d8_only_an_answer_that_blames_the_token_is_told_of() {
     let file = house.path("config/providers/hub.toml");
     let text = std::fs::read_to_string(&file).expect("the file");
     let signal = "expired = [{ status = [200], pointer = \"/code\", values = [\"EXPIRED\"] }]";
-    std::fs::write(&file, text.replace("attach = \"bearer\"", &format!("attach = \"bearer\"\n{signal}"))).expect("written");
+    // Nothing else says that it is an error.
+    let failed = "failed = [{ status = [200], pointer = \"/error\" }]";
+    assert!(text.contains(failed), "{text}");
+    std::fs::write(&file, text.replace(failed, signal)).expect("written");
     let tokens = r#"{"access_token":"example-access-not-real","refresh_token":"example-refresh-not-real","expires_in":3600}"#;
     house.run_with(&["import", "hub", "--stdin", "--replace"], tokens).await.exits(0);
     house.run(&["refresh", "hub"]).await.exits(0);
