@@ -50,6 +50,21 @@ async fn a_list_that_goes_on_elsewhere_is_not_taken_for_all_of_it() {
     assert!(!browser.get("/accounts/hostile/do/things").await.has("There may be more"));
 }
 
+/// Whoever wrote a provider's file is told where it does not fit, before anybody counts on what is not there.
+#[tokio::test]
+async fn what_a_file_is_wrong_about_is_told() {
+    let sandbox = keyfob_sandbox::Sandbox::start().await.expect("a sandbox");
+    let (service, _) = hostile::misread().await;
+    let world = World::serving(sandbox, vec![service], None).await;
+    let mut browser = connect_hostile(&world).await;
+    let told = browser.get("/accounts/hostile").await;
+    assert!(told.has("has no user_number, which mine needs; it has access_token"), "{}", told.text);
+    assert!(!browser.get("/accounts/hostile").await.has("which mine needs"), "once");
+    let things = browser.get("/accounts/hostile/do/things").await;
+    let why = "This may not be all: pages.items of the provider's file is \"/all\", where the answer has no list; it has lists at /things.";
+    assert!(things.has(why), "{}", things.text);
+}
+
 /// Every page of an account, good and bad, with their headers.
 async fn crawl(browser: &mut Browser, account: &str, actions: &[&str]) -> Vec<Page> {
     let mut pages = Vec::new();

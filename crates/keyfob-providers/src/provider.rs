@@ -160,6 +160,17 @@ impl Provider {
         missing.filter_map(|name| Some((name.as_str(), self.actions.iter().find(|action| action.needs(name))?)))
     }
 
+    /// What [is lacking](Self::lacking) in a login, in sentences: an action that needs it cannot be done, after however many logins. `members`: the names that the
+    /// answer has.
+    pub fn tell_lacking(&self, kept: &BTreeMap<String, String>, members: &[String]) -> Vec<String> {
+        let has = if members.is_empty() { String::new() } else { format!("; it has {}", members.join(", ")) };
+        let told = |(name, action): (&str, &Action)| {
+            let why = format!("the answer of {} has no {name}, which {} needs{has}", self.title, action.name);
+            format!("{why}. If it is called otherwise there, keep in the provider's file is to be corrected")
+        };
+        self.lacking(kept).map(told).collect()
+    }
+
     /// Scopes that are asked for unless a person names others (OAuth 2).
     pub fn default_scopes(&self) -> &[String] {
         self.spec.default_scopes()

@@ -57,6 +57,8 @@ pub(crate) struct TableView {
     pub(crate) leads_to: BTreeSet<String>,
     /// What was not read.
     pub(crate) rest: Option<Rest>,
+    /// Why nobody can tell whether that was all.
+    pub(crate) no_list: Option<String>,
 }
 
 /// The end of an answer that is longer than what was read of it.
@@ -171,7 +173,7 @@ impl TableView {
         let has_links = rows.iter().any(|row| !row.links.is_empty());
         let are_things = heads.len() > MOST_COLUMNS || ((has_links || heads.len() > NARROW_COLUMNS) && rows.len() <= MOST_THINGS);
         let is_wide = !is_details && plots.is_empty() && are_things;
-        Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots, rest: None }
+        Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots, rest: None, no_list: None }
     }
 
     /// What the one thing of a details table is called.

@@ -12,7 +12,7 @@ use keyfob::links::{self, Walk};
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Error as ProtoError, Scrubber, Timestamp, TokenSet, encode};
 use keyfob::{Error, Session};
-use keyfob_providers::{Action, Table};
+use keyfob_providers::{Action, NoList, Table};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
@@ -238,6 +238,8 @@ pub(crate) struct Called {
     status: StatusCode,
     /// How to go on, where this is not all.
     rest: Option<Onward>,
+    /// Why nobody can tell whether it is.
+    no_list: Option<NoList>,
     /// So many answers were read.
     read: usize,
 }
@@ -259,6 +261,7 @@ impl Called {
             Some(Onward::At(_)) => Some(Rest::linked(self.read, action, seat)),
             None => None,
         };
+        view.no_list = self.no_list.as_ref().map(|why| self.scrubber.mask(&why.to_string()));
         view
     }
 }
@@ -308,6 +311,7 @@ pub(crate) async fn call(
         },
     };
     let (mut whole, mut rest, mut read, mut status): (Option<Table>, _, _, Option<StatusCode>) = (None, None, 0, None);
+    let mut no_list = None;
     let mut request = requested(&arguments)?;
     let mut walk = Walk::begin(session.settings().api.base.as_str(), &request.target).ok();
     loop {
@@ -363,7 +367,11 @@ pub(crate) async fn call(
             continue;
         }
         let here = walk.as_mut().filter(|_| action.goes_on_by_links());
-        let target = here.as_ref().and_then(|walk| next_link.or_else(|| desk.provider.pages()?.next(walk.here().as_str(), &answer)));
+        let counted = desk.provider.pages().filter(|_| next_link.is_none());
+        if read == 1 && here.is_some() {
+            no_list = counted.and_then(|pages| pages.check(&answer).err());
+        }
+        let target = here.as_ref().and_then(|walk| next_link.or_else(|| counted?.next(walk.here().as_str(), &answer)));
         rest = target.map(Onward::At);
         let (Some(walk), Some(Onward::At(target))) = (here, &rest) else { break };
         // A page that cannot be asked for is one that is not read.
@@ -373,7 +381,7 @@ pub(crate) async fn call(
         }
     }
     // Whoever reads half an answer has to know that it is half of one.
-    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, read, status: status.unwrap_or_default() })
+    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest, no_list, read, status: status.unwrap_or_default() })
 }
 
 /// An action that was refused, for want of scopes as it seems, and needs one that the account is not known to have: that is what to ask for, unless the provider has named it itself.

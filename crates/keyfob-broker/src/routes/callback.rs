@@ -222,6 +222,8 @@ pub(crate) struct Done {
     pub(crate) seat: Seat,
     /// What it was begun as, where that has become another account's name.
     instead_of: Option<String>,
+    /// What the login was to bring for actions, and did not.
+    lacking: Vec<String>,
     /// Whether it is written down, too.
     pub(crate) noted: Noted,
 }
@@ -230,10 +232,11 @@ impl Done {
     /// For whoever began it.
     pub(super) fn notice(&self) -> Notice {
         let (title, shown) = (&self.seat.desk.provider.title, &self.seat.shown);
-        Notice::good(match &self.instead_of {
+        let notice = Notice::good(match &self.instead_of {
             None => format!("{title} is connected."),
             Some(taken) => format!("{title} is connected, as {shown}: {taken} was taken meanwhile, and is another account."),
-        })
+        });
+        Notice { lines: self.lacking.iter().map(|told| ("Note".to_owned(), sentence(told))).collect(), ..notice }
     }
 }
 
@@ -264,11 +267,11 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
     }
     let mut holder = site.holder(seat).write_owned().await;
     let Some(people) = &site.people else {
-        approved.keep().await.map_err(failed)?;
+        let logged_in = approved.keep().await.map_err(failed)?;
         holder.change(by.visit());
-        return Ok(Done { seat: seat.clone(), instead_of: None, noted: Noted::Yes });
+        return Ok(Done { seat: seat.clone(), instead_of: None, lacking: lacking(seat, &logged_in), noted: Noted::Yes });
     };
-    let Kept { seat: there, mut holder, before, account } = keep(site, people, seat, holder, approved, expects).await?;
+    let Kept { seat: there, mut holder, before, account, lacking } = keep(site, people, seat, holder, approved, expects).await?;
     let noted = take_over(site, &there, before, &account, by).await?;
     match by.visit() {
         Some(visit) => holder.change(Some(visit)),
@@ -276,7 +279,7 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
         None => holder.forget(),
     }
     let instead_of = (there.shown != seat.shown).then(|| seat.shown.clone());
-    Ok(Done { seat: there, instead_of, noted })
+    Ok(Done { seat: there, instead_of, lacking, noted })
 }
 
 /// What was approved, in the vault.
@@ -288,6 +291,11 @@ struct Kept {
     /// Whose place it took.
     before: Option<Account>,
     account: Account,
+    lacking: Vec<String>,
+}
+
+fn lacking(seat: &Seat, logged_in: &LoggedIn) -> Vec<String> {
+    seat.desk.provider.tell_lacking(&logged_in.account.kept, &logged_in.members)
 }
 
 /// Keeps what was approved, at the seat that it was begun for, or beside it where another account is there by now.
@@ -342,7 +350,10 @@ async fn keep(
             None => approved.keep_new().await,
         };
         let error = match kept {
-            Ok(LoggedIn { account, .. }) => return Ok(Kept { seat: there, holder, before: before.map(|before| before.value), account }),
+            Ok(logged_in) => {
+                let lacking = lacking(seat, &logged_in);
+                return Ok(Kept { holder, before: before.map(|before| before.value), account: logged_in.account, lacking, seat: there });
+            }
             Err(error) => error,
         };
         people.disown(site, seat, &approved).await;

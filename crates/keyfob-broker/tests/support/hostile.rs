@@ -111,6 +111,14 @@ pub async fn long() -> (Service, Arc<Mutex<Vec<String>>>) {
     of_file(&format!("{FILE}{LONG}")).await
 }
 
+/// One whose file is wrong about it: where its lists are, and what its logins bring.
+pub async fn misread() -> (Service, Arc<Mutex<Vec<String>>>) {
+    let pages = "[api.pages]\nparameter = \"page\"\ncounts = \"pages\"\nitems = \"/all\"\n";
+    let mine = "[actions.mine]\nabout = \"Mine\"\npath = \"/users/{user_number}\"\n";
+    let file = FILE.replace("status = \"live\"", "status = \"live\"\nkeep = [\"user_number\"]");
+    of_file(&format!("{file}{mine}{pages}")).await
+}
+
 /// Starts it. What it was asked is written down: method, path, and whether the token came along.
 pub async fn start() -> (Service, Arc<Mutex<Vec<String>>>) {
     of_file(FILE).await

@@ -10,7 +10,7 @@ use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
 use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
-use keyfob_providers::{Action, Kind, Provider};
+use keyfob_providers::{Kind, Provider};
 use serde_json::json;
 
 use self::asks::Asks;
@@ -374,7 +374,7 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
         Some(login) => Some(ended::keys_of(login, context).await?),
         None => None,
     };
-    let lacking = lacking(provider, logged_in);
+    let lacking = provider.tell_lacking(&logged_in.account.kept, &logged_in.members);
     let tell_of_lacking =
         || lacking.iter().for_each(|told| context.out.note(&format!("{} {told}", context.out.note_paint().warn("note:"))));
     if context.out.json {
@@ -412,16 +412,6 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
     }
     tell_of_lacking();
     Ok(())
-}
-
-/// Values that the login was to bring and did not: an action that has one in its request cannot be done, after however many logins.
-fn lacking(provider: &Provider, logged_in: &LoggedIn) -> Vec<String> {
-    let has = if logged_in.members.is_empty() { String::new() } else { format!("; it has {}", logged_in.members.join(", ")) };
-    let told = |(name, action): (&str, &Action)| {
-        let why = format!("the answer of {} has no {name}, which {} needs{has}", provider.title, action.name);
-        format!("{why}. If it is called otherwise there, keep in the provider's file is to be corrected")
-    };
-    provider.lacking(&logged_in.account.kept).map(told).collect()
 }
 
 fn tolerated(provider: &Provider, deviation: Deviation) -> String {
