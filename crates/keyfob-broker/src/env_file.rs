@@ -1,6 +1,6 @@
 //! Reading env files as `docker --env-file` reads them, so that one file serves both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
@@ -66,6 +66,12 @@ impl Variables {
     /// A variable's value; an empty one counts as none.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.values.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same without these.
+    pub(crate) fn without(mut self, names: &BTreeSet<&str>) -> Self {
+        self.values.retain(|name, _| !names.contains(name.as_str()));
+        self
     }
 
     /// The names, without their values.

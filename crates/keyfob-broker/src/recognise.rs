@@ -18,23 +18,35 @@ pub struct Recognised {
     pub scopes: Vec<String>,
 }
 
-/// Finds the providers whose variables are all there. `named` says which one is meant, where a person said so; otherwise variables
-/// that fit more than one provider are an error, as is a set that fits none.
+/// Finds the providers whose variables are all there. Variables that fit more than one provider are an error, as is a set that fits none; unless `named` says
+/// which one is meant, as a person said: it takes those that it knows, and others are found by the rest.
 pub fn recognise<'a>(
     providers: impl IntoIterator<Item = &'a Provider>,
     variables: &Variables,
     named: Option<&str>,
 ) -> Result<Vec<Recognised>, Misuse> {
-    let fits: Vec<Fit<'a>> = providers
-        .into_iter()
-        .filter(|provider| named.is_none_or(|name| provider.name == name))
-        .map(|provider| Fit::new(provider, variables))
-        .filter(|fit| named.is_some() || !fit.used.is_empty())
-        .collect();
-    let mut whole: Vec<&Fit<'a>> = fits.iter().filter(|fit| fit.missing.is_empty()).collect();
+    let (meant, others): (Vec<_>, Vec<_>) = providers.into_iter().partition(|provider| named == Some(provider.name.as_str()));
+    let meant: Vec<Fit<'a>> = meant.into_iter().map(|provider| Fit::new(provider, variables)).collect();
+    if named.is_some() && !meant.iter().any(Fit::is_whole) {
+        return Err(nothing(&meant, named));
+    }
+    let taken: BTreeSet<&str> = meant.iter().flat_map(|fit| &fit.used).copied().collect();
+    let rest = variables.clone().without(&taken);
+    let fits: Vec<Fit<'a>> = others.into_iter().map(|provider| Fit::new(provider, &rest)).filter(|fit| !fit.used.is_empty()).collect();
+    let others = undisputed(&fits)?;
+    if meant.is_empty() && others.is_empty() {
+        return Err(nothing(&fits, None));
+    }
+    let meant = meant.iter().map(|fit| fit.app(variables));
+    meant.chain(others.into_iter().map(|fit| fit.app(&rest))).collect()
+}
+
+/// Those whose variables are all there, and are no other's.
+fn undisputed<'f, 'a>(fits: &'f [Fit<'a>]) -> Result<Vec<&'f Fit<'a>>, Misuse> {
+    let all: Vec<&Fit<'a>> = fits.iter().filter(|fit| fit.is_whole()).collect();
+    let mut whole = all.clone();
     // A provider that makes use of less of what is there than another one is not the one that was meant.
     // Nor is one that has ended, where a living one takes the same names.
-    let all = whole.clone();
     whole.retain(|fit| {
         !all.iter().any(|other| {
             let uses_more = other.used.is_superset(&fit.used) && other.used.len() > fit.used.len();
@@ -50,10 +62,7 @@ pub fn recognise<'a>(
                 .with_hint(format!("say which one is meant: --provider {one}, or --provider {two}")));
         }
     }
-    if whole.is_empty() {
-        return Err(nothing(&fits, named));
-    }
-    whole.into_iter().map(|fit| fit.app(variables)).collect()
+    Ok(whole)
 }
 
 /// How far variables fill a provider's fields.
@@ -76,6 +85,10 @@ impl<'a> Fit<'a> {
             }
         }
         Self { provider, used, missing }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.missing.is_empty()
     }
 
     fn is_retired(&self) -> bool {

@@ -89,7 +89,7 @@ fn a_value_of_the_wrong_form_is_named_and_not_shown() {
 fn two_providers_in_one_file_are_two_services_unless_they_share_variables() {
     let both = format!("{SEED}CONSUMER_KEY=k\nCONSUMER_SECRET=s\n");
     assert_eq!(names(&read(&both, None).expect("both")), ["august", "telldus"]);
-    assert_eq!(names(&read(&both, Some("telldus")).expect("one")), ["telldus"]);
+    assert_eq!(names(&read(&both, Some("telldus")).expect("both")), ["telldus", "august"]);
     // The same names at two providers: the one that is still there is meant, unless somebody says otherwise.
     let shared = "CONSUMER_KEY=k\nCONSUMER_SECRET=s\n";
     assert_eq!(names(&read(shared, None).expect("the living one")), ["telldus"]);
@@ -100,4 +100,30 @@ fn two_providers_in_one_file_are_two_services_unless_they_share_variables() {
     let problem = recognise([telldus, &twin], &variables, None).expect_err("two of them");
     assert!(problem.to_string().contains("telldus and twin"), "{problem}");
     assert!(problem.hint.is_some_and(|hint| hint.contains("--provider")));
+}
+
+/// Whoever says which one is meant by the names that two know loses nothing else of the file.
+#[test]
+fn the_one_that_is_named_takes_what_it_knows_and_the_others_the_rest() {
+    let telldus = CATALOGUE.get("telldus").expect("there");
+    let mut twin = telldus.clone();
+    twin.name = "twin".into();
+    let all = [telldus, &twin, CATALOGUE.get("netatmo").expect("there"), CATALOGUE.get("august").expect("there")];
+    let text = format!("{SEED}CONSUMER_KEY=k\nCONSUMER_SECRET=s\nNETATMO_API_CLIENT_ID=i\nNETATMO_API_CLIENT_SECRET=t\n");
+    let variables = Variables::parse(&text).expect("an env file");
+    for (meant, other) in [("telldus", "twin"), ("twin", "telldus")] {
+        let found = recognise(all, &variables, Some(meant)).expect("all of them");
+        assert_eq!(names(&found), [meant, "netatmo", "august"], "and not {other}");
+        assert_eq!(found[0].app.client_id, "k");
+    }
+    // Naming another one says nothing of these two, and of one that is not there nothing is guessed.
+    for (named, says) in [("august", "telldus and twin"), ("nobody", "\"nobody\"")] {
+        let problem = recognise(all, &variables, Some(named)).expect_err(named);
+        assert!(problem.to_string().contains(says), "{problem}");
+    }
+    let without = Variables::parse(&text.replace("APIKEY", "APIKEI")).expect("an env file");
+    let problem = recognise(all, &without, Some("august")).expect_err("half of it");
+    assert!(problem.to_string().contains("APIKEY for August"), "{problem}");
+    // Alone, as it always was.
+    assert_eq!(names(&read(SEED, Some("august")).expect("one")), ["august"]);
 }
