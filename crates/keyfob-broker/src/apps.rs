@@ -43,8 +43,8 @@ impl Site {
             self.close_app(&desk).await?;
         }
         for (name, app) in &there {
-            if let Some(desk) = self.desk(name).filter(|desk| desk.app.same_as(app)) {
-                desk.found_in_vault();
+            // One that it was started with may be kept there later, too, and goes on when it is taken away again.
+            if self.desk(name).is_some_and(|desk| desk.app.same_as(app)) {
                 continue;
             }
             if seen.has_failed(name, app) {
@@ -69,7 +69,12 @@ impl Site {
     async fn close_app(&self, desk: &Desk) -> Result<(), StoreError> {
         let _turn = self.keeping_apps.lock().await;
         if self.keyfob.store().app(&desk.account).await?.is_none() && self.close(&desk.account, &desk.app) {
-            tracing::info!(provider = desk.account, "its app is not in the vault any more");
+            match self.desk(&desk.account) {
+                Some(_) => {
+                    tracing::info!(provider = desk.account, "its app is not in the vault any more: the one of the start is used again")
+                }
+                None => tracing::info!(provider = desk.account, "its app is not in the vault any more"),
+            }
         }
         Ok(())
     }
@@ -151,9 +156,7 @@ impl Site {
         let ours = |uri: &String| Origin::parse(uri).as_ref() == Some(&self.origin);
         let redirect_uri = app.redirect_uri.clone().filter(ours);
         let service = Service { account: provider.name.clone(), provider, app, redirect_uri, scopes: Vec::new() };
-        let desk = self.reopen(service, settings)?;
-        desk.found_in_vault();
-        Ok(desk)
+        self.reopen(service, settings)
     }
 }
 

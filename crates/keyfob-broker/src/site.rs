@@ -163,6 +163,8 @@ pub(crate) struct Desk {
     pub(crate) header: Option<HeaderValue>,
     /// Whether its app is, or was, one of the vault's: when it is gone from there, so is the desk.
     in_vault: AtomicBool,
+    /// The one that the program was started with, whose app is no vault's (a sandbox's demo app), where this one has its place.
+    instead_of: Option<Arc<Desk>>,
 }
 
 impl Site {
@@ -254,20 +256,27 @@ impl Site {
         }
     }
 
-    /// The same, in place of what was there: its app has changed. Logins under way at the old one come back to the new one.
+    /// The same by an app of the vault, in place of what was there: its app has changed. Logins under way at the old one come back to the new one.
     pub(crate) fn reopen(&self, service: Service, settings: Settings) -> Result<Arc<Desk>, Misuse> {
-        let desk = Arc::new(Desk::new(service, settings, &self.origin)?);
-        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(desk.account.clone(), desk.clone());
+        let mut desk = Desk::new(service, settings, &self.origin)?;
+        desk.found_in_vault();
+        let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        desk.instead_of =
+            desks.get(&desk.account).and_then(|old| if old.is_in_vault() { old.instead_of.clone() } else { Some(old.clone()) });
+        let desk = Arc::new(desk);
+        desks.insert(desk.account.clone(), desk.clone());
         Ok(desk)
     }
 
-    /// Has the service no more, if this is its app. Says whether it had.
+    /// Has the service no more, if this is its app; or again with the app that the program was started with. Says whether it had.
     pub(crate) fn close(&self, account: &str, app: &App) -> bool {
         let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
-        match desks.get(account) {
-            Some(desk) if desk.app.same_as(app) => desks.remove(account).is_some(),
-            _ => false,
-        }
+        let Some(desk) = desks.get(account).filter(|desk| desk.app.same_as(app)) else { return false };
+        match desk.instead_of.clone() {
+            Some(before) => desks.insert(account.to_owned(), before),
+            None => desks.remove(account),
+        };
+        true
     }
 
     /// Where a person opens it.
@@ -369,7 +378,8 @@ impl Desk {
         }
         // Shared from the beginning: every answer has it.
         let header = HeaderValue::from_maybe_shared(Bytes::from_owner(provider.name.clone())).ok();
-        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, header, in_vault: AtomicBool::new(false) })
+        let (in_vault, instead_of) = (AtomicBool::new(false), None);
+        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, header, in_vault, instead_of })
     }
 
     /// Its app is in the vault.

@@ -425,6 +425,40 @@ async fn an_app_that_is_taken_away_at_once_is_gone() {
     assert!(owner.get("/providers/august").await.has("Connect August"), "what was never in the vault stays");
 }
 
+/// A sandbox's demo app is in no vault. One of one's own takes its place as long as it is there, for the command and so here; and keeping the demo app itself
+/// changes nothing.
+#[tokio::test]
+async fn the_app_that_it_was_started_with_is_used_again_when_the_vaults_is_gone() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let demo = support::service(&world.sandbox, "august", None).app;
+    let mut own = demo.clone();
+    own.client_id = "an-app-of-ones-own".to_owned();
+    let begins = async |owner: &mut support::Browser, client_id: &str| {
+        // It looks once a second, and whoever begins too often is refused.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        owner.begin("august").await.contains(&client_id.replace(' ', "+"))
+    };
+    world.store.put_app("august", &own).await.expect("kept");
+    until("the vault's is used", async || begins(&mut owner, &own.client_id).await).await;
+    // And another one after that.
+    own.client_id = "yet-another-one".to_owned();
+    world.store.put_app("august", &own).await.expect("kept");
+    until("the newest is used", async || begins(&mut owner, &own.client_id).await).await;
+    assert!(world.store.remove_app("august").await.expect("the store"));
+    until("the demo app is used again", async || {
+        owner.get("/providers/august").await.has("Connect August") && begins(&mut owner, &demo.client_id).await
+    })
+    .await;
+    assert!(owner.get("/accounts/august").await.has("Front Door"));
+    world.store.put_app("august", &demo).await.expect("kept");
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert!(world.store.remove_app("august").await.expect("the store"));
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert!(owner.get("/providers/august").await.has("Connect August"));
+}
+
 /// What one of them was told counts at the others, and so does what the command does: without a restart.
 #[tokio::test]
 async fn an_app_that_is_changed_elsewhere_is_the_one_that_is_used() {
