@@ -110,7 +110,8 @@ async fn a_port_that_the_system_chooses_is_the_one_that_people_are_sent_to() {
     let checked = house.good(&["serve", "--sandbox", "--check", "--listen", "127.0.0.1:0", "--json"]).await;
     assert!(checked.contains("the port is one that the system chooses"), "{checked}");
     // Whoever asks for another link has not started it.
-    let link = ["serve", "--sandbox", "--link", "--listen", "127.0.0.1:0"];
+    house.log_in("acme").await;
+    let link = ["serve", "--link", "--listen", "127.0.0.1:0"];
     house.run(&link).await.fails(2, ["cannot make a link", "chosen when it starts", "--listen 127.0.0.1:PORT"]);
 }
 
@@ -432,6 +433,43 @@ async fn doctor_tells_a_certificate_that_nobody_else_signed_from_one_that_has_en
         kill(&serve, "-TERM");
         serve.end_listening().await.exits(0);
     }
+}
+
+/// It is served: in front there may be somebody who does not mind. And when it is renewed, the same is in the log.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_browsers_refuse_is_told_of() {
+    let (house, authority) = (House::new().await, Authority::new());
+    let file = env_file(&house);
+    let shows = |shown: ServerCertificate| {
+        house.file("cert.pem", &shown.certificate);
+        house.file("key.pem", &shown.key);
+    };
+    let (ended, other) = ("cert.pem was good until 1999-12-31T00:00:00Z", "cert.pem is not for localhost, where browsers are sent");
+    let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let words = ["serve", "--env-file", &file, "--external-url", "https://localhost:8443", "--tls-certificate", "cert.pem"];
+    let words = [&words[..], &["--tls-key", "key.pem", "--listen"]].concat();
+    shows(authority.expired_server(&["localhost"]));
+    let checked = house.run(&[&words[..], &[&listen, "--check"]].concat()).await.exits(0);
+    assert!(checked.stderr.contains(ended) && !checked.stderr.contains(other), "{}", checked.stderr);
+    shows(authority.server(&["home.example"]));
+    let checked = house.run(&[&words[..], &[&listen, "--check"]].concat()).await.exits(0);
+    assert!(checked.stderr.contains(other) && !checked.stderr.contains("was good"), "{}", checked.stderr);
+    let mut serve = house.start(&[&words[..], &[&listen]].concat());
+    serve.line(|line| line.contains(other)).await;
+    serve.line(|line| line.contains("Connect august at")).await;
+    shows(authority.expired_server(&["localhost"]));
+    kill(&serve, "-HUP");
+    serve.line(|line| line.contains(ended)).await;
+    kill(&serve, "-TERM");
+    serve.end_listening().await.exits(0);
+    // One that is as it should be is not told of; but that nobody would see it is.
+    shows(authority.server(&["localhost"]));
+    let checked = house.run(&[&words[..], &[&listen, "--check"]].concat()).await.exits(0);
+    assert!(!checked.stderr.contains("cert.pem") && !checked.stderr.contains("TLS"), "{}", checked.stderr);
+    let socket = format!("unix:{}", house.path("web.sock").display());
+    let checked = house.run(&[&words[..], &[&socket, "--check"]].concat()).await.exits(0);
+    assert!(checked.stderr.contains("nothing speaks TLS"), "{}", checked.stderr);
 }
 
 #[cfg(unix)]

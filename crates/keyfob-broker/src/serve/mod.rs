@@ -3,6 +3,7 @@
 
 mod address;
 mod body;
+mod certificate;
 mod connection;
 mod slots;
 mod stream;

@@ -10,6 +10,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate;
+use crate::site::Site;
+
 /// A certificate with its key, as a server shows it.
 pub struct Tls {
     certificate: PathBuf,
@@ -19,6 +22,8 @@ pub struct Tls {
 
 struct Current {
     config: Arc<ServerConfig>,
+    /// The server's own.
+    certificate: CertificateDer<'static>,
     stamp: Stamp,
 }
 
@@ -41,7 +46,7 @@ impl Tls {
     /// If a file cannot be read, holds something else, or the two do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let stamp = stamp(certificate, key);
-        let current = RwLock::new(Current { config: read(certificate, key)?, stamp });
+        let current = RwLock::new(read(certificate, key, stamp)?);
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current })
     }
 
@@ -54,24 +59,30 @@ impl Tls {
         if self.current.read().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
             return Ok(false);
         }
-        let config = read(&self.certificate, &self.key)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { config, stamp };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = read(&self.certificate, &self.key, stamp)?;
         Ok(true)
     }
 
-    /// What the person who starts it should know.
+    /// What the person who starts it, or has renewed it, should know: it will be refused where the site is.
     #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub fn notes(&self, site: &Site) -> Vec<String> {
+        let certificate = self.current.read().unwrap_or_else(PoisonError::into_inner).certificate.clone();
+        let faults = certificate::faults(&certificate, site.origin.host(), site.keyfob.now());
+        let told = faults.into_iter().map(|fault| format!("the certificate {} {fault}", self.certificate.display()));
+        told.chain(self.open_key()).collect()
+    }
+
+    fn open_key(&self) -> Option<String> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
 
             let open = std::fs::metadata(&self.key).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
             if open {
-                return vec![format!("every user of this machine can read the key {}: chmod 640", self.key.display())];
+                return Some(format!("every user of this machine can read the key {}: chmod 640", self.key.display()));
             }
         }
-        Vec::new()
+        None
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
@@ -93,7 +104,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(certificate: &Path, key: &Path, stamp: Stamp) -> Result<Current, TlsError> {
     let wrong = |file: &Path, problem: String| TlsError { file: file.to_owned(), problem };
     for file in [certificate, key] {
         // Of what is no file nothing may ever come, and whoever waits for it serves nobody.
@@ -104,9 +115,9 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     }
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
     let chain = chain.map_err(|error| wrong(certificate, format!("expected a certificate in PEM form ({error})")))?;
-    if chain.is_empty() {
+    let Some(own) = chain.first().cloned() else {
         return Err(wrong(certificate, "expected a certificate in PEM form, found none".to_owned()));
-    }
+    };
     // The error names the kind of what was found, never the bytes.
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, format!("expected a private key in PEM form ({error})")))?;
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -116,7 +127,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
         .with_single_cert(chain, secret);
     let mut config = config.map_err(|error| wrong(key, format!("it and the certificate cannot be used together ({error})")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Current { config: Arc::new(config), certificate: own, stamp })
 }
 
 fn stamp(certificate: &Path, key: &Path) -> Stamp {

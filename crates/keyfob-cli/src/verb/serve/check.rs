@@ -10,8 +10,8 @@ use keyfob_store::MemoryShelf;
 use serde_json::{Map, Value as Json, json};
 
 use super::config::{Problem, Settings, Values};
-use super::pretend;
 use super::services::{Found, services};
+use super::{pretend, tls};
 use crate::card::{Card, Doing};
 use crate::cli::SANDBOX_HERE;
 use crate::context::{self, Context};
@@ -71,7 +71,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     let asked = ask_issuer(settings, &keyfob, context).await;
     let (site, tls, unasked) = match (site, asked) {
         (Ok(site), Ok(unasked)) => {
-            let tls = super::tls(settings, &site)?;
+            let tls = tls::load(settings, &site)?;
             (site, tls, unasked)
         }
         (Err(card), Ok(_)) | (Ok(_), Err(card)) => return Err(card),
@@ -86,8 +86,13 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
     };
     let chosen = super::chooses_port(&site)
         .then(|| "the port is one that the system chooses when it starts: the link that it prints has it".to_owned());
-    let notes =
-        site.notes().into_iter().chain(settings.proxies.notes()).chain(tls.iter().flat_map(|tls| tls.notes())).chain(unasked).chain(chosen);
+    let notes = site
+        .notes()
+        .into_iter()
+        .chain(settings.proxies.notes())
+        .chain(tls::notes(settings, tls.as_deref(), &site))
+        .chain(unasked)
+        .chain(chosen);
     let notes: Vec<String> = notes.collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
     if context.out.json {

@@ -6,12 +6,12 @@ mod manager;
 mod pretend;
 mod services;
 mod signals;
+mod tls;
 
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use keyfob::Keyfob;
@@ -32,9 +32,6 @@ use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
 use crate::upkeep::{Providers, told};
-
-/// A renewed certificate is noticed after so long, if nobody says that there is one.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 // What to serve, and where.
 #[derive(Args, Debug)]
@@ -126,12 +123,12 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     if args.link {
         return print_link(&site, context).await;
     }
-    let tls = tls(&settings, &site)?;
+    let tls = tls::load(&settings, &site)?;
     let server = server(&settings, ports, site.clone(), tls.clone())?;
     // Before anybody is told that it is there: whoever is, may ask it to stop.
     let signals = Signals::listen(std::io::stderr().is_terminal());
     let paint = context.out.note_paint();
-    for note in site.notes().into_iter().chain(settings.proxies.notes()).chain(tls.iter().flat_map(|tls| tls.notes())) {
+    for note in site.notes().into_iter().chain(settings.proxies.notes()).chain(tls::notes(&settings, tls.as_deref(), &site)) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
     }
     let link = site.first_run_link().await.map_err(keyfob::Error::from).doing(what)?;
@@ -170,7 +167,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         }
         // These never end; what they have begun when the web app does is brought to its end with everything else.
         () = upkeep::run(&keyfob, &providers, &plan, std::future::pending(), tell) => Ok(()),
-        () = look_again(tls, signals) => Ok(()),
+        () = tls::look_again(tls, &site, signals) => Ok(()),
     }
 }
 
@@ -263,20 +260,6 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     Ok(Stage { config, keyfob, providers, sandbox: None })
 }
 
-/// Certificate and key, where there are some. They are for https, and the site has to know that it is.
-fn tls(settings: &Settings, site: &Site) -> Result<Option<Arc<Tls>>, Card> {
-    let Some((certificate, key)) = &settings.tls else { return Ok(None) };
-    let what = "cannot speak TLS";
-    if !site.url().starts_with("https://") {
-        let why = format!("browsers are sent to {}, which is not https", site.url());
-        return Err(Card::usage(what, why, "say the name that the certificate is for: --external-url https://home.example"));
-    }
-    let tls = Tls::load(certificate, key).map_err(|error| {
-        Card::new(Exit::Usage, what, error.to_string(), "give a certificate and the key that it was made with, both in PEM form")
-    })?;
-    Ok(Some(Arc::new(tls)))
-}
-
 fn metrics_token(settings: &Settings) -> Result<Option<Secret>, Card> {
     settings.metrics_token_file.as_deref().map(config::token).transpose()
 }
@@ -318,22 +301,6 @@ fn server(settings: &Settings, ports: Vec<TcpListener>, site: Arc<Site>, tls: Op
         server = server.metrics_token(token);
     }
     Ok(server)
-}
-
-/// Reads a renewed certificate, when somebody says that there is one, and from time to time.
-async fn look_again(tls: Option<Arc<Tls>>, mut signals: Signals) {
-    loop {
-        tokio::select! {
-            () = signals.reload() => {}
-            () = tokio::time::sleep(LOOK_AGAIN), if tls.is_some() => {}
-        }
-        match tls.as_ref().map(|tls| tls.reload()) {
-            Some(Ok(true)) => tracing::info!("the certificate was renewed"),
-            Some(Err(error)) => tracing::error!(%error, "a renewed certificate cannot be used; the old one stays"),
-            Some(Ok(false)) => {}
-            None => tracing::info!("asked to look again: nothing is read from files while it runs"),
-        }
-    }
 }
 
 /// What a round of refreshing in the background came to, for the log.
