@@ -271,6 +271,11 @@ impl Context {
         }
     }
 
+    /// Whether the vault was named; beside a sandbox, only the command line names one.
+    pub(crate) fn is_vault_named(&self) -> bool {
+        self.is_vault_named
+    }
+
     /// There is none where it was looked for.
     pub(crate) fn no_vault(&self) -> Card {
         let next = match self.is_vault_named {

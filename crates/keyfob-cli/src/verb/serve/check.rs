@@ -18,7 +18,7 @@ use crate::context::{self, Context};
 use crate::output::hang;
 use crate::perform::quoted;
 
-const WHAT: &str = "the web app cannot be served as it is set up";
+pub(super) const WHAT: &str = "the web app cannot be served as it is set up";
 
 /// The command that looks again at the same file.
 pub(super) fn again(config: Option<&Path>) -> String {
@@ -44,13 +44,14 @@ pub(super) fn refused(problems: &[Problem], again: &str, context: &Context) -> C
 
 /// Looks at everything without serving, and without a vault.
 pub(super) async fn check(settings: &Settings, values: &Values, again: &str, context: &Context) -> Result<(), Card> {
+    let pretended = context.sandbox() == Some(SANDBOX_HERE);
     // The pretend providers stay until the end: one of them describes itself, and is asked.
-    let (mut config, _sandbox) = match context.sandbox() {
-        Some(SANDBOX_HERE) => {
+    let (mut config, _sandbox) = match pretended {
+        true => {
             let stage = pretend::stage(settings, context).await?;
             (stage.config, stage.sandbox)
         }
-        _ => {
+        false => {
             let Found { services, catalogue, unplayed, .. } = services(settings, context).await?;
             // A store of its own: looking makes no vault.
             let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(context::transport()?));
@@ -84,6 +85,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
             return Err(refused(&problems, again, context));
         }
     };
+    let unused = pretended.then(|| pretend::unused(values)).flatten();
     let chosen = super::chooses_port(&site)
         .then(|| "the port is one that the system chooses when it starts: the link that it prints has it".to_owned());
     let notes = site
@@ -92,6 +94,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
         .chain(settings.proxies.notes())
         .chain(tls::notes(settings, tls.as_deref(), &site))
         .chain(unasked)
+        .chain(unused)
         .chain(chosen);
     let notes: Vec<String> = notes.collect();
     let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
@@ -107,7 +110,7 @@ pub(super) async fn check(settings: &Settings, values: &Values, again: &str, con
         ("address", site.url()),
         ("listens", listen.join(", ")),
         ("connects", if accounts.is_empty() { "nothing yet: the owner enters apps on its pages".to_owned() } else { accounts.join(", ") }),
-        ("vault", context.vault().shown()),
+        ("vault", if pretended { "none: everything is kept in memory".to_owned() } else { context.vault().shown() }),
         (
             "proxies",
             if settings.proxies.is_empty() { "none is believed".to_owned() } else { "those that are listed are believed".to_owned() },

@@ -40,7 +40,7 @@ pub(crate) struct Serve {
     /// Take an app's keys from a file of NAME=value lines; the names say which provider is meant
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
-    /// The provider that is meant, where the names fit several
+    /// The provider that is meant, where the names fit several; of the vault's apps, or the sandbox's, the one to serve
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
     /// The address to listen on (several: again, or with commas): 127.0.0.1:5000, unix:/PATH, systemd
@@ -53,7 +53,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Say what would be served, and what is wrong, and exit
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["link", "health_check"])]
     check: bool,
     /// Speak TLS with this certificate (PEM, with those that lead to its authority)
     #[arg(long, value_name = "FILE")]
@@ -95,17 +95,20 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         return health_check(&settings).await;
     }
     let what = "cannot start the web app";
+    let pretended = context.sandbox() == Some(SANDBOX_HERE);
+    if pretended {
+        pretend::refuse(args.link, &values, context)?;
+    }
     if args.check {
         return check::check(&settings, &values, &again, context).await;
     }
     let ports = if args.link { Vec::new() } else { take_ports(&mut settings)? };
-    let pretended = context.sandbox() == Some(SANDBOX_HERE);
     if context.sandbox().is_none() {
         // Where there are no certificates, it is said now and not when somebody connects.
         context::certificates()?;
     }
     // One that is made now would be another than the web app's, and so would whom its link makes the owner.
-    if args.link && !pretended && context.keyfob_if_any().await?.is_none() {
+    if args.link && context.keyfob_if_any().await?.is_none() {
         return Err(Card::new(
             Exit::Vault,
             "cannot make a link to sign in with",
@@ -128,7 +131,8 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     // Before anybody is told that it is there: whoever is, may ask it to stop.
     let signals = Signals::listen(std::io::stderr().is_terminal());
     let paint = context.out.note_paint();
-    for note in site.notes().into_iter().chain(settings.proxies.notes()).chain(tls::notes(&settings, tls.as_deref(), &site)) {
+    let unused = pretended.then(|| pretend::unused(&values)).flatten();
+    for note in site.notes().into_iter().chain(unused).chain(settings.proxies.notes()).chain(tls::notes(&settings, tls.as_deref(), &site)) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
     }
     let link = site.first_run_link().await.map_err(keyfob::Error::from).doing(what)?;

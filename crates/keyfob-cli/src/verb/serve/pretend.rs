@@ -11,10 +11,39 @@ use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::MemoryShelf;
 
 use super::Stage;
-use super::config::Settings;
+use super::check::WHAT;
+use super::config::{Place, Settings, Values};
 use crate::card::Card;
 use crate::context::{self, Context};
 use crate::upkeep::Providers;
+
+/// Where there is a vault among pretend providers.
+const WITH_VAULT: &str = "serve a sandbox that runs, which has a vault: --sandbox=URL";
+
+/// What was asked for on the command line and would not be done. What a file or the environment says, for every start, is told ([`unused`]).
+pub(super) fn refuse(link: bool, values: &Values, context: &Context) -> Result<(), Card> {
+    if link {
+        return Err(Card::usage(
+            "cannot make a link to sign in with",
+            "with --sandbox alone the web app keeps everything in memory: nobody else gets at it",
+            format!("start it again, and it prints a new link; or {WITH_VAULT}"),
+        ));
+    }
+    let why = if context.is_vault_named() {
+        "--vault: with --sandbox alone everything is kept in memory, and no vault is used"
+    } else if values.get("env_file").is_some_and(|value| matches!(value.place, Place::Flag(_))) {
+        "--env-file: with --sandbox alone the apps are the sandbox's own, and no others are used"
+    } else {
+        return Ok(());
+    };
+    Err(Card::usage(WHAT, why, format!("leave it away; or {WITH_VAULT}")))
+}
+
+/// What is set, and means nothing here.
+pub(super) fn unused(values: &Values) -> Option<String> {
+    let place = &values.get("env_file")?.place;
+    Some(format!("{place}: env_file is not used: with --sandbox alone the apps are the sandbox's own"))
+}
 
 /// The sandbox, and the web app on it.
 pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
@@ -38,6 +67,10 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
             None => unplayed.push(provider.clone()),
         }
     }
+    if let Some(name) = &settings.provider {
+        narrow(&context.known(name)?.name, &mut services)?;
+        unplayed.clear();
+    }
     let apps = services.iter().map(|service| (service.provider.clone(), vec![service.app.clone()]));
     let providers = Providers::new(keyfob.clone(), store, apps);
     let catalogue = services.iter().map(|service| service.provider.clone()).collect();
@@ -46,6 +79,20 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
     config.pretended = Pretended::Everything;
     (config.catalogue, config.unplayed) = (catalogue, unplayed);
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })
+}
+
+/// Leaves the one that is meant.
+fn narrow(name: &str, services: &mut Vec<Service>) -> Result<(), Card> {
+    if !services.iter().any(|service| service.account == name) {
+        let names: Vec<&str> = services.iter().map(|service| service.account.as_str()).collect();
+        return Err(Card::usage(
+            format!("the sandbox does not play {name}"),
+            format!("it plays {}", names.join(", ")),
+            format!("keyfob sandbox --as {name} plays it; --sandbox=URL serves what is played there"),
+        ));
+    }
+    services.retain(|service| service.account == name);
+    Ok(())
 }
 
 /// Tells the sandbox where this web app takes the provider's answers, as somebody who runs it would tell the provider: the demo apps are registered for
