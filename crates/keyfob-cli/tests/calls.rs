@@ -304,17 +304,25 @@ async fn cookies_are_told_one_by_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_pass_is_tried_again_as_long_as_the_server_says() {
-    // The session itself waits twice for what may be repeated.
     let (origin, count) = serve(|number, target| match (target, number) {
-        ("/busy", 0..=4) => (503, "Retry-After: 0\r\n".into(), "busy".into()),
+        ("/busy", 0 | 1) | ("/page", 1 | 2) => (503, "Retry-After: 0\r\n".into(), "busy".into()),
         ("/long", _) => (503, "Retry-After: 86400\r\n".into(), "busy".into()),
+        ("/list", _) => (200, "Link: </page>; rel=\"next\"\r\n".into(), "[1]".into()),
+        ("/page", _) => (200, String::new(), "[2]".into()),
         _ => (200, String::new(), "done".into()),
     })
     .await;
     let house = house_at(&origin).await;
     let ended = house.run(&["get", "hub", "/busy", "--retry", "2"]).await.exits(0);
-    assert!(ended.stdout == "done" && ended.stderr.contains("trying again in 0 s"), "{ended:#?}");
-    assert_eq!(count.load(Ordering::SeqCst), 6);
+    assert!(ended.stdout == "done" && ended.stderr.contains("trying again in 0 s, 2 times more"), "{ended:#?}");
+    assert!(ended.stderr.contains("trying again in 0 s, 1 times more"), "each pause is told: {ended:#?}");
+    assert_eq!(count.swap(0, Ordering::SeqCst), 3, "the number that was said is all that counts");
+    let ended = house.run(&["get", "hub", "/list", "--paginate", "--retry", "2"]).await.exits(0);
+    assert_eq!(ended.stdout.split_whitespace().collect::<String>(), "[1,2]", "{ended:#?}");
+    assert_eq!(count.swap(0, Ordering::SeqCst), 4, "also with each page");
+    let ended = house.run(&["get", "hub", "/busy"]).await.exits(0);
+    assert!(ended.stdout == "busy" && ended.stderr.contains("--retry N"), "{ended:#?}");
+    assert_eq!(count.load(Ordering::SeqCst), 1, "once, where nothing was said");
     let ended = house.run(&["get", "hub", "/long", "--retry", "5"]).await.exits(0);
     assert!(ended.stdout == "busy" && ended.stderr.contains("HTTP 503"), "{ended:#?}");
     count.store(0, Ordering::SeqCst);

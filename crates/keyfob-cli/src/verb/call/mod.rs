@@ -79,7 +79,8 @@ pub(crate) struct Call {
     /// With --paginate: read at most so many pages
     #[arg(long, value_name = "N", default_value_t = 100, requires = "paginate", value_parser = clap::value_parser!(u32).range(1..))]
     pages: u32,
-    /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After); not for POST and PATCH
+    /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After; longer than 10 minutes is not waited
+    /// for); not for POST and PATCH
     #[arg(long, value_name = "N", default_value_t = 0)]
     retry: u32,
     /// Give up if the answer is not there within this time, its body, all pages and repetitions: 5, 0.5, 90s, 10m; 0 is no limit. What was sent may have

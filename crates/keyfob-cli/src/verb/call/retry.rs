@@ -29,7 +29,8 @@ pub(super) struct Again<'a> {
 }
 
 impl Again<'_> {
-    /// Sends a call, and once more after each failure that may pass. (The session itself already waits twice, shortly, for what may be repeated.)
+    /// Sends a call, and once more after each failure that may pass. The session waits for none of its own: so often as was said is so often, and each pause
+    /// is told.
     pub(super) async fn send(&self, call: impl Fn() -> keyfob::Call) -> Result<Answer, Card> {
         // RFC 9110 §9.2.2: what was done twice has done no more than once.
         let idempotent = matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
@@ -37,7 +38,7 @@ impl Again<'_> {
         for attempt in 0..self.retries {
             let seconds = match self.once(&call).await {
                 Ok(answer) if !may_repeat || !may_pass(answer.status()) => return Ok(answer),
-                Ok(answer) => match retry_after(answer.headers(), now()).or_else(|| begins(&answer)) {
+                Ok(answer) => match told(&answer) {
                     Some(seconds) if seconds > PATIENCE => return Ok(answer),
                     told => told.unwrap_or_else(|| pause(attempt)),
                 },
@@ -45,18 +46,30 @@ impl Again<'_> {
                 Err(error) => return Err(error).doing(self.what),
             };
             let left = self.retries - attempt;
-            let length = moment::length(i64::try_from(seconds).unwrap_or(i64::MAX));
-            self.out.note(&self.out.note_paint().dim(&format!("trying again in {length}, {left} times more")));
+            self.note(&format!("trying again in {}, {left} times more", length(seconds)));
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
-        self.once(&call).await.doing(self.what)
+        let answer = self.once(&call).await.doing(self.what)?;
+        if self.retries == 0
+            && may_repeat
+            && may_pass(answer.status())
+            && let Some(seconds) = told(&answer).filter(|seconds| *seconds <= PATIENCE)
+        {
+            self.note(&format!("the server says: again in {}; --retry N waits, and tries it N times more", length(seconds)));
+        }
+        Ok(answer)
+    }
+
+    fn note(&self, text: &str) {
+        self.out.note(&self.out.note_paint().dim(text));
     }
 
     /// Once; or twice, where the session would have sent bytes that are all there once more, and leaves a stream to whoever has its source: after new
     /// tokens, with the server's time in the signature, with its nonce in the proof. Who refuses a call for these has done nothing.
     async fn once(&self, call: &impl Fn() -> keyfob::Call) -> Result<Answer, keyfob::Error> {
         let before = self.session.account().tokens;
-        let answer = call().send().await?;
+        let send = || call().without_waiting().send();
+        let answer = send().await?;
         let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if !refused || !self.carried.is_streamed() || !self.carried.is_repeatable() {
             return Ok(answer);
@@ -68,7 +81,7 @@ impl Again<'_> {
             }
             _ => unauthorized,
         };
-        if another { call().send().await } else { Ok(answer) }
+        if another { send().await } else { Ok(answer) }
     }
 }
 
@@ -86,6 +99,15 @@ fn passes(kind: TransportKind) -> bool {
 /// 1, 2, 4, … seconds.
 fn pause(attempt: u32) -> u64 {
     1_u64.checked_shl(attempt).unwrap_or(LONGEST).min(LONGEST)
+}
+
+/// In how many seconds the server would have it again, if it says.
+fn told(answer: &Answer) -> Option<u64> {
+    retry_after(answer.headers(), now()).or_else(|| begins(answer))
+}
+
+fn length(seconds: u64) -> String {
+    moment::length(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 /// When there are new calls, where the provider tells that and nothing else.
