@@ -12,13 +12,16 @@ use crate::vault::Location;
 /// Verbs to which it makes no difference.
 const ANYWHERE: [&str; 7] = ["agent", "completions", "help", "man", "sandbox", "schema", "try"];
 
-/// What stands between `keyfob` and the verb, with a blank behind it; or nothing. It lives as long as the program.
+/// What stands between `keyfob` and the verb, each with a blank behind it; or nothing. It lives as long as the program.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Again(&'static str);
+pub(crate) struct Again {
+    sandbox: &'static str,
+    vault: &'static str,
+}
 
 impl Again {
     /// No more than a verb.
-    pub(crate) const NOTHING: Self = Self("");
+    pub(crate) const NOTHING: Self = Self { sandbox: "", vault: "" };
 
     /// What was said on this command line.
     pub(crate) fn of(global: &Global) -> Self {
@@ -27,32 +30,38 @@ impl Again {
         let sandbox = sandbox.map(|url| if url == SANDBOX_HERE { "--sandbox ".to_owned() } else { format!("--sandbox={} ", quoted(url)) });
         // One that is refused may hold a password.
         let vault = global.vault.as_deref().filter(|vault| Location::of_argument(vault).is_ok());
-        let vault = vault.map(|vault| format!("--vault {} ", quoted(vault)));
-        let said: String = sandbox.into_iter().chain(vault).collect();
-        if said.is_empty() { Self::NOTHING } else { Self(said.leak()) }
+        let sandbox = sandbox.map_or("", |said| said.leak());
+        let here = Self { sandbox, ..Self::NOTHING };
+        vault.map_or(here, |vault| here.at_vault(&quoted(vault)))
+    }
+
+    /// The same with another vault, as a shell takes it: for what is said of that.
+    pub(crate) fn at_vault(self, vault: &str) -> Self {
+        Self { vault: format!("--vault {vault} ").leak(), ..self }
     }
 
     /// `keyfob`, what was said, and these words.
     pub(crate) fn command(self, words: &str) -> String {
-        format!("keyfob {}{words}", self.0)
+        format!("keyfob {}{}{words}", self.sandbox, self.vault)
     }
 
     /// A text in which commands are named by their verbs: the short form is not known from a word of the sentence.
     pub(crate) fn in_text(self, text: &str) -> Cow<'_, str> {
         const NAME: &str = "keyfob ";
-        if self.0.is_empty() || !text.contains(NAME) {
+        let said = [self.sandbox, self.vault].concat();
+        if said.is_empty() || !text.contains(NAME) {
             return Cow::Borrowed(text);
         }
         let cli = Cli::command();
         let is_verb = |word: &str| !ANYWHERE.contains(&word) && cli.get_subcommands().any(|verb| verb.get_name() == word);
-        let mut out = String::with_capacity(text.len() + self.0.len());
+        let mut out = String::with_capacity(text.len() + said.len());
         let mut rest = text;
         while let Some(at) = rest.find(NAME) {
             let (before, behind) = rest.split_at(at + NAME.len());
             let word = &behind[..behind.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(behind.len())];
             out.push_str(before);
             if begins_here(&rest[..at]) && is_verb(word) {
-                out.push_str(self.0);
+                out.push_str(&said);
             }
             rest = behind;
         }
@@ -116,6 +125,8 @@ mod tests {
             said(Some("http://127.0.0.1:1"), Some("my vault.db")).command("status"),
             "keyfob --sandbox=http://127.0.0.1:1 --vault 'my vault.db' status"
         );
+        let other = said(Some(SANDBOX_HERE), Some("one.db")).at_vault("two.db");
+        assert_eq!(other.in_text("then: keyfob unlock"), "then: keyfob --sandbox --vault two.db unlock");
     }
 
     #[test]

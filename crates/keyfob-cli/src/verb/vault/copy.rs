@@ -62,11 +62,16 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
     }
     let from = open(context).await?;
     let made = missing_folder(&to);
-    let into = to
-        .open(context.data_folder(), true, &context.out)
-        .await?
-        .ok_or_else(|| Card::usage(what.as_str(), "it is not there", "run it again"))?;
-    must_be_empty(&into, &what, "name a place where there is nothing yet").await?;
+    let place = from_anywhere(&to, args.to_variable.as_deref());
+    // What is wrong with that one is not to be mended at this one, where all is well.
+    let again = context.out.again.at_vault(&place);
+    let target = async {
+        let into = to.open(context.data_folder(), true, &context.out.repeating(again)).await?;
+        let into = into.ok_or_else(|| Card::usage(what.as_str(), "it is not there", "run it again"))?;
+        must_be_empty(&into, &what, "name a place where there is nothing yet").await?;
+        Ok(into)
+    };
+    let into = target.await.map_err(|card: Card| card.repeating(again))?;
     let moved = transfer::copy_all(from.portable(), into.portable()).await.doing(what)?;
     let shown = to.shown();
     if context.out.json {
@@ -80,7 +85,6 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
         context.out.note(&format!("   made the folder {}", folder.display()));
     }
     // Where the sandbox is meant, the environment's vault is not.
-    let place = from_anywhere(&to, args.to_variable.as_deref());
     let (used, why) = match context.sandbox() {
         None => (format!("{}={place}", vault::VARIABLE), String::new()),
         Some(_) => (format!("--vault {place}"), format!(", with each command: at the sandbox {} does not count", vault::VARIABLE)),
