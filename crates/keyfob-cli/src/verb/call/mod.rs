@@ -102,6 +102,40 @@ pub(crate) struct Call {
 }
 
 // A call of any method.
+impl Call {
+    /// Where it writes: the body to one place, and the head to stdout.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        let stdout = PathBuf::from("-");
+        let file = self.output.clone().filter(|_| !self.dry_run && !self.explain);
+        let head = (self.include && file.is_some()).then(|| stdout.clone());
+        file.or(Some(stdout)).into_iter().chain(head).collect()
+    }
+
+    /// A request that is shown says nothing of what was said of its answer. (curl would carry credentials along a redirect, and repeat a POST: its own
+    /// words for these are no translation.)
+    fn tell_what_is_left_out(&self, out: &Output) {
+        let said = [
+            ("--location", self.location),
+            ("--retry", self.retry > 0),
+            ("--jq", self.jq.is_some()),
+            ("--format", self.format.is_some()),
+            ("--table", self.table),
+            ("--paginate", self.paginate),
+            ("--include", self.include),
+            ("--output", self.output.is_some() && self.print.is_none()),
+            ("--fail", self.fail),
+        ];
+        let left_out: Vec<_> = said.into_iter().filter(|(_, said)| *said).map(|(option, _)| option).collect();
+        if !left_out.is_empty() {
+            let note = format!(
+                "left out: {}. It is the request alone, and what is done with its answer is for whoever sends it",
+                left_out.join(", ")
+            );
+            out.note(&format!("{} {note}", out.note_paint().warn("note:")));
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Request {
     /// The method: GET, OPTIONS, …
@@ -128,6 +162,11 @@ pub(crate) struct Explain {
 
 impl Request {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
+    /// Where it writes.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        self.call.places()
+    }
+
         if let Some(instead) = self.call.instead.as_ref().filter(|instead| **instead != self.method) {
             return Err(Card::usage(
                 format!("two methods were said: {} and {instead}", self.method),

@@ -6,6 +6,8 @@ mod show;
 mod svg;
 mod watch;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Provider};
@@ -94,6 +96,12 @@ impl Do {
     pub(crate) fn watches(&self) -> bool {
         let options = self.words.iter().take_while(|word| *word != "--");
         options.into_iter().any(|word| word == "--watch" || word.starts_with("--watch="))
+    }
+
+    /// Where it writes: rows to stdout, a drawing into a file.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        let svg = Said::read(self.words.clone()).ok().and_then(|said| said.svg);
+        svg.into_iter().chain([PathBuf::from("-")]).collect()
     }
 
     /// Takes the program's own options out of the words.

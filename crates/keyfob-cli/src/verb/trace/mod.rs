@@ -29,7 +29,7 @@ use crate::wire::Heard;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Trace {
-    /// The page
+    /// The page; - is stdout, where then nothing else goes
     #[arg(long, value_name = "FILE")]
     html: PathBuf,
     /// Write over a file that is there
@@ -66,6 +66,7 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
     context.listen_in(Heard::whole());
     let secrets = secrets(context).await?;
     let Some(verb) = args.verb.take().map(|verb| *verb) else { return Err(nothing_to_trace()) };
+    let taken = taken(&verb, context);
     let work: Pin<Box<dyn Future<Output = Result<(), Card>>>> = match verb {
         Verb::Login(args) => Box::pin(login::run(args, context)),
         Verb::Get(args) => Box::pin(call::run(Method::GET, args, context)),
@@ -79,6 +80,11 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
         _ => return Err(nothing_to_trace()),
     };
     let room = Room::at(args.html.clone(), args.force)?;
+    if taken.iter().any(|place| room.is_at(place)) {
+        let what = format!("cannot write the page to {}", args.html.display());
+        let next = "name another file for one of them: --html FILE, or -o FILE of a call";
+        return Err(Card::usage(what, "what the command says goes there, too, and nothing was sent", next));
+    }
     // Stopped here, and not around it: of a login that hangs one wants to see where.
     let done = signal::unless_stopped(work).await;
     // What went wrong is worth a page, too.
@@ -96,8 +102,22 @@ async fn write(args: &Trace, room: Room, mut secrets: Vec<Secret>, context: &Con
     secrets.extend(self::secrets(context).await?);
     let steps = context.heard().map(Heard::all).unwrap_or_default();
     room.write(&page::of(&args.title(), &steps, &secrets))?;
-    context.out.note(&format!("{} the page is in {}", context.out.note_paint().good("✓"), args.html.display()));
+    if !room::is_stdout(&args.html) {
+        context.out.note(&format!("{} the page is in {}", context.out.note_paint().good("✓"), args.html.display()));
+    }
     Ok(())
+}
+
+/// Where the command itself writes: a page there would be lost, or what it says.
+fn taken(verb: &Verb, context: &Context) -> Vec<PathBuf> {
+    match verb {
+        Verb::Get(call) | Verb::Post(call) | Verb::Put(call) | Verb::Patch(call) | Verb::Delete(call) => call.places(),
+        Verb::Request(request) => request.places(),
+        Verb::Do(action) => action.places(),
+        // Whoever logs in is told on stderr.
+        _ if !context.out.json => Vec::new(),
+        _ => vec![PathBuf::from("-")],
+    }
 }
 
 fn nothing_to_trace() -> Card {

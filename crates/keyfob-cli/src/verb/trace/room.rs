@@ -1,11 +1,12 @@
 //! Where the page goes, made sure of before anything is sent: a login or a call that was made is not made again for want of a place to write about it.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use crate::card::Card;
 use crate::exit::Exit;
+use crate::output::written;
 
 /// A file that can be written.
 pub(super) struct Room {
@@ -17,6 +18,9 @@ pub(super) struct Room {
 impl Room {
     /// What is there is written over only where somebody says so. What is no file (`/dev/stderr`) has nothing to lose.
     pub(super) fn at(path: PathBuf, force: bool) -> Result<Self, Card> {
+        if is_stdout(&path) {
+            return Ok(Self { path, is_new: false });
+        }
         let may_be_there = force || fs::metadata(&path).is_ok_and(|there| !there.is_file() && !there.is_dir());
         let opened = OpenOptions::new().write(true).create(may_be_there).create_new(!may_be_there).open(&path);
         match opened {
@@ -29,8 +33,20 @@ impl Room {
         }
     }
 
+    /// Whether this is the same place, by whatever name.
+    pub(super) fn is_at(&self, other: &Path) -> bool {
+        match (is_stdout(&self.path), is_stdout(other)) {
+            (false, false) => fs::canonicalize(&self.path).is_ok_and(|here| fs::canonicalize(other).is_ok_and(|there| here == there)),
+            (here, there) => here && there,
+        }
+    }
+
     /// The page.
     pub(super) fn write(mut self, page: &str) -> Result<(), Card> {
+        if is_stdout(&self.path) {
+            let mut stdout = io::stdout().lock();
+            return written(stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush()));
+        }
         fs::write(&self.path, page).map_err(|error| unwritable(&self.path.display().to_string(), &error))?;
         self.is_new = false;
         Ok(())
@@ -43,6 +59,10 @@ impl Drop for Room {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 fn unwritable(file: &str, error: &io::Error) -> Card {
