@@ -51,8 +51,8 @@ pub(crate) struct Create {
     /// How often it may be used: 10/min, 5/s, 1000/h, 5000/d
     #[arg(long, value_name = "RATE")]
     rate: Option<Rate>,
-    /// When it ends: 12h, 7d, 1y
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    /// When it ends: 12h, 7d, 1y; without it, when it is revoked
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
     expires: Option<i64>,
     /// It may also have the account's access token itself, which no rule restricts
     #[arg(long)]
@@ -60,6 +60,12 @@ pub(crate) struct Create {
     /// What you call it
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+}
+
+/// As long as the web app's API lets one live.
+fn lifetime(text: &str) -> Result<i64, String> {
+    let is_fit = |seconds: &i64| (60..=315_576_000).contains(seconds);
+    Some(seconds(text)?).filter(is_fit).ok_or_else(|| "expected between a minute and ten years: 12h, 7d, 1y".to_owned())
 }
 
 const RULES: &str = "\

@@ -51,11 +51,12 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
     context.out.exact(token.expose())
 }
 
-/// Reads a length of time: 90s, 10m, 2h, 1d.
+/// Reads a length of time: 90s, 10m, 2h, 1d. A number alone may be meant as minutes, hours or days, and is taken for none of them.
 pub(crate) fn seconds(text: &str) -> Result<i64, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit {
-        "" | "s" => Some(1),
+        "" if number == "0" => Some(1),
+        "s" => Some(1),
         "m" | "min" => Some(60),
         "h" => Some(3600),
         "d" => Some(86_400),
@@ -64,7 +65,10 @@ pub(crate) fn seconds(text: &str) -> Result<i64, String> {
         _ => None,
     };
     let number: Option<i64> = number.parse().ok();
-    number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)).ok_or_else(|| "expected a time such as 90s, 10m or 2h".to_owned())
+    number
+        .zip(unit)
+        .and_then(|(number, unit)| number.checked_mul(unit))
+        .ok_or_else(|| "expected a time with its unit, such as 90s, 10m or 2h".to_owned())
 }
 
 #[cfg(test)]
@@ -73,12 +77,10 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, expected) in
-            [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("2w", 1_209_600), ("1y", 31_536_000), ("0", 0)]
-        {
+        for (text, expected) in [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("2w", 1_209_600), ("1y", 31_536_000), ("0", 0)] {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
-        for bad in ["", "m", "-5m", "1.5h", "5 m", "99999999999999999999", "9223372036854775807d"] {
+        for bad in ["", "m", "90", "-5m", "1.5h", "5 m", "99999999999999999999", "9223372036854775807d"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
     }

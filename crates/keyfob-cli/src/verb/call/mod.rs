@@ -325,9 +325,9 @@ fn tell_limit(answer: &keyfob::Answer, out: &Output) {
     out.note(&out.note_paint().dim(&told));
 }
 
-/// A time with a unit, or seconds and a part of one, as curl takes them.
+/// A time with a unit, or seconds, whole or not, as curl takes them.
 fn limit(text: &str) -> Result<Duration, String> {
-    let is_decimal = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let parsed = text.parse().ok().filter(|_| is_decimal).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match parsed {
         Some(limit) => Ok(limit),
