@@ -118,6 +118,7 @@ pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Proble
     };
     let rules = keys::rules(new.allow.iter().map(String::as_str)).map_err(unfit)?;
     let rate = new.rate.map(|rate| rate.parse::<Rate>()).transpose().map_err(unfit)?;
+    let may_see_token = keys::may_see_token(new.may_see_token, &account).map_err(unfit)?;
     let made = keys::NewKey {
         owner: call.person().to_owned(),
         name: new.name.unwrap_or_default(),
@@ -125,7 +126,7 @@ pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Proble
         account_id: account.id,
         rules,
         rate,
-        may_see_token: new.may_see_token,
+        may_see_token,
         expires_at: call.caller.end(new.expires_in.map(|seconds| call.now().plus(seconds))),
     };
     let made = keys::create(call.shelf()?, made, call.caller.by.clone(), call.now()).await.map_err(|error| refused(&error))?;

@@ -8,10 +8,12 @@
 //!  ring.rs   the keys in use, in memory as long as the shelf tells what changes
 //!  shown.rs  which key a request brings
 //!  orphans.rs  those whose account is gone
+//!  handed_out.rs  whether there is a token that a key may see
 //! ```
 //!
 //! On the shelf is a record for each: everything but the secret, of which there is the SHA-256.
 
+mod handed_out;
 mod orphans;
 mod path;
 #[cfg(test)]
@@ -32,6 +34,8 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use handed_out::Kept;
+pub use handed_out::may_see_token;
 pub use orphans::orphans;
 pub(crate) use path::Path;
 pub(crate) use recent::Recent;
@@ -137,7 +141,7 @@ pub struct NewKey {
     pub rules: Vec<Rule>,
     /// How often.
     pub rate: Option<Rate>,
-    /// Whether it may have the account's access token itself.
+    /// Whether it may have the account's access token itself: see [`may_see_token`].
     pub may_see_token: bool,
     /// When it ends.
     pub expires_at: Option<Timestamp>,

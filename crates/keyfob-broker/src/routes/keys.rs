@@ -131,7 +131,7 @@ impl Said {
             account_id: account.account.id.clone(),
             rules: keys::rules(rules)?,
             rate: if self.rate.is_empty() { None } else { Some(self.rate.parse()?) },
-            may_see_token: self.token,
+            may_see_token: keys::may_see_token(self.token, &account.account)?,
             expires_at: seconds.map(|seconds| now.plus(seconds)),
         })
     }

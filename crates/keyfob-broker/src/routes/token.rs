@@ -8,13 +8,13 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use keyfob::Session;
-use keyfob::proto::TokenSet;
 use keyfob_providers::Rfc3339;
 
 use crate::audit::Deed;
 use crate::forward::{Use, named};
 use crate::guard::{Arrival, HEADERS_SET, unbroken};
 use crate::json::Object;
+use crate::keys::Kept;
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -95,15 +95,8 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
 
 /// Why an account has no token that could be handed out, if it is of that kind.
 fn no_token(session: &Session) -> Option<Problem> {
-    let (text, hint) = session.look(|account| match &account.tokens {
-        TokenSet::OAuth2(tokens) if tokens.proof_key.is_none() => None,
-        TokenSet::OAuth2(_) => Some((
-            "This account's token is bound to a key (RFC 9449), and worth nothing without it.",
-            "make the call with /api/, which proves it",
-        )),
-        _ => Some(("This account speaks OAuth 1, which signs every request by itself.", "make the call with /api/, which signs it")),
-    })?;
-    Some(Problem::new(StatusCode::CONFLICT, "no-token", text).hint(hint))
+    let kept = session.look(Kept::of)?;
+    Some(Problem::new(StatusCode::CONFLICT, "no-token", format!("This account {}.", kept.why())).hint(kept.hint()))
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
         let next = format!("allow something, such as --allow 'GET /**'; what there is: keyfob provider show {}", account.provider);
         return Err(Card::usage(what, "it may do nothing: there is no --allow", next));
     }
+    let may_see_token = keys::may_see_token(args.token, &account).map_err(keyfob::Error::from).doing(what.as_str())?;
     let now = SystemClock.now();
     let new = NewKey {
         owner: OWNER.to_owned(),
@@ -103,7 +104,7 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
         account_id: account.id.clone(),
         rules: args.allow,
         rate: args.rate,
-        may_see_token: args.token,
+        may_see_token,
         expires_at: args.expires.map(|seconds| now.plus(seconds)),
     };
     let made = keys::create(&**context.shelf().await?, new, Who::Command, now).await.doing(what)?;
