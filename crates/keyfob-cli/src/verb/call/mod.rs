@@ -77,7 +77,8 @@ pub(crate) struct Call {
     #[arg(long, conflicts_with_all = ["include", "output"])]
     paginate: bool,
     /// With --paginate: read at most so many pages
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "paginate", value_parser = clap::value_parser!(u32).range(1..))]
+    // What rules --paginate out has to rule this out as well: clap asks nobody for what cannot be.
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "paginate", conflicts_with_all = ["include", "output", "location"], value_parser = clap::value_parser!(u32).range(1..))]
     pages: u32,
     /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After; longer than 10 minutes is not waited
     /// for); not for POST and PATCH
@@ -91,7 +92,7 @@ pub(crate) struct Call {
     #[arg(long, value_enum, conflicts_with_all = ["dry_run", "explain"])]
     print: Option<printed::As>,
     /// With --print: its secrets, too
-    #[arg(long, requires = "print")]
+    #[arg(long, requires = "print", conflicts_with_all = ["dry_run", "explain"])]
     show_secrets: bool,
     /// Show the request instead of sending it, secrets masked
     #[arg(long)]
@@ -101,7 +102,6 @@ pub(crate) struct Call {
     explain: bool,
 }
 
-// A call of any method.
 impl Call {
     /// Where it writes: the body to one place, and the head to stdout.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
@@ -136,6 +136,7 @@ impl Call {
     }
 }
 
+// A call of any method.
 #[derive(Args, Debug)]
 pub(crate) struct Request {
     /// The method: GET, OPTIONS, …
@@ -161,12 +162,12 @@ pub(crate) struct Explain {
 }
 
 impl Request {
-    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
     /// Where it writes.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
         self.call.places()
     }
 
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
         if let Some(instead) = self.call.instead.as_ref().filter(|instead| **instead != self.method) {
             return Err(Card::usage(
                 format!("two methods were said: {} and {instead}", self.method),
@@ -188,6 +189,7 @@ impl Explain {
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
     let method = args.instead.clone().unwrap_or(method);
     if args.explain {
+        args.tell_what_is_left_out(&context.out);
         return Box::pin(explain::run(method, &args.name, &args.path, &args.content, context)).await;
     }
     let carried = args.content.read(&method)?;
@@ -198,6 +200,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let opened = context.open_account(&args.name).await?;
     let shown = args.dry_run || args.print.is_some();
     let carried = if shown { carried.whole()? } else { carried.fit_for(&opened.settings)? };
+    if shown {
+        args.tell_what_is_left_out(&context.out);
+    }
     if args.dry_run {
         return Box::pin(dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path)))).await;
     }

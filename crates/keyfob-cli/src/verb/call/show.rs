@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
 use keyfob::proto::scrub::printable;
 use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
@@ -25,9 +25,10 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     let headers = answer.headers().clone();
     // Some providers say errors with status 200: then the body has to be looked at before any of it is printed. A redirect is no error, as with curl.
     let judge_first = args.fail && !status.is_redirection() && answer.may_be_error();
-    if out.json && args.include && args.output.is_none() {
+    let file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    if out.json && args.include && file.is_none() {
         let bytes = if judge_first { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
-        return out.json(&envelope(status, &headers, &bytes, session, out));
+        return out.json(&envelope(status, &headers, Some(&bytes), session, out));
     }
     let answer = if judge_first { Whole::Bytes(answer.read(what, &session.account()).await?) } else { Whole::Stream(answer.into_body()) };
     if !status.is_success() && !status.is_redirection() {
@@ -39,11 +40,13 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
             follow::place(&headers, session).map_or_else(String::new, |there| format!(" → {there} (-L follows it, -i shows all of it)"));
         out.note(&out.note_paint().warn(&format!("HTTP {status}{there}")));
     }
-    if args.include {
-        out.data(&head(status, &headers, session))?;
+    match (args.include, out.json) {
+        (false, _) => {}
+        (true, true) => out.json(&envelope(status, &headers, None, session, out))?,
+        (true, false) => out.data(&head(status, &headers, session))?,
     }
-    match &args.output {
-        Some(path) if path.as_os_str() != "-" => {
+    match file {
+        Some(path) => {
             let trouble =
                 |error: io::Error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and the disk");
             let mut file = Download::begin(path).map_err(trouble)?;
@@ -55,7 +58,7 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
             .await?;
             file.finish().map_err(trouble)
         }
-        None if out.to_person => match answer {
+        None if out.to_person && args.output.is_none() => match answer {
             Whole::Stream(body) if comes_in_pieces(&headers) => as_it_comes(body, &headers, session, what).await,
             answer => for_a_person(answer.all(what).await?, &headers, session, out),
         },
@@ -128,7 +131,7 @@ async fn as_it_comes(mut body: Body, headers: &HeaderMap, session: &Session, wha
 }
 
 /// On a terminal, JSON is indented, and nothing can command the terminal or show a secret that the server echoes.
-fn for_a_person(bytes: Vec<u8>, headers: &http::HeaderMap, session: &Session, out: &Output) -> Result<(), Card> {
+fn for_a_person(bytes: Vec<u8>, headers: &HeaderMap, session: &Session, out: &Output) -> Result<(), Card> {
     let count = bytes.len();
     let Ok(text) = String::from_utf8(Charset::of(headers).utf8(&bytes).into_owned()) else {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no known kind");
@@ -140,7 +143,7 @@ fn for_a_person(bytes: Vec<u8>, headers: &http::HeaderMap, session: &Session, ou
     if text.is_empty() { Ok(()) } else { out.data(text.trim_end_matches('\n')) }
 }
 
-fn head(status: http::StatusCode, headers: &http::HeaderMap, session: &Session) -> String {
+fn head(status: StatusCode, headers: &HeaderMap, session: &Session) -> String {
     let scrubber = session.scrubber();
     let mut lines = vec![format!("HTTP {status}")];
     for (name, value) in headers {
@@ -151,7 +154,8 @@ fn head(status: http::StatusCode, headers: &http::HeaderMap, session: &Session) 
     lines.join("\n")
 }
 
-fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8], session: &Session, out: &Output) -> Value {
+/// The answer as an object; a body that goes to a file is not in it.
+fn envelope(status: StatusCode, headers: &HeaderMap, body: Option<&[u8]>, session: &Session, out: &Output) -> Value {
     let scrubber = session.scrubber();
     // A program gets it as it is, a person without the secrets that the server echoes.
     let text = |bytes: &[u8]| {
@@ -165,7 +169,6 @@ fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8], s
         let value = if *name == SET_COOKIE { Value::from(values) } else { Value::from(values.join(", ")) };
         named.insert(name.to_string(), value);
     }
-    let body = text(bytes);
-    let body = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body));
+    let body = body.map(text).map(|body| serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body)));
     json!({"status": status.as_u16(), "headers": named, "body": body})
 }

@@ -70,6 +70,13 @@ impl Said {
                 },
             }
         }
+        if said.table && said.format.is_some() {
+            return Err(Card::usage(
+                "--table and --format were both said",
+                "each is what the rows are to be shown as",
+                "leave one of them away: --table is --format table",
+            ));
+        }
         if said.jq.is_none() && said.format == Some(Format::Table) {
             (said.format, said.table) = (None, true);
         }

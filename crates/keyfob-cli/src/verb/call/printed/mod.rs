@@ -56,6 +56,15 @@ impl Shown {
 }
 
 pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call, opened: &Opened, context: &Context) -> Result<(), Card> {
+    let no_json = match shape {
+        As::Curl => Some("curl"),
+        As::Http => Some("http"),
+        As::Har => None,
+    };
+    if let Some(name) = no_json.filter(|_| context.out.json) {
+        let next = "--print har is JSON; so is --dry-run --json, with its secrets masked";
+        return Err(Card::usage(format!("--print {name} is no JSON"), "--json asks for that, and for nothing else", next));
+    }
     let file = carried.file().map(|(name, bytes)| (name.to_owned(), bytes));
     let call = |session: &Session| carried.call(session, method, &args.path);
     let shown = if args.show_secrets {
@@ -72,12 +81,6 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
     // What was masked, or signed in the body, is not what is in the file any more.
     let file = file.filter(|(_, bytes)| shown.body.as_deref() == Some(&bytes[..])).map(|(name, _)| name);
     let out = &context.out;
-    let left_out = of_answer(args);
-    if !left_out.is_empty() {
-        let note =
-            format!("left out: {}. It is the request alone, and what is done with its answer is for whoever sends it", left_out.join(", "));
-        out.note(&format!("{} {note}", out.note_paint().warn("note:")));
-    }
     let to_terminal = args.output.is_none() && out.to_person;
     let all = match shape {
         As::Curl => line(curl::command(&shown, file.as_deref())),
@@ -95,21 +98,6 @@ pub(super) async fn run(shape: As, method: Method, carried: Carried, args: &Call
             written(stdout.write_all(&all).and_then(|()| stdout.flush()))
         }
     }
-}
-
-/// What was said of the answer. (curl would carry credentials along a redirect, and repeat a POST: its own words for these are no translation.)
-fn of_answer(args: &Call) -> Vec<&'static str> {
-    let said = [
-        ("--location", args.location),
-        ("--retry", args.retry > 0),
-        ("--jq", args.jq.is_some()),
-        ("--format", args.format.is_some()),
-        ("--table", args.table),
-        ("--paginate", args.paginate),
-        ("--include", args.include),
-        ("--fail", args.fail),
-    ];
-    said.into_iter().filter(|(_, said)| *said).map(|(option, _)| option).collect()
 }
 
 /// A file with secrets in it is its owner's alone, also one that was there.
