@@ -289,6 +289,18 @@ async fn a_redirect_is_no_error_and_no_data() {
     ended.fails(5, ["cannot read the answer of hub", "it was called, and may have been done", "what is there now"]);
 }
 
+/// Who asks for an object gets one, wherever the body goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_is_an_object_also_where_the_body_goes_to_a_file() {
+    let (origin, _) = serve(|_, _| (200, "X-Seen: yes\r\n".into(), r#"{"a":1}"#.into())).await;
+    let house = house_at(&origin).await;
+    let file = house.path("answer.json").display().to_string();
+    let told = house.json(&["get", "hub", "/x", "-i", "-o", &file]).await;
+    assert_eq!((&told["status"], &told["headers"]["x-seen"]), (&200.into(), &"yes".into()));
+    assert!(told["body"].is_null(), "{told}");
+    assert_eq!(std::fs::read_to_string(&file).expect("the body"), r#"{"a":1}"#);
+}
+
 /// Each may have commas in it (RFC 9110 §5.3).
 #[tokio::test(flavor = "multi_thread")]
 async fn cookies_are_told_one_by_one() {
