@@ -76,6 +76,15 @@ async fn a_key_is_made_used_and_revoked_on_pages() {
     assert!(owner.get("/activity").await.has("revoked the key"));
 }
 
+#[tokio::test]
+async fn a_page_makes_no_key_for_a_token_that_is_never_handed_out() {
+    let world = World::known(&["telldus"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("telldus").await;
+    let page = make(&mut owner, &[("account", "telldus"), ("token", "1")]).await;
+    assert!(page.has("OAuth 1, which signs every request by itself") && !page.has("f-key"), "{}", page.text);
+}
+
 /// Whoever opens a door on a page, brings somebody in or removes them finds a line about it, also where the door did not answer.
 #[tokio::test]
 async fn l17_what_is_done_on_pages_is_in_the_book() {

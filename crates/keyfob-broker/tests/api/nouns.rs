@@ -1,5 +1,8 @@
 //! What comes back.
 
+use keyfob::Store as _;
+use keyfob::proto::{Secret, TokenSet};
+use keyfob::store::Expected;
 use serde_json::{Value, json};
 
 use super::{Program, World, id_of, send};
@@ -95,6 +98,34 @@ async fn providers_are_found_by_words_and_kind() {
     assert_eq!(program.get("/v1/providers/none").await.status, 404);
     let wrong = program.get("/v1/providers?knd=oauth2").await;
     assert_eq!((wrong.code().as_str(), &wrong.json()["hint"]), ("query", &json!("did you mean \"kind\"?")));
+}
+
+/// It could ask for it, and would be refused each time.
+#[tokio::test]
+async fn no_key_is_made_for_a_token_that_is_never_handed_out() {
+    let world = World::known(&["netatmo", "telldus"]).await;
+    let program = connect(&world).await;
+    for allow in [json!([]), json!(["GET /**"])] {
+        let key = json!({"account": "telldus", "allow": allow, "may_see_token": true});
+        let refused = program.post("/v1/keys", &key).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "misuse"), "{}", refused.text());
+        let (detail, hint) = (refused.json()["detail"].to_string(), refused.json()["hint"].to_string());
+        assert!(detail.contains("OAuth 1") && hint.contains("/api/"), "{detail} {hint}");
+    }
+    assert_eq!(program.get("/v1/keys").await.json()["items"], json!([]));
+    // One that is bound to a key stays with that, too.
+    let bind = async |bound: bool| {
+        let found = world.store.account("netatmo").await.expect("the store").expect("an account");
+        let mut account = found.value;
+        let TokenSet::OAuth2(tokens) = &mut account.tokens else { panic!("OAuth 2") };
+        tokens.proof_key = bound.then(|| Secret::new("a-key-of-the-tests"));
+        world.store.put_account(&account, Expected::Generation(found.generation), None).await.expect("written");
+    };
+    let key = json!({"account": "netatmo", "allow": [], "may_see_token": true});
+    bind(true).await;
+    assert!(program.post("/v1/keys", &key).await.json()["detail"].to_string().contains("RFC 9449"));
+    bind(false).await;
+    assert_eq!(program.post("/v1/keys", &key).await.status, 201);
 }
 
 #[tokio::test]
