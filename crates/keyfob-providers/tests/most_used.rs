@@ -410,6 +410,24 @@ fn tiktok_bitly_and_slack() {
     assert_eq!(rows("slack-openid", "me", &[], &me), ["Ada | ada@mail.example | Mill | U1"]);
 }
 
+/// By which names a key that may read would write, as the pages say that their files name (`sources`).
+#[test]
+fn l14_names_that_say_another_method_are_known() {
+    for (provider, names) in [
+        // In JSON it is a member of `options`.
+        ("asana", &["opt_method", "options"][..]),
+        ("deezer", &["request_method"]),
+        ("facebook", &["method"]),
+        ("google", &["$httpMethod"]),
+        ("google-health", &["$httpMethod"]),
+        ("instagram", &["method"]),
+        ("nest-sdm", &["$httpMethod"]),
+        ("salesforce", &["_HttpMethod"]),
+    ] {
+        assert_eq!(CATALOGUE.get(provider).expect(provider).method_overrides(), names, "{provider}");
+    }
+}
+
 /// What a valet key must not do unless it may do everything, as the pages say that their files name (`sources`).
 #[test]
 fn l14_calls_that_carry_others_are_known() {
