@@ -174,7 +174,7 @@ async fn where_nobody_is_sent_back_a_code_is_shown() {
     let ended = house.run(&["login", "tado"]).await.exits(0);
     assert!(ended.stderr.contains("only if you began this login yourself") && ended.stderr.contains("✓ tado logged in"), "{ended:#?}");
     house.good(&["tado", "me"]).await;
-    for other in [&["--paste"][..], &["--redirect-uri", "http://127.0.0.1:1/callback"], &["--max-age", "60"]] {
+    for other in [&["--paste"][..], &["--redirect-uri", "http://127.0.0.1:1/callback"], &["--max-age", "60s"]] {
         house
             .run(&[&["login", "tado"], other].concat())
             .await

@@ -25,8 +25,8 @@ pub(crate) struct Git {
 const USE: &str = "\
   git config --global credential.https://github.com.helper '!keyfob helper git --account github'
 
-Tokens are given for https alone, for hosts that the account is bound to. What git wants stored or erased is left alone: keyfob keeps
-logins of its own.";
+Tokens are given for https, and for http on this machine itself (127.0.0.1, localhost), for hosts that the account is bound to. What git
+wants stored or erased is left alone: keyfob keeps logins of its own.";
 
 pub(crate) async fn run(args: Git, context: &Context) -> Result<(), Card> {
     // gitcredentials(7): what a helper does not know, it passes over in silence.

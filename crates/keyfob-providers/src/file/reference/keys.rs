@@ -517,7 +517,7 @@ pub(super) const BATCH: Section = Section {
 pub(super) const LIMITS: Section = Section {
     path: "api.limits",
     heading: "[api.limits]",
-    about: "`keyfob get -v` shows it, and after a 429 that says nothing else (`Retry-After`) it is waited for.",
+    about: "`keyfob get -v` shows it; after a 429 that says nothing else (`Retry-After`), `--retry` and the library's sessions wait until then.",
     keys: &[
         key("limit", Text, "The header that says how many calls there are in a period", "\"x-ratelimit-limit\""),
         key("remaining", Text, "The one that says how many are left", "\"x-ratelimit-remaining\""),
