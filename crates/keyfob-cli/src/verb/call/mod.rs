@@ -78,7 +78,8 @@ pub(crate) struct Call {
     paginate: bool,
     /// With --paginate: read at most so many pages
     // What rules --paginate out has to rule this out as well: clap asks nobody for what cannot be.
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "paginate", conflicts_with_all = ["include", "output", "location"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(requires = "paginate", conflicts_with_all = ["include", "output", "location"])]
     pages: u32,
     /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After; longer than 10 minutes is not waited
     /// for); not for POST and PATCH
@@ -188,8 +189,11 @@ impl Explain {
 /// What most calls do not need is boxed where it is needed: the future is smaller without it, and each call moves it.
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
     let method = args.instead.clone().unwrap_or(method);
-    if args.explain {
+    let shown = args.dry_run || args.print.is_some();
+    if shown || args.explain {
         args.tell_what_is_left_out(&context.out);
+    }
+    if args.explain {
         return Box::pin(explain::run(method, &args.name, &args.path, &args.content, context)).await;
     }
     let carried = args.content.read(&method)?;
@@ -198,11 +202,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     }
     context.show_uploads();
     let opened = context.open_account(&args.name).await?;
-    let shown = args.dry_run || args.print.is_some();
     let carried = if shown { carried.whole()? } else { carried.fit_for(&opened.settings)? };
-    if shown {
-        args.tell_what_is_left_out(&context.out);
-    }
     if args.dry_run {
         return Box::pin(dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path)))).await;
     }
