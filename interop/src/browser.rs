@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How ChromeDriver says that an element is of a page that has gone: in WebDriver's words, and, where the page went within the command, in
 /// those of the browser's inspector.
 const GONE: [&str; 3] = ["stale element reference", "does not belong to the document", "Cannot find context with specified id"];
+/// How ChromeDriver says that the port which it was given for one family of addresses is somebody's in the other.
+const TAKEN: &str = "Address already in use";
+/// How often it is started for that.
+const TRIES: usize = 5;
 /// The name under which WebDriver gives elements (§11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -32,8 +36,7 @@ impl Browser {
     /// If the browser is there but does not start.
     pub fn start() -> Option<Self> {
         let (chromium, driver) = tools::chromium()?;
-        let mut driver = Program::start(&driver, &["--port=0"], &[]);
-        let port = driver.wait_for("ChromeDriver was started successfully on port");
+        let (driver, port) = started(&driver);
         let base = format!("http://localhost:{}", port.trim_end_matches('.'));
         let profile = tempfile::tempdir().expect("a folder");
         let answer = command("POST", &format!("{base}/session"), &capabilities(&chromium, profile.path()));
@@ -249,6 +252,19 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver would leave the browser running if it were only killed.
         let _ = http::send("DELETE", &self.session, &[], b"");
+    }
+}
+
+/// The driver, and its port.
+fn started(driver: &Path) -> (Program, String) {
+    let mut tried = 1;
+    loop {
+        let mut program = Program::start(driver, &["--port=0"], &[]);
+        match program.says_within("ChromeDriver was started successfully on port", crate::program::PATIENCE) {
+            Ok(port) => return (program, port),
+            Err(why) => assert!(why.contains(TAKEN) && tried < TRIES, "{why}"),
+        }
+        tried += 1;
     }
 }
 

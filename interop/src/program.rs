@@ -111,18 +111,26 @@ impl Program {
     /// # Panics
     /// If the program ends or the time passes first.
     pub fn wait_within(&mut self, beginning: &str, patience: Duration) -> String {
+        self.says_within(beginning, patience).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same where it may fail, and be started again: all that it said.
+    ///
+    /// # Errors
+    /// If the program ends or the time passes first.
+    pub fn says_within(&mut self, beginning: &str, patience: Duration) -> Result<String, String> {
         let until = Instant::now() + patience;
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     self.said.push(line.clone());
                     if let Some(rest) = line.trim_start().strip_prefix(beginning) {
-                        return rest.trim().to_owned();
+                        return Ok(rest.trim().to_owned());
                     }
                 }
                 Err(end) => {
                     let how = if end == RecvTimeoutError::Timeout { "said nothing more" } else { "ended" };
-                    panic!("the program {how} before \"{beginning}\":\n{}\n{}", self.said.join("\n"), self.errors());
+                    return Err(format!("the program {how} before \"{beginning}\":\n{}\n{}", self.said.join("\n"), self.errors()));
                 }
             }
         }
