@@ -177,7 +177,7 @@ fn dropbox_and_box() {
         rows("dropbox", "files", &[], &files),
         ["Looms | folder | - | - | /Looms", "a.txt | file | 12 | 2026-01-02 00:00:00Z | /a.txt"]
     );
-    assert_eq!(sent("box", "files", &[]), "GET /folders/0/items?fields=name%2Csize%2Cmodified_at&limit=1000");
+    assert_eq!(sent("box", "files", &[]), "GET /folders/0/items?fields=name%2Csize%2Cmodified_at&limit=1000&usemarker=true");
     let files = json!({"total_count": 1, "entries": [{"type": "file", "id": "7", "name": "a.txt", "size": 12, "modified_at": "2026-01-02T00:00:00-08:00"}]});
     assert_eq!(rows("box", "files", &[], &files), ["a.txt | file | 12 | 2026-01-02 08:00:00Z | 7"]);
 }
@@ -367,6 +367,17 @@ fn work() {
     assert_eq!(rows("zoom", "meetings", &[], &meetings), ["2026-01-02 00:00:00Z | Loom | 30 | u | 1"]);
 }
 
+/// Version 2 of its API has deals, and the people and organisations of them by number; who somebody is, version 1 alone.
+#[test]
+fn pipedrive() {
+    assert_eq!(sent("pipedrive", "me", &[]), "GET /v1/users/me");
+    assert_eq!(sent("pipedrive", "deals", &[]), "GET /v2/deals?status=open&limit=500");
+    let deals = json!({"success": true, "data": [{"id": 1, "title": "Looms", "creator_user_id": 1, "owner_id": 1, "value": 200, "person_id": 7, "org_id": null,
+        "currency": "SEK", "add_time": "2026-01-02T00:00:00Z", "status": "open", "expected_close_date": "2026-02-01", "custom_fields": {}}],
+        "additional_data": {"next_cursor": "c"}});
+    assert_eq!(rows("pipedrive", "deals", &[], &deals), ["Looms | 200.00 | SEK | 2026-02-01 | 7 | - | 1"]);
+}
+
 #[test]
 fn withings() {
     assert_eq!(sent("withings", "devices", &[]), "GET /v2/user?action=getdevice");
@@ -447,6 +458,10 @@ fn l14_calls_that_carry_others_are_known() {
         ("wordpress", Method::GET, "/batch/"),
         ("zoho", Method::POST, "/bigin/v2/__composite_requests"),
         ("todoist", Method::POST, "/sync"),
+        ("plentymarkets", Method::GET, "/batch"),
+        ("plentymarkets", Method::POST, "/batch"),
+        ("schoology", Method::POST, "/multiget"),
+        ("smartcar", Method::POST, "/v2.0/vehicles/7/batch"),
         ("woocommerce", Method::POST, "/orders/batch"),
         ("woocommerce", Method::PUT, "/products/7/variations/batch"),
         ("woocommerce", Method::PATCH, "/products/attributes/7/terms/batch"),
@@ -465,8 +480,8 @@ const NO_BATCH: &str = "\
     discogs discord docusign douban dropbox ebay ecobee etsy evernote figma fitbit fitbit-oauth1 fivehundredpx flickr freshbooks \
     garmin garmin-oauth1 github gitlab heroku home-connect honeywell hubspot husqvarna intercom kakao keycloak line-me linear linkedin \
     magento2 mastodon monday monzo nest-sdm netatmo netlify netsuite netsuite-tba notion okta openstreetmap openstreetmap-oauth1 osu \
-    oura patreon paypal philips-hue pinterest pipedrive plentymarkets plurk polar-v3 polar-v4 projectplace ravelry reddit runkeeper schoology \
-    shopify slack slack-openid slack-user smartcar smartthings smugmug sonos soundcloud spotify squareup stackexchange strava stripe \
+    oura patreon paypal philips-hue pinterest pipedrive plurk polar-v3 polar-v4 projectplace ravelry reddit runkeeper \
+    shopify slack slack-openid slack-user smartthings smugmug sonos soundcloud spotify squareup stackexchange strava stripe \
     tado telldus ticktick tiktok trakt tripit tumblr tumblr-oauth1 twitch twitter twitter-oauth1 typeform unsplash vimeo wahoo \
     wakatime wechat weibo whoop withings xero xing yahoo yale-global yandex zendesk zoom";
 

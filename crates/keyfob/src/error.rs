@@ -209,7 +209,9 @@ impl Error {
                 "its provider is there by now, and an account goes where it was when somebody logged in: keyfob login {account}"
             )),
             Self::Unbound { moved: false, .. } => {
-                Some("another API needs a provider file of its own, and an account there: keyfob provider new NAME".to_owned())
+                // A file of one's own that changes the provider's, laid over it.
+                let same = "an API that takes the same tokens: name it in api.more_origins of the provider's file, and log in again";
+                Some(format!("{same}; another one needs a file and an account of its own: keyfob provider new NAME"))
             }
             Self::TakenName { provider, .. } => Some(format!("choose a name such as {provider}/home")),
             Self::Api(error) => error.hint.clone(),
