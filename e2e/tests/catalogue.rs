@@ -31,7 +31,7 @@ const OF_A_KIND: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What came of it when every change of every file was walked last: the day, how many there were, how many walks failed, and how many files were refused.
-const EVERY_ONE: (&str, usize, usize, usize) = ("2026-12-01", 6547, 6004, 169);
+const EVERY_ONE: (&str, usize, usize, usize) = ("2026-12-01", 6594, 6045, 169);
 
 /// Why a walk does not notice: field, change, reason. What is not here is not proven.
 const UNNOTICED: &[(&str, &str, &str)] = &[
