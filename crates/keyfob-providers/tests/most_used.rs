@@ -375,7 +375,7 @@ fn pipedrive() {
     let deals = json!({"success": true, "data": [{"id": 1, "title": "Looms", "creator_user_id": 1, "owner_id": 1, "value": 200, "person_id": 7, "org_id": null,
         "currency": "SEK", "add_time": "2026-01-02T00:00:00Z", "status": "open", "expected_close_date": "2026-02-01", "custom_fields": {}}],
         "additional_data": {"next_cursor": "c"}});
-    assert_eq!(rows("pipedrive", "deals", &[], &deals), ["Looms | 200.00 | SEK | 2026-02-01 | 7 | - | 1"]);
+    assert_eq!(rows("pipedrive", "deals", &[], &deals), ["Looms | 200 | SEK | 2026-02-01 | 7 | - | 1"]);
 }
 
 #[test]

@@ -150,6 +150,21 @@ form = { id = "{id}" }
     assert_eq!(telldus.files.len(), 2, "both files are named");
 }
 
+/// What a refused call advises: that origin, and a new login, since accounts are bound to the origins of theirs.
+#[test]
+fn a_file_without_kind_names_origins_more() {
+    let folder = folder(&[("spotify.toml", "[api]\nmore_origins = [\"https://files.elsewhere.example\"]\n")]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    let settings = catalogue.get("spotify").expect("there").settings(&|_| None).expect("settings");
+    let api: Vec<String> = settings.api_origins().map(ToString::to_string).collect();
+    assert_eq!(api, ["https://api.spotify.com", "https://files.elsewhere.example"]);
+    assert!(
+        settings.origins().iter().any(|origin| origin.to_string() == "https://files.elsewhere.example"),
+        "a login binds the account to it"
+    );
+}
+
 /// Whoever changes a file of ours means its keys, and has them not in the own file: those are the nearest names.
 #[test]
 fn a_mistyped_key_over_another_file_is_told_the_name_that_is_there() {

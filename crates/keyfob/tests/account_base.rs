@@ -87,7 +87,11 @@ async fn a_refresh_moves_no_account_to_another_host() {
     assert!(refused.hint().is_some_and(|hint| hint.contains("keyfob login home")), "a login is the way, and no other file");
     let elsewhere = moved.get("https://elsewhere.example/me").send().await.err().unwrap();
     assert!(matches!(elsewhere, Error::Unbound { moved: false, .. }), "{elsewhere}");
-    assert!(elsewhere.hint().is_some_and(|hint| hint.contains("provider new") && hint.contains("api.more_origins")), "{:?}", elsewhere.hint());
+    assert!(
+        elsewhere.hint().is_some_and(|hint| hint.contains("provider new") && hint.contains("api.more_origins")),
+        "{:?}",
+        elsewhere.hint()
+    );
     assert!(other.requests().is_empty(), "no token was sent there");
     log_in(&keyfob, &settings).await.unwrap();
     let session = moved.reread().await.unwrap();
