@@ -73,9 +73,9 @@ pub(crate) async fn hindrance(site: &Site, number: &str, seat: &Seat) -> Result<
     Ok(is_taken.then(Failure::name_taken))
 }
 
-/// Whether the link of this number has not been taken back.
-pub(crate) async fn is_there(site: &Site, number: &str) -> Result<bool, Failure> {
-    Ok(by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?.is_some())
+/// Whether the link of this number, which was good then, has not been taken back. Whoever came in time is not too late for how long it takes.
+pub(crate) async fn is_there(site: &Site, number: &str, then: Timestamp) -> Result<bool, Failure> {
+    Ok(by_number(&*site.people()?.shelf, number, then).await?.is_some())
 }
 
 /// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.

@@ -257,11 +257,12 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
             _ => {}
         }
     }
+    let came = site.keyfob.now();
     let approved = coming.exchange().await.map_err(failed)?;
     // That takes as long as the provider likes: a link that was taken back meanwhile, with the token that made it or without, connects nothing. Its tokens are
     // not revoked, as none are that come to nothing here: see [`keep`].
     if let By::Link(number) = by
-        && !links::is_there(site, number).await?
+        && !links::is_there(site, number, came).await?
     {
         return Err(Failure::spent_link(Handed::Connect));
     }

@@ -37,7 +37,9 @@ impl Room {
     pub(super) fn is_at(&self, other: &Path) -> bool {
         match (is_stdout(&self.path), is_stdout(other)) {
             (false, false) => fs::canonicalize(&self.path).is_ok_and(|here| fs::canonicalize(other).is_ok_and(|there| here == there)),
-            (here, there) => here && there,
+            (true, true) => true,
+            (true, false) => leads_to_stdout(other),
+            (false, true) => leads_to_stdout(&self.path),
         }
     }
 
@@ -63,6 +65,21 @@ impl Drop for Room {
 
 pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// Whether it is where stdout goes (`> FILE`, `/dev/stdout`). What is no file, and no pipe, has nothing to lose: a terminal shows both.
+#[cfg(unix)]
+fn leads_to_stdout(path: &Path) -> bool {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+    let place =
+        |path: &Path| fs::metadata(path).ok().filter(|there| !there.file_type().is_char_device()).map(|there| (there.dev(), there.ino()));
+    place(path).is_some_and(|there| place(Path::new("/dev/stdout")) == Some(there))
+}
+
+#[cfg(not(unix))]
+fn leads_to_stdout(_: &Path) -> bool {
+    false
 }
 
 fn unwritable(file: &str, error: &io::Error) -> Card {
