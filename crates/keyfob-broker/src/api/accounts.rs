@@ -13,8 +13,8 @@ use super::cursor::Page;
 use super::moment::Moment;
 use crate::audit::{Noted, What};
 use crate::failure::sentence;
+use crate::people::{LONGEST_NAME, is_name};
 use crate::problem::Problem;
-use crate::routes::people::is_name;
 use crate::seat::Seat;
 
 /// An account, without its tokens.
@@ -96,7 +96,7 @@ pub(super) async fn show(call: Call) -> Result<Shown, Problem> {
 pub(super) struct Renaming {
     /// On pages; null: what it is called without; left away: it stays. Its name in paths stays in any case.
     #[serde(default, deserialize_with = "said")]
-    #[schemars(with = "Option<String>", length(max = 60))]
+    #[schemars(with = "Option<String>", length(max = LONGEST_NAME))]
     title: Option<Option<String>>,
 }
 

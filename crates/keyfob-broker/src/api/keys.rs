@@ -59,11 +59,11 @@ pub(super) struct NewKey {
     #[schemars(length(min = 1, max = 200))]
     account: String,
     /// What a person calls it; none: after the account.
-    #[schemars(length(max = 100))]
+    #[schemars(length(max = keys::LONGEST_NAME))]
     name: Option<String>,
     /// What it may do, such as `GET /users/locks/**`.
     #[serde(default)]
-    #[schemars(length(max = 50), inner(length(min = 1, max = 500)))]
+    #[schemars(length(max = keys::MOST_RULES), inner(length(min = 1, max = 500)))]
     allow: Vec<String>,
     /// How often, such as `10/min`.
     #[schemars(length(min = 1, max = 40))]
@@ -72,7 +72,7 @@ pub(super) struct NewKey {
     #[serde(default)]
     may_see_token: bool,
     /// In how many seconds it ends; none: when it is revoked.
-    #[schemars(range(min = 60, max = 315_576_000))]
+    #[schemars(range(min = *keys::LIFETIME.start(), max = *keys::LIFETIME.end()))]
     expires_in: Option<i64>,
 }
 

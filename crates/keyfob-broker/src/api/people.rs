@@ -10,7 +10,7 @@ use super::me::MyRole;
 use super::moment::Moment;
 use crate::audit::What;
 use crate::failure::Failure;
-use crate::people::{Invite, OpenInvite, Person, Role};
+use crate::people::{Invite, LONGEST_NAME, OpenInvite, Person, Role};
 use crate::problem::Problem;
 
 /// Somebody who may sign in.
@@ -43,7 +43,7 @@ impl From<Person> for Shown {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewInvitation {
     /// What they will be called.
-    #[schemars(length(min = 1, max = 60))]
+    #[schemars(length(min = 1, max = LONGEST_NAME))]
     name: String,
 }
 

@@ -22,7 +22,7 @@ use crate::{links, people, webhook};
 pub(crate) const KIND: Kind = Kind("token");
 
 /// The longest name, in characters.
-const LONGEST_NAME: usize = 100;
+pub(crate) const LONGEST_NAME: usize = 100;
 
 /// More tokens of one person are a mistake.
 const MOST: usize = 200;

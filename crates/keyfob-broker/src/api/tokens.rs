@@ -8,6 +8,7 @@ use super::cursor::Page;
 use super::keys::refused;
 use super::moment::Moment;
 use super::token::{self, ApiToken};
+use crate::keys::LIFETIME;
 use crate::problem::Problem;
 
 /// An API token, without the text that opens with it.
@@ -29,10 +30,10 @@ pub(super) struct Shown {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     /// What a person calls it.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = token::LONGEST_NAME))]
     name: String,
     /// In how many seconds it ends; none: when it is revoked.
-    #[schemars(range(min = 60, max = 315_576_000))]
+    #[schemars(range(min = *LIFETIME.start(), max = *LIFETIME.end()))]
     expires_in: Option<i64>,
 }
 

@@ -26,6 +26,7 @@ mod shown;
 pub(crate) mod text;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use keyfob::proto::{Misuse, Secret, Timestamp, scrub};
 use keyfob::store::{Expected, Versioned};
@@ -50,14 +51,17 @@ use crate::people::OWNER;
 pub use crate::rate::Rate;
 use crate::seat::whose;
 
+/// For how long a key or an API token may be made that ends, in seconds: a minute to ten years.
+pub const LIFETIME: RangeInclusive<i64> = 60..=315_576_000;
+
 /// What keys are on the shelf.
 pub(crate) const KIND: Kind = Kind("key");
 
 /// The longest name, in characters.
-const LONGEST_NAME: usize = 100;
+pub(crate) const LONGEST_NAME: usize = 100;
 
 /// Rules of one key. Each is looked at for each request.
-const MOST_RULES: usize = 50;
+pub(crate) const MOST_RULES: usize = 50;
 
 /// So many letters of a rule are in a message about it.
 const LONGEST_SHOWN: usize = 80;

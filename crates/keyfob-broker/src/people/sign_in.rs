@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::invite::Becomes;
 use super::person::Subject;
-use super::{People, Person};
+use super::{People, Person, name};
 use crate::listing::Listing;
 use crate::peer::Client;
 use crate::site::Site;
@@ -30,9 +30,6 @@ pub(crate) const PROVIDER: &str = "~sign-in";
 
 /// The path where the issuer sends people back to.
 pub(crate) const CALLBACK: &str = "/sign-in/callback";
-
-/// The longest name that is taken from an issuer, in characters.
-const LONGEST_NAME: usize = 60;
 
 /// Where people sign in, and who may.
 #[derive(Clone, Debug)]
@@ -334,8 +331,7 @@ async fn claimed(approved: &Approved, id_token: &IdToken) -> Claimed {
 
 impl Claimed {
     fn printable(self) -> Self {
-        let line = |name: String| keyfob::proto::scrub::printable(&name).trim().chars().take(LONGEST_NAME).collect::<String>();
-        Self { name: self.name.map(line).filter(|name| !name.is_empty()), ..self }
+        Self { name: self.name.as_deref().and_then(name::of_claim), ..self }
     }
 }
 

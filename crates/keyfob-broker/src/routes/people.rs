@@ -18,11 +18,8 @@ use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
-use crate::people::{INVITE_DAYS, Invite, OpenInvite, People, Person, Role, Whose};
+use crate::people::{INVITE_DAYS, Invite, OpenInvite, People, Person, Role, Whose, is_name};
 use crate::site::Site;
-
-/// The longest name, in characters.
-pub(crate) const LONGEST_NAME: usize = 60;
 
 #[derive(Template)]
 #[template(path = "people.html")]
@@ -311,9 +308,4 @@ async fn invited(site: &Site, visit: &Visit, invite: &Invite) -> Result<Came, Fa
 fn name(text: &str) -> Result<String, Failure> {
     let name = text.trim();
     if is_name(name) { Ok(name.to_owned()) } else { Err(Failure::no_name().onward("Back", "/people")) }
-}
-
-/// A line of text that says something.
-pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().count() <= LONGEST_NAME && keyfob::proto::scrub::printable(name) == name
 }

@@ -6,12 +6,12 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::people::is_name;
 use crate::audit::What;
 use crate::browser::Notice;
 use crate::failure::Failure;
 use crate::guard::Posted;
 use crate::page;
+use crate::people::is_name;
 use crate::site::Site;
 
 pub(crate) async fn rename(

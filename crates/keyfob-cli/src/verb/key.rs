@@ -64,8 +64,9 @@ pub(crate) struct Create {
 
 /// As long as the web app's API lets one live.
 fn lifetime(text: &str) -> Result<i64, String> {
-    let is_fit = |seconds: &i64| (60..=315_576_000).contains(seconds);
-    Some(seconds(text)?).filter(is_fit).ok_or_else(|| "expected between a minute and ten years: 12h, 7d, 1y".to_owned())
+    Some(seconds(text)?)
+        .filter(|seconds| keys::LIFETIME.contains(seconds))
+        .ok_or_else(|| "expected between a minute and ten years: 12h, 7d, 1y".to_owned())
 }
 
 const RULES: &str = "\
