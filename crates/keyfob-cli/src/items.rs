@@ -1,10 +1,10 @@
-//! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON),
+//! Request items as people write them behind a path: `a==1` (query), `H:v` (header; `H;` without a value), `a=b` (field), `a:=1` (JSON),
 //! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file, and `a=\@b` is the text `@b`.
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use keyfob::proto::Secret;
 use keyfob::proto::scrub::printable;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use crate::card::Card;
 use crate::multipart::Part;
@@ -32,8 +32,8 @@ pub(crate) struct Items {
 pub(crate) enum Field {
     /// `a=b`.
     Text(String),
-    /// `a:=1`.
-    Json(Value),
+    /// `a:=1`, as it was written: no digit of a number is lost, and members stay in their order.
+    Json(Box<RawValue>),
 }
 
 impl Items {
@@ -41,12 +41,16 @@ impl Items {
     pub(crate) fn read(texts: &[String]) -> Result<Self, Card> {
         let mut items = Self::default();
         for (at, text) in texts.iter().enumerate() {
-            let (name, separator, value) = split(text).ok_or_else(|| {
-                wrong(
-                    &format!("item {} of {}", at + 1, texts.len()),
-                    "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)",
-                )
-            })?;
+            let Some((name, separator, value)) = split(text) else {
+                let Some(name) = text.strip_suffix(';') else {
+                    return Err(wrong(
+                        &format!("item {} of {}", at + 1, texts.len()),
+                        "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)",
+                    ));
+                };
+                items.header(name, "")?;
+                continue;
+            };
             match separator {
                 "==" => items.query.push((name, value)),
                 ":=" | ":=@" => {
@@ -62,6 +66,7 @@ impl Items {
                     items.fields.push((name, Field::Text(text)));
                 }
                 "@" => items.files.push((name, value)),
+                _ if value.trim().is_empty() => return Err(taken_away("an item", &name)),
                 _ => items.header(&name, &value)?,
             }
         }
@@ -77,27 +82,36 @@ impl Items {
     pub(crate) fn form(&self) -> Vec<u8> {
         let text = |field: &Field| match field {
             Field::Text(text) => text.clone(),
-            Field::Json(json) => json.to_string(),
+            Field::Json(json) => json.get().to_owned(),
         };
         let pairs: Vec<(&str, String)> = self.fields.iter().map(|(name, field)| (name.as_str(), text(field))).collect();
         keyfob::proto::encode::form_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str()))).into_bytes()
     }
 
-    /// The fields as a JSON object.
-    pub(crate) fn json(&self) -> Vec<u8> {
-        let value = |field: &Field| match field {
-            Field::Text(text) => Value::from(text.as_str()),
-            Field::Json(json) => json.clone(),
+    /// The fields as a JSON object, in the order in which they were said.
+    pub(crate) fn json(&self) -> Result<Vec<u8>, Card> {
+        let is_said_before = |at: usize| self.fields[..at].iter().any(|(name, _)| *name == self.fields[at].0);
+        if let Some(at) = (0..self.fields.len()).find(|at| is_said_before(*at)) {
+            let name = printable(&self.fields[at].0);
+            return Err(Card::usage(
+                format!("the field {name} is there twice"),
+                "a JSON object has a name once: of two, one would be lost",
+                format!("leave one away; a list is written {name}:='[\"a\", \"b\"]'"),
+            ));
+        }
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let member = |(name, field): &(String, Field)| match field {
+            Field::Text(text) => format!("{}:{}", quoted(name), quoted(text)),
+            Field::Json(json) => format!("{}:{}", quoted(name), json.get()),
         };
-        let object: Map<String, Value> = self.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect();
-        Value::Object(object).to_string().into_bytes()
+        Ok(format!("{{{}}}", self.fields.iter().map(member).collect::<Vec<_>>().join(",")).into_bytes())
     }
 
     /// Fields and files as parts of a multipart form, in the order of their kinds.
     pub(crate) fn parts(&self) -> Result<Vec<Part>, Card> {
         let text = |(name, field): &(String, Field)| match field {
             Field::Text(text) => Part::field(name, text.clone().into_bytes()),
-            Field::Json(json) => Part::field(name, json.to_string().into_bytes()),
+            Field::Json(json) => Part::field(name, json.get().as_bytes().to_vec()),
         };
         let files = self.files.iter().map(|(name, file)| Part::file(name, file));
         self.fields.iter().map(|field| Ok(text(field))).chain(files).collect()
@@ -113,11 +127,7 @@ impl Items {
             Card::usage("what -H says is no header", "expected NAME: VALUE", "example: -H 'Accept: text/csv'")
         })?;
         if value.trim().is_empty() {
-            return Err(Card::usage(
-                format!("-H would take {} away", printable(name)),
-                "a call has no headers but those that were said, and those of its authorization",
-                "leave it away; a header without a value is written NAME;",
-            ));
+            return Err(taken_away("-H", name));
         }
         self.header(name, value)
     }
@@ -162,6 +172,15 @@ impl Items {
         }
         Ok(())
     }
+}
+
+/// A header with nothing behind its colon is none, in curl and HTTPie.
+fn taken_away(by: &str, name: &str) -> Card {
+    Card::usage(
+        format!("{by} would take the header {} away", printable(name)),
+        "a call has no headers but those that were said, and those of its authorization",
+        "leave it away; a header without a value is written NAME;",
+    )
 }
 
 /// What is in a file, as text. Somebody may have meant a text that begins with `@`, a password say: what stands there is not repeated.
@@ -219,19 +238,37 @@ mod tests {
         Items::read(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     }
 
+    fn json(items: &Items) -> String {
+        String::from_utf8(items.json().expect("each name once")).expect("text")
+    }
+
     #[test]
     fn items_are_told_apart_by_their_first_separator() {
-        let items = read(&["a==1", "b=x==y", "c:=[1,2]", "X-One: two", "url=http://x/?a=b", r"d\:e=f", "é==ü"]).expect("items");
+        let items = read(&["a==1", "b=x==y", "c:=[1,2]", "X-One: two", "X-Empty;", "url=http://x/?a=b", r"d\:e=f", "é==ü"]).expect("items");
         assert_eq!(items.query, [("a".to_owned(), "1".to_owned()), ("é".to_owned(), "ü".to_owned())]);
-        assert_eq!(items.headers["x-one"], "two");
+        assert_eq!((items.headers["x-one"].as_bytes(), items.headers["x-empty"].as_bytes()), (&b"two"[..], &b""[..]));
         assert!(items.has_json());
-        assert_eq!(items.json(), r#"{"b":"x==y","c":[1,2],"d:e":"f","url":"http://x/?a=b"}"#.as_bytes());
+        assert_eq!(json(&items), r#"{"b":"x==y","c":[1,2],"url":"http://x/?a=b","d:e":"f"}"#);
         assert_eq!(items.form(), b"b=x%3D%3Dy&c=%5B1%2C2%5D&url=http%3A%2F%2Fx%2F%3Fa%3Db&d%3Ae=f");
     }
 
     #[test]
+    fn what_was_written_is_what_is_sent() {
+        let items = read(&[r#"z:={"b": 1.10, "a": 12345678901234567890123}"#, r#"a="\u{7f}é"#, "1=x", "big:=1e400"]).expect("items");
+        assert_eq!(
+            json(&items),
+            "{\"z\":{\"b\": 1.10, \"a\": 12345678901234567890123},\"a\":\"\\\"\\\\u{7f}é\",\"1\":\"x\",\"big\":1e400}"
+        );
+        let twice = read(&["a=1", "b:=2", "a:=3"]).expect("items");
+        assert!(twice.json().is_err_and(|card| card.what().contains("the field a is there twice")));
+        assert_eq!(read(&["a=1", "a=2"]).expect("items").form(), b"a=1&a=2", "a form has both");
+    }
+
+    #[test]
     fn what_is_no_item_is_refused_with_its_reason() {
-        for bad in ["path", "", "=x", "a:=nonsense", "bad header:x", "X-A:b\r\nC: d"] {
+        for bad in
+            ["path", "", "=x", "a:=nonsense", "a:={\"b\":1", "bad header:x", "bad header;", ";", "X-A:b\r\nC: d", "X-Gone:", "X-Gone: "]
+        {
             assert!(read(&[bad]).is_err(), "{bad}");
         }
     }
@@ -262,7 +299,7 @@ mod tests {
         let file = folder.path().join("a.json").display().to_string();
         std::fs::write(&file, "[1]").expect("a file");
         let items = read(&[&format!("a=@{file}"), &format!("b:=@{file}"), &format!("c@{file}"), r"d\@e=f"]).expect("items");
-        assert_eq!(items.json(), br#"{"a":"[1]","b":[1],"d@e":"f"}"#);
+        assert_eq!(json(&items), r#"{"a":"[1]","b":[1],"d@e":"f"}"#);
         assert_eq!(items.files, [("c".to_owned(), file)]);
         for item in ["password=@hunter2", "password:=@hunter2"] {
             let card = read(&[item]).expect_err("no such file");
@@ -274,7 +311,7 @@ mod tests {
     #[test]
     fn a_text_may_begin_with_what_names_a_file() {
         let items = read(&[r"a=\@bob hi", r"b=\\@c", r"c=\d@e", r"d=\", r#"e:="\\@""#]).expect("items");
-        assert_eq!(items.json(), br#"{"a":"@bob hi","b":"\\@c","c":"\\d@e","d":"\\","e":"\\@"}"#);
+        assert_eq!(json(&items), r#"{"a":"@bob hi","b":"\\@c","c":"\\d@e","d":"\\","e":"\\@"}"#);
         assert!(read(&[r"a:=\@bob"]).is_err_and(|card| card.why().contains("no JSON")));
     }
 

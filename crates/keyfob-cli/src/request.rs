@@ -28,7 +28,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 // What a call carries, as it was typed.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Content {
-    /// a==1 query, a=b form field, a:=1 JSON field, a@FILE upload, Name:value header; a=@FILE what is in a file, a=\@b the text @b
+    /// a==1 query, a=b form field, a:=1 JSON field, a@FILE upload, Name:value header (Name; without a value); a=@FILE what is in a file, a=\@b the text @b
     #[arg(value_name = "ITEM")]
     items: Vec<String>,
     /// The body: text, @FILE, or @- for stdin; several are joined by &
@@ -138,7 +138,7 @@ impl Content {
                 "leave the content type away, or write the body yourself: -d DATA",
             ));
         }
-        let bytes = if json { items.json() } else { items.form() };
+        let bytes = if json { items.json()? } else { items.form() };
         Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes.into())))
     }
 }

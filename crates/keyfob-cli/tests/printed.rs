@@ -62,7 +62,7 @@ async fn what_is_printed_sends_the_same_bytes() {
     let (from_file, upload) = (format!("@{file}"), format!("part@{file}"));
     let text = String::from_utf8_lossy(BODY).replace('\0', "");
     let bodies: [&[&str]; 5] = [
-        &["-d", &from_file, "X-None:"],
+        &["-d", &from_file, "X-None;"],
         // Two of them are no file any more.
         &["-d", &from_file, "-d", "b"],
         &["-d", &text],

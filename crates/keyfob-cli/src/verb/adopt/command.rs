@@ -206,7 +206,7 @@ fn is_of_word(c: char) -> bool {
 fn header(name: &str, value: &Value, call: &Call, whose: &Whose, keys: &Keys) -> Vec<String> {
     let small = name.to_ascii_lowercase();
     let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    let Some(text) = value.filled().filter(|text| is_name && !text.is_empty() && !text.starts_with('=')) else { return Vec::new() };
+    let Some(text) = value.filled().filter(|text| is_name && !text.trim().is_empty() && !text.starts_with('=')) else { return Vec::new() };
     let is_of_body = match &call.body {
         Body::None | Body::Files(..) => true,
         Body::Json(_) => text.starts_with("application/json"),
