@@ -91,8 +91,19 @@ impl Payload {
         self.0.extend(more.0);
     }
 
+    /// A form is one line. The end of that line, which an editor or `echo` writes and curl's `-d` leaves away, is no part of its last value.
+    pub(crate) fn without_line_end(self) -> Self {
+        let Some(bytes) = self.bytes() else { return self };
+        let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let is_text = |line: &&[u8]| std::str::from_utf8(line).is_ok_and(|text| !text.contains(char::is_control));
+        match line.filter(is_text) {
+            Some(line) => Self::from(line.to_vec()),
+            None => self,
+        }
+    }
+
     /// How long it is, where that is known before it is read.
-    fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         self.0.iter().map(Piece::length).sum()
     }
 
@@ -278,6 +289,22 @@ mod tests {
         }
         assert_eq!(payload.whole("").expect("it is small enough").len(), (3 << 20) + 12);
         assert_eq!(Payload::of_file(&file(&folder, "small", 9)).expect("a file").bytes().as_deref(), Some(&b"xxxxxxxxx"[..]));
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_no_part_of_a_form() {
+        let sent = |text: &str| Payload::from(text.as_bytes().to_vec()).without_line_end().bytes().expect("there").to_vec();
+        for (text, form) in [
+            ("a=1&b=2\n", "a=1&b=2"),
+            ("a=1\r\n", "a=1"),
+            ("a=1", "a=1"),
+            ("a=1\n\n", "a=1\n\n"),
+            ("a\nb\n", "a\nb\n"),
+            ("\n", ""),
+            ("\x01\n", "\x01\n"),
+        ] {
+            assert_eq!(sent(text), form.as_bytes(), "{text:?}");
+        }
     }
 
     #[tokio::test]

@@ -72,7 +72,10 @@ impl Content {
             }
         }
         let body = self.body(method, &items)?;
-        Ok(Carried { query: items.query, headers: items.headers, body, file: self.file(), kept_back: items.kept_back })
+        // A form may be its file without the end of the line.
+        let length = body.as_ref().and_then(|(_, payload)| payload.length());
+        let file = self.file().filter(|file| std::fs::metadata(file).is_ok_and(|about| Some(about.len()) == length));
+        Ok(Carried { query: items.query, headers: items.headers, body, file, kept_back: items.kept_back })
     }
 
     /// Not a pipe that has a name, nor what is this process's own: they are empty, or another's, by then.
@@ -95,6 +98,7 @@ impl Content {
             ));
         }
         if !self.data.is_empty() {
+            let is_form = said.as_ref().map_or(!json, is_form);
             let mut joined = Payload::default();
             for (at, data) in self.data.iter().enumerate() {
                 if at > 0 {
@@ -102,6 +106,7 @@ impl Content {
                 }
                 joined.push(match data.strip_prefix('@') {
                     None => data.as_bytes().to_vec().into(),
+                    Some(file) if is_form => Payload::of_file(file)?.without_line_end(),
                     Some(file) => Payload::of_file(file)?,
                 });
             }

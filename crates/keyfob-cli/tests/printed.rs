@@ -61,7 +61,11 @@ async fn what_is_printed_sends_the_same_bytes() {
     std::fs::write(&file, BODY).expect("written");
     let (from_file, upload) = (format!("@{file}"), format!("part@{file}"));
     let text = String::from_utf8_lossy(BODY).replace('\0', "");
-    let bodies: [&[&str]; 5] = [
+    // Too long for a word of a command line, and sent without the end of its line.
+    let long = house.file("form", &format!("a={}\n", "x".repeat(40_000)));
+    let form = format!("@{long}");
+    let bodies: [&[&str]; 6] = [
+        &["-d", &form],
         &["-d", &from_file, "X-None;"],
         // Two of them are no file any more.
         &["-d", &from_file, "-d", "b"],
