@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use keyfob::StoreError;
 use keyfob::proto::Timestamp;
@@ -28,6 +28,25 @@ impl Write for Lines {
 }
 
 impl Lines {
+    /// Those of all that this program tests. A subscriber of one thread's would miss what another thread, which has none, logs first: `tracing` remembers that
+    /// nobody wanted that.
+    fn of_all() -> Self {
+        static LINES: LazyLock<Lines> = LazyLock::new(|| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let log = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_max_level(tracing::Level::INFO)
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::set_global_default(log).expect("no other one");
+            // What was logged between the two steps of that.
+            tracing::callsite::rebuild_interest_cache();
+            lines
+        });
+        LINES.clone()
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("the log")).into_owned()
     }
@@ -61,10 +80,7 @@ impl Hooks for Away {
 
 #[tokio::test]
 async fn what_is_not_in_the_book_is_in_the_log_with_its_code() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO).with_writer(move || writer.clone()).finish();
-    let _log = tracing::subscriber::set_default(log);
+    let lines = Lines::of_all();
     let shelf = Arc::new(Front(Away::default()));
     let vault = Vault::on(shelf.clone());
     let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
