@@ -41,16 +41,12 @@ impl Items {
     pub(crate) fn read(texts: &[String]) -> Result<Self, Card> {
         let mut items = Self::default();
         for (at, text) in texts.iter().enumerate() {
-            let Some((name, separator, value)) = split(text) else {
-                let Some(name) = text.strip_suffix(';') else {
-                    return Err(wrong(
-                        &format!("item {} of {}", at + 1, texts.len()),
-                        "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)",
-                    ));
-                };
-                items.header(name, "")?;
-                continue;
-            };
+            let (name, separator, value) = split(text).ok_or_else(|| {
+                wrong(
+                    &format!("item {} of {}", at + 1, texts.len()),
+                    "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)",
+                )
+            })?;
             match separator {
                 "==" => items.query.push((name, value)),
                 ":=" | ":=@" => {
@@ -66,7 +62,7 @@ impl Items {
                     items.fields.push((name, Field::Text(text)));
                 }
                 "@" => items.files.push((name, value)),
-                _ if value.trim().is_empty() => return Err(taken_away("an item", &name)),
+                ":" if value.trim().is_empty() => return Err(taken_away("an item", &name)),
                 _ => items.header(&name, &value)?,
             }
         }
@@ -227,7 +223,8 @@ fn split(text: &str) -> Option<(String, &'static str, String)> {
         name.push(c);
         rest = &rest[c.len_utf8()..];
     }
-    None
+    // A header without a value.
+    name.strip_suffix(';').filter(|name| !name.is_empty()).map(|name| (name.to_owned(), ";", String::new()))
 }
 
 #[cfg(test)]
