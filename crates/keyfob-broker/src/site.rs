@@ -49,6 +49,8 @@ pub struct Config {
     pub whole_catalogue: bool,
     /// What the sandbox does not play, where there is one: nobody is sent to a real host from pages on which nothing is real.
     pub unplayed: Vec<Provider>,
+    /// Whose file cannot be used, by name, with what is wrong with it: their accounts are there, and nothing can be done with them until it is mended.
+    pub broken: BTreeMap<String, String>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
     pub shelf: Option<Arc<dyn Shelf>>,
     /// Where people sign in, beside the links that the program and its owner make. Only where there is a shelf.
@@ -80,7 +82,7 @@ impl Config {
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
         let (catalogue, unplayed, webhook_origins) = (Vec::new(), Vec::new(), Vec::new());
         let (external_url, shelf, sign_in) = (None, None, None);
-        let pretended = Pretended::No;
+        let (broken, pretended) = (BTreeMap::new(), Pretended::No);
         let (shared_accounts, whole_catalogue) = (false, false);
         Self {
             listen,
@@ -90,6 +92,7 @@ impl Config {
             catalogue,
             whole_catalogue,
             unplayed,
+            broken,
             shelf,
             sign_in,
             shared_accounts,
@@ -139,6 +142,8 @@ pub struct Site {
     pub(crate) whole_catalogue: bool,
     /// What could be, if this were not a sandbox.
     pub(crate) unplayed: Vec<Provider>,
+    /// What could be, if its file were whole: what is wrong with it.
+    pub(crate) broken: BTreeMap<String, String>,
     pub(crate) shared_accounts: bool,
     pub(crate) webhook_origins: Vec<Origin>,
     pub(crate) pretended: Pretended,
@@ -202,7 +207,7 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, whole_catalogue, unplayed, .. } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, whole_catalogue, unplayed, broken, .. } = config;
         let Config { shelf, sign_in, shared_accounts, webhook_origins, pretended, .. } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
@@ -225,6 +230,7 @@ impl Site {
             catalogue,
             whole_catalogue,
             unplayed,
+            broken,
             shared_accounts,
             webhook_origins,
             pretended,

@@ -1,5 +1,5 @@
-//! Accounts that are in the vault, and that nothing here can use: their service's app was removed, or the file that describes it is gone. Their tokens are there
-//! all the same; so their person sees them, what would bring them back, and how to be rid of them.
+//! Accounts that are in the vault, and that nothing here can use: their service's app was removed, or the file that describes it is gone, or broken. Their tokens
+//! are there all the same; so their person sees them, what would bring them back, and how to be rid of them.
 
 use keyfob::Account;
 use keyfob::proto::scrub::printable;
@@ -42,16 +42,21 @@ impl Stranded {
         let (person, shown) = whose(&name);
         let is_owner = person == OWNER;
         let (shown, known) = (shown.to_owned(), site.catalogue.iter().find(|known| known.name == provider));
-        if known.is_none() && !site.whole_catalogue {
+        let broken = site.broken.get(&provider);
+        if known.is_none() && broken.is_none() && !site.whole_catalogue {
             return None;
         }
         let service = known.map_or_else(|| printable(&provider), |Provider { title, .. }| title.clone());
-        let (reason, hint) = match known {
-            Some(_) => (
+        let (reason, hint) = match (known, broken) {
+            (Some(_), _) => (
                 format!("{service} has no app here any more that could be used, and without one nobody can use the account."),
                 format!("enter the app again, with the same client ID, or: keyfob app add {provider}"),
             ),
-            None => (
+            (None, Some(problem)) => (
+                format!("The file that describes {service} is broken, and without it nobody can use the account."),
+                format!("mend it ({problem}) until keyfob provider check says that it is whole, and start this program anew"),
+            ),
+            (None, None) => (
                 format!("No file here describes a provider called {service} any more, and without one nobody can use the account."),
                 format!("put {service}.toml back into the folder that keyfob provider list names, and start this program anew"),
             ),

@@ -25,6 +25,7 @@ async fn world() -> World {
         };
         config.catalogue = Catalogue::embedded().iter().map(moved).collect();
         config.whole_catalogue = true;
+        config.broken.insert("shed".to_owned(), "shed.toml:3:1: colour is no member of a provider".to_owned());
     }
     World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await
 }
@@ -387,6 +388,24 @@ async fn an_account_that_nothing_can_use_is_seen_and_can_be_removed() {
     // And what comes back is as it was.
     world.store.put_app("telldus", &app).await.expect("kept");
     assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
+}
+
+/// Its file is there: whoever is told that it is not looks for it in vain.
+#[tokio::test]
+async fn a_provider_file_that_is_broken_is_told_as_that() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let mut account = world.account("august").await.expect("an account");
+    (account.name, account.provider, account.id) = ("shed".to_owned(), "shed".to_owned(), keyfob::AccountId::random());
+    let entry = world.keyfob().entry(&account, Event::LoggedIn { received: None, imported: true });
+    world.store.put_account(&account, Expected::Nothing, Some(&entry)).await.expect("kept");
+    assert!(owner.get("/").await.has("The file that describes shed is broken"));
+    let page = owner.get("/accounts/shed").await;
+    assert!(page.status == 200 && page.has("shed.toml:3:1: colour is no member") && !page.has("put shed.toml back"), "{}", page.text);
+    let page = owner.get("/providers/shed").await;
+    assert!(page.status == 409 && page.has("The provider file of shed is broken"), "{}", page.text);
+    assert_eq!(owner.get("/providers/nothing").await.status, 404);
 }
 
 /// However short it was there: an app that is taken away must not be served until the next start.

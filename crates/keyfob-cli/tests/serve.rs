@@ -124,32 +124,29 @@ async fn in_a_sandbox_of_its_own_people_come_back_to_the_external_url() {
     let mut serve = house.start(&["serve", "--sandbox", "--listen", &listen, "--external-url", &origin]);
     let line = serve.line(|line| line.contains("/first-run?token=")).await;
     let link = line.split_whitespace().find(|word| word.contains("/first-run?token=")).expect("a link").to_owned();
-    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
-    let send = async |request: http::request::Builder, body: String| {
-        let answer = transport.send(request.body(Body::from(body.into_bytes())).expect("a request")).await.expect("an answer");
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let (status, cookie, location) = (answer.status().as_u16(), header("set-cookie"), header("location"));
-        let page = String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await.expect("a body")).into_owned();
-        (status, cookie.split(';').next().unwrap_or_default().to_owned(), location, page)
-    };
-    let form_token =
-        |page: &str| page.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.get(..64)).expect("a form").to_owned();
-    let post = |url: &str, cookie: &str| {
-        let request = http::Request::post(url).header("origin", &origin).header("cookie", cookie);
-        request.header("content-type", "application/x-www-form-urlencoded")
-    };
-    let (_, cookie, _, page) = send(http::Request::get(&link), String::new()).await;
-    let (url, token) = link.split_once("?token=").expect("a token");
-    let (status, cookie, ..) = send(post(url, &cookie), format!("form_token={}&token={token}", form_token(&page))).await;
-    assert_eq!(status, 303, "the owner comes in");
-    let (_, _, _, page) = send(http::Request::get(format!("{origin}/")).header("cookie", &cookie), String::new()).await;
+    let owner = Owner::come_in(&link, &origin).await;
+    let form_token = form_token(&owner.get("/").await.page).to_owned();
     for service in ["august", "telldus"] {
-        let began = send(post(&format!("{origin}/connect/{service}"), &cookie), format!("form_token={}", form_token(&page))).await;
-        let (status, _, there, _) = &began;
-        assert_eq!(*status, 303, "{service}: {began:?}");
-        let (status, _, _, page) = send(http::Request::get(there), String::new()).await;
-        assert!(status == 200 && page.contains("<form"), "{service} asks its question: {status} {page}");
+        let began = owner.post(&format!("{origin}/connect/{service}"), format!("form_token={form_token}")).await;
+        assert_eq!(began.status, 303, "{service}: {}", began.page);
+        let asks = owner.send(http::Request::get(&began.location), String::new()).await;
+        assert!(asks.status == 200 && asks.page.contains("<form"), "{service} asks its question: {} {}", asks.status, asks.page);
     }
+}
+
+/// Its accounts are there, and whoever is told that no file describes them looks for it in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_file_that_is_broken_is_told_on_the_pages() {
+    let house = House::new().await;
+    house.file("config/providers/telldus.toml", "name = \"telldus\"\ncolour = \"red\"\n");
+    let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let mut serve = house.start(&["serve", "--listen", &listen]);
+    let line = serve.line(|line| line.contains("/first-run?token=")).await;
+    let link = line.split_whitespace().find(|word| word.contains("/first-run?token=")).expect("a link").to_owned();
+    let owner = Owner::come_in(&link, &format!("http://{listen}")).await;
+    let told = owner.get("/providers/telldus").await;
+    assert!(told.status == 409 && told.page.contains("The provider file of telldus is broken"), "{}", told.page);
+    assert_eq!(owner.get("/providers/august").await.status, 200, "the others are served");
 }
 
 /// Whose key is none is in no book.
@@ -491,4 +488,56 @@ async fn a_socket_in_the_file_system_is_asked_how_it_is() {
     // Nobody has handed anything over.
     let words = ["serve", "--env-file", &file, "--listen", "systemd", "--external-url", "https://home.example"];
     house.run(&words).await.fails(1, ["cannot start", "LISTEN_FDS", ""]);
+}
+
+/// The owner's browser, as far as it is needed here.
+struct Owner {
+    transport: HyperTransport,
+    origin: String,
+    cookie: String,
+}
+
+/// What it was answered.
+struct Answered {
+    status: u16,
+    cookie: String,
+    location: String,
+    page: String,
+}
+
+impl Owner {
+    async fn come_in(link: &str, origin: &str) -> Self {
+        let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+        let mut owner = Self { transport, origin: origin.to_owned(), cookie: String::new() };
+        let asked = owner.send(http::Request::get(link), String::new()).await;
+        owner.cookie = asked.cookie;
+        let (url, token) = link.split_once("?token=").expect("a token");
+        let entered = owner.post(url, format!("form_token={}&token={token}", form_token(&asked.page))).await;
+        assert_eq!(entered.status, 303, "the owner comes in: {}", entered.page);
+        owner.cookie = entered.cookie;
+        owner
+    }
+
+    async fn get(&self, path: &str) -> Answered {
+        self.send(http::Request::get(format!("{}{path}", self.origin)).header("cookie", &self.cookie), String::new()).await
+    }
+
+    async fn post(&self, url: &str, form: String) -> Answered {
+        let request = http::Request::post(url).header("origin", &self.origin).header("cookie", &self.cookie);
+        self.send(request.header("content-type", "application/x-www-form-urlencoded"), form).await
+    }
+
+    async fn send(&self, request: http::request::Builder, body: String) -> Answered {
+        let request = request.body(Body::from(body.into_bytes())).expect("a request");
+        let answer = self.transport.send(request).await.expect("an answer");
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let cookie = header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+        let (status, location) = (answer.status().as_u16(), header("location"));
+        let page = String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await.expect("a body")).into_owned();
+        Answered { status, cookie, location, page }
+    }
+}
+
+fn form_token(page: &str) -> &str {
+    page.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.get(..64)).expect("a form")
 }

@@ -154,6 +154,11 @@ impl Catalogue {
         self.broken.get(name)
     }
 
+    /// All of those, by name.
+    pub fn all_broken(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        self.broken.iter().map(|(name, problem)| (name.as_str(), problem))
+    }
+
     fn add(&mut self, text: &str, file_name: &str) -> Option<String> {
         if let Some(Ok(gone)) = check_gone(text, file_name) {
             let name = gone.name.clone();

@@ -79,7 +79,7 @@ pub(crate) async fn show(
     let is_new = visit.is_none();
     let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
     site.look_for(&name).await?;
-    let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
+    let provider = site.provider(&name).ok_or_else(|| unknown(&site, &name))?;
     let response = draw(&site, &provider, &visit, Frame::of(&visit, site.take_notice(&visit).await), &[], None);
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
 }
@@ -90,7 +90,7 @@ pub(crate) async fn keep(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     site.look_for(&name).await?;
-    let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
+    let provider = site.provider(&name).ok_or_else(|| unknown(&site, &name))?;
     let app = match apps::of_form(&provider, &site.redirect_uri(&name), &posted.fields) {
         Ok(app) => app,
         Err(misuse) => {
@@ -141,6 +141,16 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
     };
     let desks: Vec<Arc<Desk>> = desk.into_iter().collect();
     page::respond(status, &page, &Forms::AlsoTo(&desks))
+}
+
+/// One whose file is broken is not one that nobody heard of.
+fn unknown(site: &Site, name: &str) -> Failure {
+    if !site.broken.contains_key(name) {
+        return Failure::nowhere();
+    }
+    let text = format!("The file that describes {name} is broken, and nothing is connected by half of it.");
+    let hint = "whoever runs this Keyfob sees what is wrong with keyfob provider check, and starts it anew when it is mended";
+    Failure::plain(StatusCode::CONFLICT, format!("The provider file of {name} is broken"), text).hint(hint)
 }
 
 /// Enough of a client id to tell two apart.

@@ -246,7 +246,7 @@ struct Stage {
 
 /// The vault, and what can be connected with the apps that are known.
 async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
-    let Found { services, catalogue, whole_catalogue, unplayed } = services::services(settings, context).await?;
+    let Found { services, catalogue, whole_catalogue, unplayed, broken } = services::services(settings, context).await?;
     let keyfob = context.keyfob().await?.clone();
     let mut providers = Providers::of(context).await?;
     for service in &services {
@@ -257,7 +257,7 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     if !catalogue.is_empty() {
         config.shelf = Some(context.shelf().await?.clone());
     }
-    (config.catalogue, config.whole_catalogue, config.unplayed) = (catalogue, whole_catalogue, unplayed);
+    (config.catalogue, config.whole_catalogue, config.unplayed, config.broken) = (catalogue, whole_catalogue, unplayed, broken);
     if context.sandbox().is_some() {
         config.pretended = Pretended::Providers;
     }

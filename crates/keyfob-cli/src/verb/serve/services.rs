@@ -1,5 +1,7 @@
 //! What can be connected: what the env-file says, what the environment says, or the apps in the vault.
 
+use std::collections::BTreeMap;
+
 use keyfob::proto::Origin;
 use keyfob_broker::{Recognised, Service, Variables, recognise};
 use keyfob_providers::Provider;
@@ -20,12 +22,14 @@ pub(super) struct Found {
     pub(super) whole_catalogue: bool,
     /// Those that the sandbox does not play, where one is meant.
     pub(super) unplayed: Vec<Provider>,
+    /// Those whose file is broken, and what is wrong with it.
+    pub(super) broken: BTreeMap<String, String>,
 }
 
 impl Found {
     fn of_variables(recognised: Vec<Recognised>) -> Self {
         let services = recognised.into_iter().map(of_variables).collect();
-        Self { services, catalogue: Vec::new(), whole_catalogue: false, unplayed: Vec::new() }
+        Self { services, catalogue: Vec::new(), whole_catalogue: false, unplayed: Vec::new(), broken: BTreeMap::new() }
     }
 }
 
@@ -72,9 +76,10 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
         }
     }
     // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
+    let broken = context.catalogue().all_broken().map(|(name, problem)| (name.to_owned(), problem.to_string())).collect();
     match incomplete {
         Some(misuse) if services.is_empty() => Err(misuse).doing(what),
-        _ => Ok(Found { services, catalogue: providers, whole_catalogue: named.is_none(), unplayed }),
+        _ => Ok(Found { services, catalogue: providers, whole_catalogue: named.is_none(), unplayed, broken }),
     }
 }
 
