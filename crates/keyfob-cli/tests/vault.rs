@@ -375,15 +375,25 @@ async fn j9_a_key_that_is_provided_is_the_one_that_is_named() {
     house.set("KEYFOB_VAULT_KEY_FILE", &first);
     let told = house.run(&["vault", "rekey", "--provided", "second.key"]).await.exits(0).stderr;
     assert!(told.contains(&format!("the key is the file {second}")) && told.contains(&format!("KEYFOB_VAULT_KEY_FILE={second}")), "{told}");
-    assert!(!told.contains("without"), "{told}");
+    assert!(!told.contains("without") && told.contains("open with the old key alone"), "{told}");
     house.run(&["app", "list"]).await.fails(7, ["", &format!("the file {first}"), "sealed with"]);
     // A variable that goes before it.
     house.set("KEYFOB_VAULT_KEY", &"08".repeat(32));
     let told = house.run(&["vault", "rekey", "--provided", "first.key"]).await.exits(0).stderr;
-    assert!(told.contains("and without KEYFOB_VAULT_KEY, which goes before it"), "{told}");
+    assert!(told.contains("and without KEYFOB_VAULT_KEY, which goes before it") && !told.contains("as it was"), "{told}");
     house.run(&["app", "list"]).await.fails(7, ["", "KEYFOB_VAULT_KEY", "sealed with"]);
     house.unset("KEYFOB_VAULT_KEY");
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    // Whoever wants another key, and did not say which, has the one that somebody may have seen.
+    for again in [&["vault", "rekey"][..], &["vault", "rekey", "--provided", "first.key"]] {
+        let told = house.run(again).await.exits(0).stderr;
+        assert!(told.contains(&format!("the file {first} is as it was")) && told.contains("rekey --provided FILE"), "{told}");
+        assert!(!told.contains("old key") && !told.contains("from now on"), "{told}");
+    }
+    house.unset("KEYFOB_VAULT_KEY_FILE");
+    house.set("KEYFOB_VAULT_KEY", &"07".repeat(32));
+    let told = house.run(&["vault", "rekey"]).await.exits(0).stderr;
+    assert!(told.contains("the variable KEYFOB_VAULT_KEY is as it was"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,14 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     }
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} sealed anew; the key is {key}", paint.good("✓"), counted(done.sealed, "record")));
+    if is_the_environments(&to) {
+        // Whoever seals anew because somebody may have seen the key has done nothing against that.
+        context.out.note(&format!(
+            "{} {key} is as it was: it opens the vault, and copies made before. Another key: keyfob vault rekey --provided FILE",
+            paint.warn("note:")
+        ));
+        return Ok(());
+    }
     context.out.note(&paint.dim("copies made before open with the old key alone: make new ones (keyfob vault export FILE)"));
     if let (KeySource::File(file) | KeySource::Usual { file, .. }, Location::Postgres(..)) = (&to, context.vault()) {
         context.out.note(&format!(
@@ -89,6 +97,15 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
         ));
     }
     Ok(())
+}
+
+/// Whether that is the key that the environment gave before, too: it is the environment's to change.
+fn is_the_environments(to: &KeySource) -> bool {
+    match (to, KeySource::of_environment()) {
+        (KeySource::Text(_), Some(KeySource::Text(_))) => true,
+        (KeySource::Provided(to), Some(KeySource::Provided(given))) => std::path::absolute(given).is_ok_and(|given| given == *to),
+        _ => false,
+    }
 }
 
 async fn target(args: &Rekey, context: &Context, what: &str) -> Result<KeySource, Card> {
@@ -114,6 +131,7 @@ async fn target(args: &Rekey, context: &Context, what: &str) -> Result<KeySource
     }
     match given {
         // The data key is new; what wraps it is the environment's to change.
+        Some(KeySource::Provided(path)) => Ok(KeySource::Provided(std::path::absolute(&path).unwrap_or(path))),
         Some(given) => Ok(given),
         None if context.vault().sealed_with() == Some(SealedWith::Passphrase) => {
             passphrase::new("New passphrase of the vault", args.stdin).await.map(KeySource::Passphrase)
