@@ -34,7 +34,7 @@ const SCHEMAS: [&str; MIGRATIONS.len()] = [
 ];
 
 /// Up to this length every page and index is looked at when the vault is opened: that takes about a millisecond, and is some hundred accounts.
-const CHECKED_WHOLE: i64 = 1 << 20;
+const CHECKED_WHOLE: u64 = 1 << 20;
 
 /// How long SQLite waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -122,8 +122,9 @@ fn look(
     // One moment of the file for all of it: the first read fixes what is seen. And each read by itself would take a lock and give it back.
     let reading = connection.transaction().map_err(sql)?;
     let version = version(&reading)?;
-    check_length(&reading, path)?;
-    check_structure(&reading, version)?;
+    let length = length(&reading)?;
+    check_length(length, path)?;
+    check_structure(&reading, version, length)?;
     let header = read_header(&reading)?;
     drop(reading);
     let sealer = unseal(&header)?;
@@ -254,12 +255,16 @@ pub(crate) fn no_vault() -> StoreError {
     StoreError::Corrupt("the file is not a vault, or not any more".to_owned())
 }
 
+/// How long the file is by what it says itself, in bytes.
+fn length(reading: &Transaction<'_>) -> Result<u64, StoreError> {
+    let number = |query| reading.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(sql);
+    Ok(number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs())
+}
+
 /// A file that lost its tail is no vault, even if only free space was in it. SQLite takes a last page that was cut short for one that ends in
 /// zeros. While there is a log, pages may rightly be there that the file has not got yet.
-fn check_length(reading: &Transaction<'_>, path: &Path) -> Result<(), StoreError> {
+fn check_length(says: u64, path: &Path) -> Result<(), StoreError> {
     // The transaction has read already: while it lasts, and the log is empty, nobody can move the file on.
-    let number = |query| reading.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(sql);
-    let says = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs();
     let length = |path: &Path| Ok::<_, StoreError>(place::look(path)?.map_or(0, |found| found.len()));
     if length(&place::with_suffix(path, "-wal"))? == 0 && length(path)? < says {
         return Err(StoreError::Corrupt("the file is shorter than it says".to_owned()));
@@ -270,10 +275,8 @@ fn check_length(reading: &Transaction<'_>, path: &Path) -> Result<(), StoreError
 /// Pages and indexes in order (an index that has lost an entry would say that there is no such account), and the tables that version has: no
 /// more (a planted trigger could keep a login from being taken), no less. A big vault is not read from one end to the other each time it is
 /// opened: SQLite looks at each page that it uses, the seal at each record, and [`check`](super::check) at all of it.
-fn check_structure(connection: &Connection, version: usize) -> Result<(), StoreError> {
-    let number = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, i64>(0)).map_err(sql);
-    let is_small = number("page_count")?.saturating_mul(number("page_size")?) <= CHECKED_WHOLE;
-    let parts: &[&str] = if is_small { &["1"] } else { &["header", "app"] };
+fn check_structure(connection: &Connection, version: usize, length: u64) -> Result<(), StoreError> {
+    let parts: &[&str] = if length <= CHECKED_WHOLE { &["1"] } else { &["header", "app"] };
     let verdict = |part: &&str| connection.query_row(&format!("PRAGMA integrity_check({part})"), (), |row| row.get::<_, String>(0));
     let verdicts = parts.iter().map(verdict).collect::<Result<Vec<_>, _>>().map_err(sql)?;
     if let Some(verdict) = verdicts.iter().find(|verdict| is_of_the_disk(verdict)) {
