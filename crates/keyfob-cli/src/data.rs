@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::card::Card;
 use crate::exit::Exit;
-use crate::output::{Output, without_terminal_controls};
+use crate::output::{Output, json_without_terminal_controls, without_terminal_controls};
 use crate::pretty::pretty;
 use crate::sheet::{self, Sheet};
 
@@ -51,7 +51,7 @@ pub(crate) fn query(text: &str) -> Result<Query, String> {
 /// Shows the rows of an action: an object for each, or its columns in the order that it has them.
 pub(crate) fn show_rows(table: &Table, shape: &Shape, scrubber: &Scrubber, out: &Output) -> Result<(), Card> {
     match (&shape.jq, shape.format) {
-        (None, Format::Csv) => out.exact(&safe(&sheet::comma_separated(table), scrubber, out)),
+        (None, Format::Csv) => out.exact(&safe(&cleaned(sheet::comma_separated(table), out), scrubber, out)),
         _ => show(vec![sheet::json(table)], shape, scrubber, out),
     }
 }
@@ -76,8 +76,12 @@ pub(crate) fn show(pages: Vec<Value>, shape: &Shape, scrubber: &Scrubber, out: &
     }
     let text = match shape.format {
         Format::Json => values.iter().map(|value| json(value, shape, out)).collect::<Vec<_>>().join("\n"),
-        Format::Ndjson => rows(values, shape.jq.is_none()).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
-        Format::Csv => Rows::of(values, shape.jq.is_none()).sheet().comma_separated(),
+        Format::Ndjson => rows(values, shape.jq.is_none())
+            .iter()
+            .map(|row| json_without_terminal_controls(&row.to_string()))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Format::Csv => cleaned(Rows::of(values, shape.jq.is_none()).sheet().comma_separated(), out),
         Format::Table => return Rows::of(values, shape.jq.is_none()).print(scrubber, out),
     };
     if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, scrubber, out)) }
@@ -92,16 +96,21 @@ fn shortened(why: &str) -> String {
     }
 }
 
-/// What a server says commands no terminal, and shows a person no secret. Programs get it as it is.
+/// What a server says commands no terminal. Programs get it as it is: what is a mark of direction in a name there, or a line break of a message, is data.
+fn cleaned(text: String, out: &Output) -> String {
+    if out.to_person { without_terminal_controls(&text) } else { text }
+}
+
+/// What a server says shows a person no secret. Programs get it as it is.
 fn safe(text: &str, scrubber: &Scrubber, out: &Output) -> String {
     if out.to_person { scrubber.mask(text) } else { text.to_owned() }
 }
 
 fn json(value: &Value, shape: &Shape, out: &Output) -> String {
     match value {
-        Value::String(text) if shape.raw => without_terminal_controls(text),
+        Value::String(text) if shape.raw => cleaned(text.clone(), out),
         value => {
-            let text = without_terminal_controls(&value.to_string());
+            let text = json_without_terminal_controls(&value.to_string());
             if out.to_person { pretty(&text, out.paint()).unwrap_or(text) } else { text }
         }
     }

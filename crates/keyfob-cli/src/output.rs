@@ -81,13 +81,12 @@ impl Output {
     /// JSON to stdout: indented for a person, on one line for a program.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Card> {
         let text = if self.to_person { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-        // Strings in it may come from a server: JSON escapes C0 itself, the rest is ours to take out.
-        self.data(&without_terminal_controls(&text.unwrap_or_default()))
+        self.data(&json_without_terminal_controls(&text.unwrap_or_default()))
     }
 
     /// JSON to stdout on one line, whoever reads: for streams.
     pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Card> {
-        self.data(&without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
+        self.data(&json_without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
     }
 
     /// A sentence to stderr. Commands in it are made whole, and lines break between words, where the terminal would break them anywhere. Where a
@@ -333,6 +332,21 @@ pub(crate) fn without_terminal_controls(text: &str) -> String {
     for c in text.chars() {
         if matches!(c, '\n' | '\t') || !is_control(c) {
             out.push(c);
+        }
+    }
+    out
+}
+
+/// The same of JSON, whose strings may come from a server: there it is written as an escape (RFC 8259 §7), so that nothing is lost to whoever reads it. C0 is
+/// escaped already, and a line break is between the strings.
+pub(crate) fn json_without_terminal_controls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\n' | '\t') || !is_control(c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     out

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::card::Card;
 use crate::moment;
-use crate::output::{Output, Paint, without_terminal_controls};
+use crate::output::{Output, Paint};
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -101,8 +101,7 @@ impl Sheet {
     /// Comma-separated values (RFC 4180); the last line has no break.
     pub(crate) fn comma_separated(&self) -> String {
         let quoted = |text: &String| {
-            let text = without_terminal_controls(text);
-            if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+            if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.clone() }
         };
         let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",");
         std::iter::once(&self.headings).chain(&self.rows).map(line).collect::<Vec<_>>().join("\r\n")

@@ -55,6 +55,25 @@ async fn who_is_stopped_in_a_call_is_told_what_that_leaves_open() {
     }
 }
 
+/// A program that picks something out, or asks for a table of it, wants what the API said: a mark of direction in a name is part of it, and so is a line break. Nobody's
+/// terminal is in the way. JSON says such a character by its number, which is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_picks_out_is_what_the_api_said() {
+    const BODY: &str = "\u{feff}{\"rows\":[{\"id\":1,\"name\":\"\u{200f}\u{202b}a\u{202c}\u{9b}\\u001b[1m\\r\\nb\"}]}";
+    let (origin, _) = serve(|_, _| (200, "Content-Type: application/json\r\n".to_owned(), BODY.to_owned())).await;
+    let house = house_at(&origin).await;
+    let name = "\u{200f}\u{202b}a\u{202c}\u{9b}\u{1b}[1m\r\nb";
+    assert_eq!(house.good(&["get", "hub", "/x", "--jq", ".rows[].name"]).await, format!("{name}\n"));
+    assert_eq!(house.good(&["get", "hub", "/x", "--format", "csv"]).await, format!("id,name\r\n1,\"{name}\"\n"));
+    for words in [&["--jq", ".rows[]"][..], &["--format", "ndjson"], &["--json", "--jq", ".rows[0]"]] {
+        let said = house.good(&[&["get", "hub", "/x"][..], words].concat()).await;
+        assert!(said.contains(r"\u200f\u202ba\u202c\u009b\u001b[1m\r\nb"), "{words:?}: {said}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["name"], name, "{words:?}");
+    }
+    // A line is a row there.
+    assert_eq!(house.good(&["get", "hub", "/x", "--table"]).await, "id\tname\n1\ta[1m b\n");
+}
+
 /// A page without the header of the first could be of another version, or another customer's.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_call_says_in_its_head_is_said_for_every_page() {

@@ -190,6 +190,16 @@ pub(crate) fn moved(bytes: &mut [u8], capacity: usize) -> Vec<u8> {
     larger
 }
 
+/// An API's JSON without the byte order mark that some put before it, and that a parser may overlook (RFC 8259 §8.1). Answers of the protocols themselves are read
+/// to the letter.
+///
+/// ```
+/// assert_eq!(keyfob_proto::encode::without_byte_order_mark(b"\xef\xbb\xbf{}"), b"{}");
+/// ```
+pub fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1). A `%` without two
 /// hexadecimal digits behind it stays.
 ///

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::account_base::AccountBase;
 use crate::deviation::Deviations;
+use crate::encode::without_byte_order_mark;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Misbehaved, Misuse};
 use crate::limits::Limits;
@@ -244,7 +245,7 @@ impl Signal {
         }
         let has = |text: &str| self.contains.iter().any(|part| text.contains(part.as_str()));
         let Some(pointer) = &self.pointer else { return self.contains.is_empty() || has(&String::from_utf8_lossy(body)) };
-        let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
+        let Ok(json) = serde_json::from_slice::<Value>(without_byte_order_mark(body)) else { return false };
         match json.pointer(pointer) {
             None | Some(Value::Null) => false,
             Some(_) if !self.is_worded() => true,

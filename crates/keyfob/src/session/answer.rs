@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use keyfob_proto::encode::without_byte_order_mark;
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
 use keyfob_proto::scrub::printable;
@@ -124,7 +125,7 @@ impl Answer {
         if bytes.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&bytes).map_err(|error| {
+        serde_json::from_slice(without_byte_order_mark(&bytes)).map_err(|error| {
             let found = match packing {
                 Some(coding) => format!("one that is packed: {} (\"Accept-Encoding: identity\" asks for it as it is)", printable(&coding)),
                 None => format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16()),
@@ -163,7 +164,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>, blames_token: bo
             again_at,
         });
     }
-    let json = serde_json::from_slice::<Value>(body).ok();
+    let json = serde_json::from_slice::<Value>(without_byte_order_mark(body)).ok();
     let message = sentence(api, json.as_ref(), body);
     // What cannot be read says nothing.
     let challenges = Challenges::read(answer.headers).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What an answer says of the token that the call was made with.
 
 use http::{HeaderMap, StatusCode};
+use keyfob_proto::encode::without_byte_order_mark;
 use keyfob_proto::oauth1::Report;
 use keyfob_proto::oauth2::challenge::{Challenges, TokenChallenge};
 use keyfob_proto::{Code, Incoming, Scrubber};
@@ -90,7 +91,7 @@ impl Prepared<'_> {
 
     /// The provider's own sentence, or its status where it has none that is known.
     fn words(&self, status: StatusCode, body: &[u8], known: &Known) -> String {
-        let json = serde_json::from_slice(body).ok();
+        let json = serde_json::from_slice(without_byte_order_mark(body)).ok();
         let said = sentence(&self.shared.setup.settings.api, json.as_ref(), body).map(|text| self.scrubber(known).clean(&text));
         said.filter(|text| !text.is_empty()).unwrap_or_else(|| format!("HTTP {}", status.as_u16()))
     }

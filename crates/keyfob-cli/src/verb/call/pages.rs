@@ -3,11 +3,13 @@
 use http::Method;
 use keyfob::Session;
 use keyfob::links::{self, Lost, Walk};
+use keyfob::proto::encode::without_byte_order_mark;
 use keyfob::proto::scrub::printable;
 use keyfob::transport::packing;
 use keyfob_providers::Pages;
 use serde_json::Value;
 
+use super::charset::Charset;
 use super::follow::Came;
 use super::retry;
 use crate::card::Card;
@@ -36,13 +38,14 @@ impl Paging<'_> {
         let mut walk = Walk::begin(self.session.settings().api.base.as_str(), path).map_err(|error| lost(what, error))?;
         loop {
             let (linked, packing) = (links::next(answer.headers()), packing(answer.headers()));
+            let charset = Charset::of(answer.headers());
             // An error is none of the data, also one that the provider says with status 200.
             let bytes = if answer.may_be_error() { answer.read(what, &self.session.account()).await? } else { answer.bytes(what).await? };
             // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
             if bytes.trim_ascii().is_empty() && pages.is_empty() {
                 return Ok(pages);
             }
-            let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            let page: Value = serde_json::from_slice(without_byte_order_mark(&charset.utf8(&bytes))).map_err(|error| {
                 // It was called: whoever reads that it was not would do it again.
                 let (why, next) = match &packing {
                     Some(coding) => {
