@@ -74,6 +74,24 @@ async fn what_a_program_picks_out_is_what_the_api_said() {
     assert_eq!(house.good(&["get", "hub", "/x", "--table"]).await, "id\tname\n1\ta[1m b\n");
 }
 
+/// As streams and exports have it: a value on each line.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_lines_is_the_list_of_them() {
+    const LINES: &str = "{\"id\":1,\"tags\":[\"a\"]}\n{\"id\":2}\n";
+    let (origin, _) = serve(|_, target| {
+        let body = if target == "/broken" { "{\"id\":1}\n{\"id\"" } else { LINES };
+        (200, "Content-Type: application/x-ndjson; charset=utf-8\r\n".to_owned(), body.to_owned())
+    })
+    .await;
+    let house = house_at(&origin).await;
+    assert_eq!(house.good(&["get", "hub", "/x"]).await, LINES);
+    assert_eq!(house.good(&["get", "hub", "/x", "--jq", ".[].id"]).await, "1\n2\n");
+    assert_eq!(house.good(&["get", "hub", "/x", "--table"]).await, "id\ttags\n1\t[\"a\"]\n2\t\n");
+    assert_eq!(house.good(&["get", "hub", "/x", "--format", "ndjson"]).await, LINES);
+    let ended = house.run(&["get", "hub", "/broken", "--jq", ".[].id"]).await;
+    ended.fails(1, ["cannot read the answer of hub", "the answer is no JSON", "as it came"]);
+}
+
 /// A page without the header of the first could be of another version, or another customer's.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_call_says_in_its_head_is_said_for_every_page() {

@@ -9,9 +9,10 @@ use keyfob::transport::packing;
 use keyfob_providers::Pages;
 use serde_json::Value;
 
-use super::charset::Charset;
+use super::charset::{Charset, media_type};
 use super::follow::Came;
 use super::retry;
+use super::show::OF_LINES;
 use crate::card::Card;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -38,14 +39,15 @@ impl Paging<'_> {
         let mut walk = Walk::begin(self.session.settings().api.base.as_str(), path).map_err(|error| lost(what, error))?;
         loop {
             let (linked, packing) = (links::next(answer.headers()), packing(answer.headers()));
-            let charset = Charset::of(answer.headers());
+            let (charset, is_of_lines) = (Charset::of(answer.headers()), OF_LINES.contains(&media_type(answer.headers()).as_str()));
             // An error is none of the data, also one that the provider says with status 200.
             let bytes = if answer.may_be_error() { answer.read(what, &self.session.account()).await? } else { answer.bytes(what).await? };
             // 204, and whoever forgets it: of nothing jq makes nothing. Behind other pages it would be taken for their end.
             if bytes.trim_ascii().is_empty() && pages.is_empty() {
                 return Ok(pages);
             }
-            let page: Value = serde_json::from_slice(without_byte_order_mark(&charset.utf8(&bytes))).map_err(|error| {
+            let text = charset.utf8(&bytes);
+            let page = value(without_byte_order_mark(&text), is_of_lines).map_err(|error| {
                 // It was called: whoever reads that it was not would do it again.
                 let (why, next) = match &packing {
                     Some(coding) => {
@@ -73,6 +75,14 @@ impl Paging<'_> {
             answer = Came::Ours(again.send(|| carried.clone().call(self.session, Method::GET, &text)).await?);
         }
     }
+}
+
+/// The answer; of lines, the list of them.
+fn value(text: &[u8], is_of_lines: bool) -> serde_json::Result<Value> {
+    if !is_of_lines {
+        return serde_json::from_slice(text);
+    }
+    serde_json::Deserializer::from_slice(text).into_iter().collect::<serde_json::Result<_>>().map(Value::Array)
 }
 
 /// It is as it is on the server's side, so there is nothing to do but to read less at once.

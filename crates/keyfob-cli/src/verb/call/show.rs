@@ -97,13 +97,16 @@ async fn copy(answer: Whole, what: &str, mut write: impl FnMut(&[u8]) -> Result<
     }
 }
 
+/// A JSON value on each line. None of the names is registered; all are in use.
+pub(super) const OF_LINES: [&str; 4] = ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+
 /// Whether there is something to see before the end is there: messages that are sent as they happen, and text whose length nobody knows yet. One JSON
 /// document is indented once it is whole.
 fn comes_in_pieces(headers: &HeaderMap) -> bool {
     let kind = media_type(headers);
-    let is_of_messages = ["text/event-stream", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"];
+    let is_of_messages = OF_LINES.contains(&kind.as_str()) || ["text/event-stream", "application/json-seq"].contains(&kind.as_str());
     let is_long = kind.starts_with("text/") && kind != "text/json" && !headers.contains_key(CONTENT_LENGTH);
-    is_of_messages.contains(&kind.as_str()) || is_long && Charset::of(headers) != Charset::Other
+    is_of_messages || is_long && Charset::of(headers) != Charset::Other
 }
 
 /// On a terminal, what has come is shown while the rest is on its way; as safe as if it had come at once.
