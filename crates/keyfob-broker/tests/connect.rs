@@ -406,6 +406,11 @@ async fn a_provider_file_that_is_broken_is_told_as_that() {
     let page = owner.get("/providers/shed").await;
     assert!(page.status == 409 && page.has("The provider file of shed is broken"), "{}", page.text);
     assert_eq!(owner.get("/providers/nothing").await.status, 404);
+    // Where it is the only account there is, what follows it has a heading of its own.
+    let form_token = owner.get("/accounts/august/logout").await.form_token();
+    assert_eq!(owner.post("/accounts/august/logout", &[("form_token", &form_token)]).await.status, 303);
+    let start = owner.get("/").await;
+    assert!(start.has("Out of use") && start.has("<h2 class=\"band\">Ready to be connected</h2>"), "{}", start.text);
 }
 
 /// However short it was there: an app that is taken away must not be served until the next start.
