@@ -127,8 +127,13 @@ impl Action {
     /// `Misuse`, as said; its hint is the usage.
     pub fn bind(&self, words: &[String], mut named: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Misuse> {
         let places: Vec<&Parameter> = self.positional().filter(|parameter| !named.contains_key(&parameter.name)).collect();
-        if words.len() > places.len() {
-            return Err(Misuse::new(format!("at most {} words after {}", places.len(), self.name), format!("{}", words.len()))
+        if let Some(surplus) = words.get(places.len()) {
+            let most = match places.len() {
+                0 => "no word".to_owned(),
+                1 => "at most one word".to_owned(),
+                more => format!("at most {more} words"),
+            };
+            return Err(Misuse::new(format!("{most} after {}", self.name), format!("\"{}\" as well", printable(surplus)))
                 .with_hint(format!("usage: {}", self.usage())));
         }
         named.extend(places.iter().zip(words).map(|(parameter, word)| (parameter.name.clone(), word.clone())));

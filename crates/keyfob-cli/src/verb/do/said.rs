@@ -117,6 +117,11 @@ impl Said {
                 return Err(Card::usage(what(), format!("--{} is there twice", printable(name)), usage(action, account)));
             }
         }
+        // A word may begin with a hyphen (`dim -5`). Where there is one too many, it is what somebody took for an option.
+        if let Some(option) = words.iter().filter(|_| words.len() > places).find(|word| is_letter_option(word)) {
+            let why = format!("{} has no option {}", action.name, printable(option));
+            return Err(Card::usage(what(), why, usage(action, account)));
+        }
         let arguments = action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))?;
         let arguments = match &self.last {
             Some(last) => within(action, &arguments, last, account)?,
@@ -124,6 +129,11 @@ impl Said {
         };
         Ok(action.at(&arguments, now()))
     }
+}
+
+/// `-v` and its like.
+fn is_letter_option(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// An option that neither this action has, nor every one.

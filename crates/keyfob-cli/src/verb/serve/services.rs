@@ -75,8 +75,10 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
             services.push(Service { account: provider.name.clone(), app, redirect_uri, scopes: Vec::new(), provider });
         }
     }
+    // Where one alone is served, the others are served elsewhere, or are to be asked about there.
+    let broken = context.catalogue().all_broken().filter(|_| named.is_none());
+    let broken = broken.map(|(name, problem)| (name.to_owned(), problem.to_string())).collect();
     // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
-    let broken = context.catalogue().all_broken().map(|(name, problem)| (name.to_owned(), problem.to_string())).collect();
     match incomplete {
         Some(misuse) if services.is_empty() => Err(misuse).doing(what),
         _ => Ok(Found { services, catalogue: providers, whole_catalogue: named.is_none(), unplayed, broken }),
