@@ -121,6 +121,11 @@ impl Location {
                 "it is like a URL, and does not begin with postgres:// (in lower case)",
                 "correct its beginning; or if it is a path, begin it with ./ or /",
             )
+        } else if is_of_keywords(text) {
+            (
+                "it is written in keywords (host=… password=…), as libpq also takes it, and only an address is taken here",
+                "write it as postgres://USER:PASSWORD@HOST/DATABASE; or if it is a path, begin it with ./ or /",
+            )
         } else {
             return Ok(Self::File(PathBuf::from(text)));
         };
@@ -371,6 +376,12 @@ fn is_like_an_address(text: &str) -> bool {
     scheme.len() > 1 && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(of_a_scheme) && rest.contains('@')
 }
 
+/// PostgreSQL's other way to say where a database is (libpq, "Keyword/Value Connection Strings"), and what others made of it.
+fn is_of_keywords(text: &str) -> bool {
+    const FIRST: [&str; 10] = ["host", "hostaddr", "port", "dbname", "database", "server", "user", "password", "service", "sslmode"];
+    text.split_once('=').is_some_and(|(word, _)| FIRST.contains(&word.trim().to_ascii_lowercase().as_str()))
+}
+
 fn tell(out: &Output, warnings: &[String], key_made: Option<&Path>) {
     for warning in warnings {
         out.note(&format!("{} {}", out.note_paint().warn("warning:"), printable(warning)));
@@ -403,6 +414,9 @@ mod tests {
             "KEYFOB_VAULT=postgres://me:canary@h/x",
             "export KEYFOB_VAULT=/canary/vault.db",
             "'/canary/vault.db'",
+            "host=h dbname=x user=me password=canary",
+            "Password = canary host=h",
+            "Server=h;Database=x;User Id=me;Password=canary",
             "",
         ] {
             let card = Location::parse(mistyped).err().unwrap_or_else(|| panic!("{mistyped}"));

@@ -137,4 +137,8 @@ fn nginx_reads_its_file() {
     std::fs::write(&path, text).expect("written");
     let tested = Command::new(nginx).arg("-t").arg("-p").arg(folder.path()).arg("-c").arg(&path).output().expect("it runs");
     assert!(said(&tested).contains("test is successful"));
+    // nginx's own formats, and its errors, have the query: a callback's code, a link's token.
+    for server in ours.split("\nserver {").skip(1) {
+        assert!(server.contains("keyfob.log keyfob;") && server.contains("keyfob-error.log crit;"), "{server}");
+    }
 }

@@ -111,20 +111,59 @@ fn written(value: &HeaderValue) -> String {
     text
 }
 
-/// Targets and their `rel`. A URL may have commas and semicolons in it, so its brackets count first.
+/// Targets and their `rel`. A URL may have commas and semicolons in it, so its brackets count first; so may a quoted title, and brackets, too (RFC 8288 §3).
 fn targets(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((target, behind)) = rest.split_once('<').and_then(|(_, behind)| behind.split_once('>')) {
-        let (parameters, more) = behind.split_at(behind.find('<').unwrap_or(behind.len()));
-        let relation = parameters.split([';', ',']).find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"').to_owned())
-        });
+        let (parameters, more) = parameters(behind);
+        let relation = parameters.into_iter().find_map(|(name, value)| name.eq_ignore_ascii_case("rel").then_some(value));
         found.push((target.to_owned(), relation.unwrap_or_default()));
         rest = more;
     }
     found
+}
+
+/// Those of one link, and what stands from the next one's bracket on.
+fn parameters(text: &str) -> (Vec<(String, String)>, &str) {
+    let (mut found, mut begin, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
+    let mut keep = |piece: &str| {
+        if let Some((name, value)) = piece.split_once('=') {
+            found.push((name.trim().to_owned(), unquoted(value.trim())));
+        }
+    };
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            ';' | ',' if !is_quoted => {
+                keep(&text[begin..at]);
+                begin = at + 1;
+            }
+            '<' if !is_quoted => {
+                keep(&text[begin..at]);
+                return (found, &text[at..]);
+            }
+            _ => {}
+        }
+    }
+    keep(&text[begin..]);
+    (found, "")
+}
+
+/// RFC 9110 §5.6.4. A quotation mark that is missing at one end is somebody's mistake, and no part of the value.
+fn unquoted(value: &str) -> String {
+    let (mut text, mut is_escaped) = (String::with_capacity(value.len()), false);
+    for c in value.trim_matches('"').chars() {
+        if c == '\\' && !is_escaped {
+            is_escaped = true;
+        } else {
+            text.push(c);
+            is_escaped = false;
+        }
+    }
+    text
 }
 
 /// Whether it says whose it is. The query of a path may have a whole URL in it.
@@ -155,6 +194,12 @@ mod tests {
         }
         // As it should not be written, and is.
         assert_eq!(next_of(&["</b>; title=\"Nächste\"; rel=next"]).as_deref(), Some("/b"));
+        assert_eq!(next_of(&["</b>; title=\"a; rel=next; rel=\"next\""]).as_deref(), None, "an open quotation mark ends nowhere");
+        // What is quoted is text.
+        assert_eq!(next_of(&["</2>; title=\"a < b\"; rel=\"next\""]).as_deref(), Some("/2"));
+        assert_eq!(next_of(&["</2>; title=\"see; rel=last\"; rel=\"next\""]).as_deref(), Some("/2"));
+        assert_eq!(next_of(&["</1>; rel=\"prev\"; title=\"</x>; rel=next\""]), None);
+        assert_eq!(next_of(&["</1>; title=\"a \\\"b, <x>; rel=next\"; rel=prev, </3>; rel=next"]).as_deref(), Some("/3"));
         assert_eq!(next_of(&["</b?q=café>; rel=next"]).as_deref(), Some("/b?q=caf%C3%A9"));
     }
 

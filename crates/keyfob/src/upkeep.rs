@@ -45,6 +45,9 @@ use crate::transport::DEADLINE;
 /// How long settings are looked for: discovery is a few requests. A round, and with it the next one, waits no longer for an issuer that hangs.
 const RESOLVING: Duration = DEADLINE.saturating_mul(4);
 
+/// So much of a patience counts for a lease.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// What [`Resolve::resolve`] returns: a boxed future, so that `dyn Resolve` works.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<(Settings, App), Error>> + Send + 'a>>;
 
@@ -291,7 +294,9 @@ impl Round<'_> {
 
     /// The lease outlasts the refresh: the settings, somebody else's turn, then two requests.
     fn until(&self) -> Timestamp {
-        let lease = self.plan.lease.max(RESOLVING + self.keyfob.policy().patience + 4 * DEADLINE);
+        // However patient we are: if this process dies, nobody else takes the account before its end.
+        let patience = self.keyfob.policy().patience.min(LONGEST_WAIT);
+        let lease = self.plan.lease.max(RESOLVING + patience + 4 * DEADLINE);
         self.keyfob.now().plus(i64::try_from(lease.as_secs()).unwrap_or(i64::MAX))
     }
 }

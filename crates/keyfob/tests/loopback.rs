@@ -61,6 +61,25 @@ async fn b2_redirect_uri_uses_the_address() {
     assert_eq!(listener.redirect_uri(), format!("http://127.0.0.1:{}/callback", listener.address().port()));
 }
 
+/// Or somebody waits for five minutes for whom nobody can come to.
+#[tokio::test]
+async fn a_browser_comes_to_the_path_or_there_is_no_listener() {
+    for wrong in ["callback", "/cb?x=1", "/cb#x", "/ä", "/a b", "?x"] {
+        let error = Listener::bind(0, wrong).await.unwrap_err();
+        assert!(error.kind() == std::io::ErrorKind::InvalidInput && error.to_string().contains(wrong), "{wrong}: {error}");
+    }
+    // Registered without a path: browsers ask for the one that there always is.
+    let listener = Listener::bind(0, "").await.unwrap();
+    let address = listener.address();
+    assert_eq!(listener.redirect_uri(), format!("http://{address}"));
+    let login: Arc<Login> = Arc::new(begin(&keyfob(), &provider("https://provider.example"), &listener.redirect_uri()).await);
+    let state = parameter(login.url(), "state");
+    let outcome = tokio::spawn(async move { listener.wait(&login).await });
+    let request = format!("GET /?code=abc&state={state} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    assert_eq!(status(&speak(address, request.as_bytes()).await), 200);
+    assert!(outcome.await.unwrap().is_ok());
+}
+
 #[tokio::test]
 async fn b3_one_valid_callback_then_closed() {
     let waiting = waiting().await;

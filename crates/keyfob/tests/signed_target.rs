@@ -99,5 +99,11 @@ async fn i7_a_form_that_streams_is_refused_where_its_parameters_would_have_to_be
     let error = post("application/x-www-form-urlencoded; charset=utf-8").send().await.unwrap_err();
     assert!(matches!(&error, Error::Protocol(keyfob::proto::Error::Misuse(_))), "{error}");
     assert!(server.requests().is_empty(), "nothing is sent with a signature that cannot be right");
+    // What is shown is what would be sent, and no more.
+    let error = post("application/x-www-form-urlencoded").explain().unwrap_err();
+    assert!(matches!(&error, Error::Protocol(keyfob::proto::Error::Misuse(_))), "{error}");
+    assert!(post("application/octet-stream").explain().is_ok());
+    let elsewhere = session.get("https://elsewhere.example/x").explain().unwrap_err();
+    assert!(matches!(elsewhere, Error::Unbound { .. }), "{elsewhere}");
     assert_eq!(post("application/octet-stream").send().await.unwrap().status(), 200);
 }

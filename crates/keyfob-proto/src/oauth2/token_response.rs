@@ -276,7 +276,8 @@ fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>, scrubbe
             let is_word = !is_of_token && text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_alphabetic() || "-_: ".contains(c));
             let word = Some(scrubber.clean(text)).filter(|_| is_word && !text.is_empty());
             let wrong = members.broke("token_type", wanted, &word.as_ref().map_or("another type".to_owned(), |word| format!("\"{word}\"")));
-            Err(match word.filter(|_| !bound) {
+            // A token that is bound to a key is no bearer's, whatever a provider's file would call it (RFC 9449 §7.1).
+            Err(match word.filter(|word| !bound && !word.eq_ignore_ascii_case("DPoP")) {
                 Some(word) => could_be_allowed(
                     wrong,
                     format!(

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use keyfob_proto::scrub::printable;
 use keyfob_proto::{Answer, Error as ProtoError, Misuse};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -43,12 +45,19 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds 127.0.0.1, on this port (0: any free one), for callbacks to this path.
+    /// Binds 127.0.0.1, on this port (0: any free one), for callbacks to this path, as `/callback`; of none browsers ask for `/`.
     ///
     /// # Errors
     ///
-    /// Those of the system: somebody else has the port, say.
+    /// Those of the system: somebody else has the port, say. `InvalidInput` for what is no path, or more than one: nobody would come to that.
     pub async fn bind(port: u16, path: &str) -> std::io::Result<Self> {
+        let is_path = path.is_ascii()
+            && path.starts_with('/')
+            && path.parse::<PathAndQuery>().is_ok_and(|read| read.as_str() == path && read.query().is_none());
+        if !path.is_empty() && !is_path {
+            let what = format!("expected a path that begins with / and has no ?, # or space, found {}", printable(path));
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+        }
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = socket.local_addr()?;
         Ok(Self { socket, other: None, address, path: path.to_owned() })
@@ -98,7 +107,7 @@ impl Listener {
         let (ended, mut outcome) = mpsc::channel(1);
         let judge = Arc::new(Judge {
             login: login.clone(),
-            path: self.path.clone(),
+            path: if self.path.is_empty() { "/".to_owned() } else { self.path.clone() },
             hosts: ["127.0.0.1", "[::1]", "localhost"].map(|host| match self.address.port() {
                 // Browsers leave the default port out.
                 80 => host.to_owned(),

@@ -206,7 +206,7 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// `Misuse` for an account that is not OAuth 1, or what is no URL; [`NeedsLogin`](Error::NeedsLogin), and [`Unbound`](Error::Unbound).
+    /// `Misuse` for an account that is not OAuth 1, what is no URL, or a form that streams; [`NeedsLogin`](Error::NeedsLogin), and [`Unbound`](Error::Unbound).
     pub fn explain(&self) -> Result<Explanation, Error> {
         let shared = &self.session.shared;
         let known = shared.known();
@@ -217,12 +217,18 @@ impl Call {
                 .with_hint("nothing of it is signed: look at the request itself, with --dry-run")
                 .into());
         };
-        let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
+        let bytes = match &self.body {
+            CallBody::None => Some(&[][..]),
+            CallBody::Bytes(bytes) => Some(bytes.as_slice()),
+            CallBody::Stream(_) => None,
+        };
         let ((uri, origin), method, headers) = (self.target()?, self.method.clone(), self.headers.clone());
         let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false, until: None };
+        call.is_bound(&known)?;
         let parts = call.parts(&known)?;
-        let body = SignedBody::of(&parts.headers, bytes);
-        Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
+        let body = call.signed_body(&parts, bytes)?;
+        let now = call.clock_offset().apply(shared.keyfob.now());
+        Ok(client.explain(tokens, &parts, body, now, shared.keyfob.entropy())?)
     }
 
     fn target(&self) -> Result<(Uri, Option<Origin>), Misuse> {
@@ -415,8 +421,39 @@ impl Prepared<'_> {
         Ok(parts)
     }
 
-    /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
-    /// bound to: a URL from anywhere else must not carry a token away. A body of `None` streams.
+    /// Whether it goes to an origin that the account is bound to: a URL from anywhere else must not carry a token away.
+    fn is_bound(&self, known: &Known) -> Result<(), Error> {
+        let account = known.account();
+        let origin = self.origin.as_ref();
+        // Where UserInfo is, the settings say, and nobody else.
+        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.setup.settings.api_origins().any(|own| own == origin);
+        let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
+        if origin.is_some_and(allowed) {
+            return Ok(());
+        }
+        let bound_to = account.origins.iter().map(ToString::to_string).collect();
+        let moved = origin.is_some_and(is_known);
+        let origin = origin.map_or_else(|| "there".to_owned(), Origin::to_string);
+        Err(Error::Unbound { account: account.name.clone(), origin, bound_to, moved })
+    }
+
+    /// What of a body is signed, by the content type that will be sent, which the provider's fixed headers may have changed. A body of `None` streams.
+    fn signed_body<'b>(&self, parts: &Parts, body: Option<&'b [u8]>) -> Result<SignedBody<'b>, Misuse> {
+        let Some(bytes) = body else {
+            // RFC 5849 §3.4.1.3.1: a form's parameters belong into the signature, and nobody has them yet.
+            let is_signed = matches!(self.shared.setup.client, Client::OAuth1(_));
+            if is_signed && matches!(SignedBody::of(&parts.headers, &[]), SignedBody::Form(_)) {
+                let expected = "a form of which every byte is there, since OAuth 1 signs its parameters";
+                return Err(Misuse::new(expected, "one that streams")
+                    .of("RFC 5849 §3.4.1.3")
+                    .with_hint("read it whole, and send it as bytes"));
+            }
+            return Ok(SignedBody::Opaque);
+        };
+        Ok(SignedBody::of(&parts.headers, bytes))
+    }
+
+    /// The request with the account's authorization: signed, or with the token attached. A body of `None` streams.
     fn authorized(
         &self,
         known: &Known,
@@ -424,34 +461,9 @@ impl Prepared<'_> {
         offset: ClockOffset,
         nonce: Option<&str>,
     ) -> Result<(Parts, Option<Vec<u8>>), Error> {
-        let account = known.account();
-        let origin = self.origin.as_ref();
-        // Where UserInfo is, the settings say, and nobody else.
-        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.setup.settings.api_origins().any(|own| own == origin);
-        let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
-        if !origin.is_some_and(allowed) {
-            let bound_to = account.origins.iter().map(ToString::to_string).collect();
-            let moved = origin.is_some_and(is_known);
-            let origin = origin.map_or_else(|| "there".to_owned(), Origin::to_string);
-            return Err(Error::Unbound { account: account.name.clone(), origin, bound_to, moved });
-        }
+        self.is_bound(known)?;
         let mut parts = self.parts(known)?;
-        // By the content type that will be sent, which the provider's fixed headers may have changed.
-        let body = match body {
-            Some(bytes) => SignedBody::of(&parts.headers, bytes),
-            // RFC 5849 §3.4.1.3.1: its parameters belong into the signature, and nobody has them yet.
-            None if matches!(
-                (&self.shared.setup.client, SignedBody::of(&parts.headers, &[])),
-                (Client::OAuth1(_), SignedBody::Form(_))
-            ) =>
-            {
-                return Err(Misuse::new("a form of which every byte is there, since OAuth 1 signs its parameters", "one that streams")
-                    .of("RFC 5849 §3.4.1.3")
-                    .with_hint("read it whole, and send it as bytes")
-                    .into());
-            }
-            None => SignedBody::Opaque,
-        };
+        let body = self.signed_body(&parts, body)?;
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.setup.client, known.tokens()) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {

@@ -48,6 +48,16 @@ async fn of_several_workers_each_account_goes_to_one() {
     assert!(again.accounts.is_empty(), "{again:?}");
 }
 
+/// For ever is a time, too.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_ever_refreshes_what_is_due() {
+    let (house, mut policy) = (house(1).await, keyfob::Policy::default());
+    policy.patience = Duration::MAX;
+    let report = upkeep::refresh_due(&house.keyfob().with_policy(policy), &known, &Plan::default()).await.unwrap();
+    let [kept] = &report.accounts[..] else { panic!("{report:?}") };
+    assert!(matches!(kept.outcome, Outcome::Refreshed), "{kept:?}");
+}
+
 /// Between the lease and the refresh somebody calls: `resolve` is that moment.
 #[tokio::test(start_paused = true)]
 async fn what_somebody_else_refreshed_in_between_is_not_refreshed_again() {

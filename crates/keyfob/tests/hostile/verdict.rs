@@ -167,6 +167,12 @@ const OTHERWISE: &[Otherwise] = &[
     },
     Otherwise {
         endpoints: &[Api],
+        cases: &["bom"],
+        verdict: Accept,
+        why: "RFC 8259 §8.1: a parser may overlook it; an API's data is the caller's, and nothing of the protocol hangs on it",
+    },
+    Otherwise {
+        endpoints: &[Api],
         cases: &[
             "empty",
             "null",
