@@ -224,7 +224,7 @@ impl Call {
         };
         let ((uri, origin), method, headers) = (self.target()?, self.method.clone(), self.headers.clone());
         let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false, until: None };
-        call.is_bound(&known)?;
+        call.check_bound(&known)?;
         let parts = call.parts(&known)?;
         let body = call.signed_body(&parts, bytes)?;
         let now = call.clock_offset().apply(shared.keyfob.now());
@@ -421,8 +421,8 @@ impl Prepared<'_> {
         Ok(parts)
     }
 
-    /// Whether it goes to an origin that the account is bound to: a URL from anywhere else must not carry a token away.
-    fn is_bound(&self, known: &Known) -> Result<(), Error> {
+    /// `Unbound` where it does not go to an origin that the account is bound to: a URL from anywhere else must not carry a token away.
+    fn check_bound(&self, known: &Known) -> Result<(), Error> {
         let account = known.account();
         let origin = self.origin.as_ref();
         // Where UserInfo is, the settings say, and nobody else.
@@ -461,7 +461,7 @@ impl Prepared<'_> {
         offset: ClockOffset,
         nonce: Option<&str>,
     ) -> Result<(Parts, Option<Vec<u8>>), Error> {
-        self.is_bound(known)?;
+        self.check_bound(known)?;
         let mut parts = self.parts(known)?;
         let body = self.signed_body(&parts, body)?;
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
